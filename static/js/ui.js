@@ -1,0 +1,93 @@
+// Behaviour that several pages share: rows as links, relative times, confirmations, filters that submit themselves.
+(function () {
+  "use strict";
+
+  // Rows of table[data-rows] lead where their first link leads; up, down, home and end move between those links.
+  function rowLinks(table) {
+    return [...table.querySelectorAll("tbody tr")].map((row) => row.querySelector("a[href]")).filter(Boolean);
+  }
+
+  document.addEventListener("click", (event) => {
+    const row = event.target.closest("table[data-rows] tbody tr");
+    if (!row || event.target.closest("a, button, input, label, select, summary")) return;
+    if (String(window.getSelection())) return; // someone is copying a number out of the row
+    const link = row.querySelector("a[href]");
+    if (!link) return;
+    if (event.metaKey || event.ctrlKey) window.open(link.href, "_blank", "noopener");
+    else link.click();
+  });
+
+  document.addEventListener("keydown", (event) => {
+    const table = document.querySelector("table[data-rows]");
+    if (!table || event.altKey || event.ctrlKey || event.metaKey) return;
+    const inTable = table.contains(document.activeElement);
+    const links = rowLinks(table);
+    if (!links.length || !["ArrowUp", "ArrowDown", "Home", "End"].includes(event.key)) return;
+    const onPage = document.activeElement === document.body || document.activeElement.id === "main";
+    if (!inTable && !(onPage && event.key === "ArrowDown")) return;
+    const current = links.findIndex((link) => link.closest("tr").contains(document.activeElement));
+    const target = { ArrowUp: current - 1, ArrowDown: current + 1, Home: 0, End: links.length - 1 }[event.key];
+    const link = links[Math.max(0, Math.min(links.length - 1, target))];
+    event.preventDefault();
+    link.focus();
+    link.closest("tr").scrollIntoView({ block: "nearest" });
+  });
+
+  // <time datetime title data-relative> shows how long ago it was; the exact time stays in the title.
+  const UNITS = [["day", 86400], ["h", 3600], ["min", 60]];
+  function relative(seconds) {
+    if (seconds < 45) return "just now";
+    for (const [unit, size] of UNITS) {
+      const count = Math.round(seconds / size);
+      if (seconds >= size * 0.95) return `${count} ${unit}${unit === "day" && count > 1 ? "s" : ""} ago`;
+    }
+    return "1 min ago";
+  }
+  function refreshTimes() {
+    document.querySelectorAll("time[data-relative]").forEach((time) => {
+      const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000;
+      if (seconds >= -60 && seconds < 14 * 86400) time.textContent = relative(Math.max(0, seconds));
+    });
+  }
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    const question = (event.submitter && event.submitter.dataset.confirm) || form.dataset.confirm;
+    if (question && !window.confirm(question)) {
+      event.preventDefault();
+      return;
+    }
+    if (form.hasAttribute("data-once") && !event.defaultPrevented) {
+      // A second click must not send the form twice; the button's own name and value still travel with the first.
+      if (form.dataset.sent) event.preventDefault();
+      form.dataset.sent = "1";
+    }
+  });
+  window.addEventListener("pageshow", () => {
+    document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
+  });
+
+  document.addEventListener("change", (event) => {
+    const form = event.target.form;
+    if (form && form.hasAttribute("data-submit-on-change") && event.target.matches("select, [type=checkbox], [type=radio], [type=date]")) {
+      form.requestSubmit();
+    }
+  });
+
+  // A button that copies the text of the element it names.
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    const source = document.getElementById(button.dataset.copy);
+    await navigator.clipboard.writeText((source.value || source.textContent).trim());
+    button.textContent = "Copied";
+  });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    refreshTimes();
+    const attention = document.querySelector("[data-focus]");
+    if (attention) attention.focus();
+  });
+  document.addEventListener("htmx:afterSettle", refreshTimes);
+  setInterval(refreshTimes, 30000);
+})();
