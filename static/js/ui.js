@@ -1,4 +1,4 @@
-// Behaviour that several pages share: rows as links, relative times, confirmations, filters that submit themselves.
+// Behaviour that several pages share: rows as links, relative times, confirmations, copying.
 (function () {
   "use strict";
 
@@ -67,12 +67,6 @@
     document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
   });
 
-  document.addEventListener("change", (event) => {
-    const form = event.target.form;
-    if (form && form.hasAttribute("data-submit-on-change") && event.target.matches("select, [type=checkbox], [type=radio], [type=date]")) {
-      form.requestSubmit();
-    }
-  });
 
   // A button that copies the text of the element it names.
   document.addEventListener("click", async (event) => {
