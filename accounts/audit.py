@@ -1,0 +1,64 @@
+"""The one function that records who did what, and the request it happened in."""
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from accounts.models import ApiToken, AuditEvent, Department, User
+
+
+@dataclass(frozen=True)
+class RequestContext:
+    """Where an event came from; empty in the worker and in commands."""
+
+    request_id: str = ""
+    ip_address: str | None = None
+    token: "ApiToken | None" = None
+
+
+request_context: ContextVar[RequestContext] = ContextVar("request_context", default=RequestContext())
+
+
+def record(
+    action: str,
+    *,
+    user: "User | None" = None,
+    user_label: str = "",
+    allowed: bool = True,
+    department: "Department | None" = None,
+    obj: Any = None,
+    case_id: UUID | None = None,
+    subject: str = "",
+    detail: dict[str, Any] | None = None,
+) -> "AuditEvent":
+    """Add one event to the log, inside the caller's transaction.
+
+    Args:
+        action: a verb of the list in docs/operating.md, such as ``view_case``.
+        user: who; None for the system and for strangers (then ``user_label`` says what they called themselves).
+        obj: the object touched; its class name and primary key are kept, never its contents.
+        case_id: the study it belongs to, for the trail.
+        subject: whatever names the patient; masked for auditors.
+        detail: codes and counts; never patient identity.
+    """
+    from accounts.models import AuditEvent
+
+    context = request_context.get()
+    signed_in = user if user is not None and user.is_authenticated else None
+    return AuditEvent.objects.create(
+        action=action,
+        allowed=allowed,
+        user=signed_in,
+        user_label=(signed_in.email if signed_in else user_label)[:254],
+        token=context.token,
+        department=department or (signed_in.department if signed_in else None),
+        object_type=type(obj).__name__.lower() if obj is not None else "",
+        object_id=str(obj.pk) if obj is not None else "",
+        case_id=case_id,
+        subject=subject[:200],
+        detail=detail or {},
+        request_id=context.request_id,
+        ip_address=context.ip_address,
+    )

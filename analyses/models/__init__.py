@@ -1,0 +1,26 @@
+"""The clinical record: patients, cases with their films, the model's answers, the doctor's readings, reports."""
+
+from analyses.models.analysis import Analysis, IdempotencyKey, Outcome, ProcessSeen, Stage, Status
+from analyses.models.reading import Addendum, Reading, Report, ReportKind, ReportState, Review
+from analyses.models.record import Image, Laterality, Patient, ReadingState, Sex, Study
+
+__all__ = [
+    "Addendum",
+    "Analysis",
+    "IdempotencyKey",
+    "Image",
+    "Laterality",
+    "Outcome",
+    "Patient",
+    "ProcessSeen",
+    "Reading",
+    "ReadingState",
+    "Report",
+    "ReportKind",
+    "ReportState",
+    "Review",
+    "Sex",
+    "Stage",
+    "Status",
+    "Study",
+]

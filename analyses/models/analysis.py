@@ -1,0 +1,148 @@
+"""The model's answer to one film, which is also the row of the work queue. Table ``analyses``."""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+
+from accounts.models import ApiToken, Department
+from analyses.models.record import Image
+from analyses.querysets import AnalysisQuerySet
+
+
+class Status(models.TextChoices):
+    """Queue state: queued -> running -> succeeded | failed | cancelled; running may fall back to queued."""
+
+    QUEUED = "queued", "waiting"
+    RUNNING = "running", "running"
+    SUCCEEDED = "succeeded", "succeeded"
+    FAILED = "failed", "failed"
+    CANCELLED = "cancelled", "cancelled"
+
+
+class Stage(models.TextChoices):
+    """Where one stands."""
+
+    WAITING = "waiting", "waiting"
+    DECODING = "decoding", "decoding"
+    CHECKING = "checking", "checking"
+    CLASSIFYING = "classifying", "classifying"
+    EXPLAINING = "explaining", "explaining"
+    DONE = "done", "done"
+
+
+class Outcome(models.TextChoices):
+    """The answer in a word."""
+
+    NORMAL = "normal", "No tumour found"
+    BENIGN = "benign", "Benign features"
+    MALIGNANT = "malignant", "Suspicious for malignancy"
+    WITHHELD = "withheld", "Withheld"
+    NOT_ANALYSABLE = "not_analysable", "Not analysable"
+
+
+class Analysis(models.Model):
+    """Who asked when about which film, and everything needed to replay the answer."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="analyses")
+    department = models.ForeignKey(Department, on_delete=models.PROTECT, related_name="+")
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    api_token = models.ForeignKey(ApiToken, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    # queue
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.QUEUED)
+    stage = models.CharField(max_length=12, choices=Stage.choices, default=Stage.WAITING)
+    queued_at = models.DateTimeField()
+    woken_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease_token = models.UUIDField(null=True)
+    lease_expires_at = models.DateTimeField(null=True)
+    request_id = models.CharField(max_length=64, blank=True)
+
+    # answer
+    outcome = models.CharField(max_length=16, choices=Outcome.choices, blank=True)
+    reason_code = models.CharField(max_length=40, blank=True)
+    probabilities = models.JSONField(null=True)  # {normal, benign, malignant}, calibrated
+    malignant_probability = models.FloatField(null=True)
+    operating_point = models.JSONField(null=True)
+    gate = models.JSONField(null=True)
+    model_name = models.CharField(max_length=80, blank=True)
+    model_version = models.CharField(max_length=40, blank=True)
+    model_sha256 = models.CharField(max_length=64, blank=True)
+    preprocessing_version = models.CharField(max_length=20, blank=True)
+    input_sha256 = models.CharField(max_length=64, blank=True)
+    canonical_sha256 = models.CharField(max_length=64, blank=True)
+    saliency_file = models.CharField(max_length=200, blank=True)
+    timings_ms = models.JSONField(default=dict)
+    warnings = models.JSONField(default=list)  # [{"code": ..., "field": ..., "confirmed": "typed" | "file" | null}]
+    error_code = models.CharField(max_length=40, blank=True)
+    error_message = models.CharField(max_length=400, blank=True)
+
+    objects = AnalysisQuerySet.as_manager()
+
+    class Meta:
+        db_table = "analyses"
+        verbose_name_plural = "analyses"
+        ordering: ClassVar = ["-created_at", "id"]
+        indexes: ClassVar = [
+            models.Index(fields=["status", "queued_at"], name="analysis_queue"),
+            models.Index(fields=["department", "-created_at"], name="analysis_by_department"),
+        ]
+
+    def __str__(self) -> str:
+        return f"analysis {self.pk}"
+
+    @property
+    def is_final(self) -> bool:
+        """Nothing will change by itself any more."""
+        return self.status in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
+
+    @property
+    def is_cancelable(self) -> bool:
+        return self.status in (Status.QUEUED, Status.RUNNING)
+
+    @property
+    def is_retriable(self) -> bool:
+        return self.status in (Status.FAILED, Status.CANCELLED)
+
+    @property
+    def open_warnings(self) -> list[dict]:
+        """Warnings that a doctor must still decide."""
+        return [warning for warning in self.warnings if warning.get("field") and not warning.get("confirmed")]
+
+
+class IdempotencyKey(models.Model):
+    """A client's key for one POST: the same key answers the same, and refuses another body."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=200)
+    body_sha256 = models.CharField(max_length=64)
+    analysis = models.ForeignKey(Analysis, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["user", "key"], name="one_answer_per_idempotency_key")]
+
+    def __str__(self) -> str:
+        return f"key of {self.user_id}"
+
+
+class ProcessSeen(models.Model):
+    """When a worker or the sweeper was last seen, for the status page."""
+
+    kind = models.CharField(max_length=12, choices=[("worker", "worker"), ("sweeper", "sweeper")])
+    name = models.CharField(max_length=200)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "processes seen"
+        constraints: ClassVar = [models.UniqueConstraint(fields=["kind", "name"], name="one_row_per_process")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"

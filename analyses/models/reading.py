@@ -1,0 +1,106 @@
+"""The doctor's reading of a case, its signature and addenda, and the PDFs issued from it."""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+
+from analyses.models.record import Study
+from analyses.querysets import ReportQuerySet
+
+
+class Reading(models.TextChoices):
+    """What the doctor sees on the films."""
+
+    NORMAL = "normal", "Normal"
+    BENIGN = "benign", "Benign"
+    MALIGNANT = "malignant", "Malignant"
+    CANNOT_TELL = "cannot_tell", "Cannot tell"
+
+
+class Review(models.Model):
+    """The reading of one case; a draft until signed, locked afterwards."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    study = models.OneToOneField(Study, on_delete=models.PROTECT, related_name="review")
+    reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    reading = models.CharField(max_length=12, choices=Reading.choices)
+    # None where the model gave no answer to agree with.
+    agrees_with_model = models.BooleanField(null=True)
+    model_outcome = models.CharField(max_length=16, blank=True)
+    impression = models.TextField(max_length=8000, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    signed_at = models.DateTimeField(null=True)
+    signed_sha256 = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"review {self.pk}"
+
+    @property
+    def is_signed(self) -> bool:
+        return self.signed_at is not None
+
+
+class Addendum(models.Model):
+    """What was added after the signature; never changed."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    review = models.ForeignKey(Review, on_delete=models.PROTECT, related_name="addenda")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    text = models.TextField(max_length=8000)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "addenda"
+        ordering: ClassVar = ["created_at", "id"]
+
+    def __str__(self) -> str:
+        return f"addendum {self.pk}"
+
+
+class ReportKind(models.TextChoices):
+    """DICOM's and radiology's words for the standing of a report."""
+
+    PRELIMINARY = "preliminary", "Preliminary"
+    FINAL = "final", "Final"
+    AMENDED = "amended", "Amended"
+
+
+class ReportState(models.TextChoices):
+    """What the verification page says of an issued PDF."""
+
+    VALID = "valid", "valid"
+    SUPERSEDED = "superseded", "superseded"
+    VOID = "void", "void"
+
+
+class Report(models.Model):
+    """One issued PDF: one per state (``revision``) of the case, stored as issued."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="reports")
+    revision = models.PositiveIntegerField()
+    kind = models.CharField(max_length=12, choices=ReportKind.choices)
+    state = models.CharField(max_length=12, choices=ReportState.choices, default=ReportState.VALID)
+    pdf_file = models.CharField(max_length=200)
+    pdf_sha256 = models.CharField(max_length=64, unique=True)
+    pdf_size_bytes = models.PositiveBigIntegerField()
+    verification_code = models.CharField(max_length=24, unique=True)
+    issued_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    issued_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True)
+    end_reason = models.CharField(max_length=200, blank=True)
+
+    objects = ReportQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-issued_at"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["study", "revision"], name="one_report_per_revision")]
+
+    def __str__(self) -> str:
+        return f"report {self.pk}"

@@ -1,0 +1,144 @@
+"""Patient, case and film. Names are DICOM keywords in snake_case where DICOM has the concept."""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+
+from accounts.models import ApiToken, Department
+from analyses.querysets import ImageQuerySet, PatientQuerySet, StudyQuerySet
+
+
+class Sex(models.TextChoices):
+    """DICOM (0010,0040)."""
+
+    MALE = "M", "male"
+    FEMALE = "F", "female"
+    OTHER = "O", "other"
+
+
+class Laterality(models.TextChoices):
+    """DICOM (0020,0060) and (0020,0062); B and U as in Image Laterality."""
+
+    LEFT = "L", "left"
+    RIGHT = "R", "right"
+    BOTH = "B", "both"
+    UNPAIRED = "U", "unpaired"
+
+
+class ReadingState(models.TextChoices):
+    """How far the doctor's work on a case is."""
+
+    UNREAD = "unread", "unread"
+    PRELIMINARY = "preliminary", "preliminary"
+    FINAL = "final", "final"
+    AMENDED = "amended", "amended"
+
+
+class Patient(models.Model):
+    """A person, known by the record number of one department."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    department = models.ForeignKey(Department, on_delete=models.PROTECT, related_name="+")
+    patient_id = models.CharField("record number", max_length=64)
+    patient_name = models.CharField("name", max_length=200, blank=True)
+    patient_birth_date = models.DateField("birth date", null=True, blank=True)
+    patient_sex = models.CharField("sex", max_length=1, choices=Sex.choices, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = PatientQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["department", "patient_id"], name="one_record_number_per_department")
+        ]
+
+    def __str__(self) -> str:
+        return f"patient {self.pk}"
+
+
+class Study(models.Model):
+    """A case: one examination of one patient with one or several films.
+
+    ``patient`` is empty while the case is *unassigned*. The fields ``status``, ``outcome`` and
+    ``malignant_probability`` repeat those of the most suspicious current analysis, so that lists sort and filter without
+    a join; ``analyses.services.cases.summarise`` is the only writer.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    department = models.ForeignKey(Department, on_delete=models.PROTECT, related_name="+")
+    patient = models.ForeignKey(Patient, null=True, blank=True, on_delete=models.PROTECT, related_name="studies")
+    accession_number = models.CharField(max_length=64, blank=True)
+    modality = models.CharField(max_length=16, blank=True)
+    body_part_examined = models.CharField("body part", max_length=64, blank=True)
+    laterality = models.CharField("side", max_length=1, choices=Laterality.choices, blank=True)
+    study_date = models.DateField("date of the examination", null=True, blank=True)
+    referring_physician_name = models.CharField("referring physician", max_length=200, blank=True)
+    clinical_question = models.TextField(max_length=2000, blank=True)
+    study_instance_uid = models.CharField(max_length=64, blank=True)
+    # Films that one form submits together share this key and so become one case.
+    case_key = models.UUIDField(null=True, blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    api_token = models.ForeignKey(ApiToken, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    reading_state = models.CharField(max_length=12, choices=ReadingState.choices, default=ReadingState.UNREAD)
+    status = models.CharField(max_length=12, default="queued")
+    outcome = models.CharField(max_length=16, blank=True)
+    malignant_probability = models.FloatField(null=True, blank=True)
+    # Counts the changes that a report would show; a report belongs to one value of it.
+    revision = models.PositiveIntegerField(default=1)
+
+    objects = StudyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "studies"
+        ordering: ClassVar = ["-created_at", "id"]
+        indexes: ClassVar = [
+            models.Index(fields=["department", "-created_at"], name="study_by_department"),
+            models.Index(fields=["department", "accession_number"], name="study_by_accession"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["department", "case_key"],
+                condition=models.Q(case_key__isnull=False),
+                name="one_study_per_case_key",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"case {self.pk}"
+
+
+class Image(models.Model):
+    """One film: the original bytes, never altered, and the canonical image that people and the model see."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="images")
+    original_file = models.CharField(max_length=200)
+    original_sha256 = models.CharField(max_length=64, db_index=True)
+    original_size_bytes = models.PositiveBigIntegerField()
+    file_format = models.CharField(max_length=16, blank=True)
+    width_px = models.PositiveIntegerField(null=True)
+    height_px = models.PositiveIntegerField(null=True)
+    canonical_file = models.CharField(max_length=200, blank=True)
+    canonical_sha256 = models.CharField(max_length=64, blank=True)
+    canonical_width_px = models.PositiveIntegerField(null=True)
+    canonical_height_px = models.PositiveIntegerField(null=True)
+    view_position = models.CharField("view", max_length=32, blank=True)
+    series_instance_uid = models.CharField(max_length=64, blank=True)
+    sop_instance_uid = models.CharField(max_length=64, blank=True)
+    pixel_spacing_mm = models.JSONField(null=True)  # [row, column], mm per canonical pixel
+    spacing_source = models.CharField(max_length=40, blank=True)  # calibrated | detector plane, uncalibrated
+    # What the uploader typed for this film and what its DICOM header says (DICOM keywords in snake_case).
+    typed = models.JSONField(default=dict)
+    header = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ImageQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["created_at", "id"]
+
+    def __str__(self) -> str:
+        return f"film {self.pk}"

@@ -1,0 +1,86 @@
+"""What each user may see of the clinical record. Out of scope is 404, so every read starts here."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import Role
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+def scope(user: "User", *, through: str = "", token: str | None) -> Q | None:
+    """The rows of a user's department, as a filter; None when the user may see no clinical record at all.
+
+    Doctors and clerks see their department; an API client sees what its department's tokens posted; administrators and
+    auditors see nothing unless they also are one of these.
+
+    Args:
+        through: lookup prefix from the row to the object that has ``department``, e.g. ``"study__"``.
+        token: lookup of the API token that posted the row, or None where a row has none.
+    """
+    if not user.is_authenticated or not user.is_active or user.department_id is None:
+        return None
+    mine = Q(**{f"{through}department_id": user.department_id})
+    if user.has_role(Role.DOCTOR) or user.has_role(Role.CLERK):
+        return mine
+    if user.has_role(Role.API_CLIENT) and token:
+        return mine & Q(**{f"{token}__isnull": False})
+    return None
+
+
+class ScopedQuerySet(models.QuerySet):
+    """Rows that belong to a department."""
+
+    through = ""
+    token: str | None = None
+
+    def for_user(self, user: "User") -> Any:
+        """The rows this user may know of."""
+        condition = scope(user, through=self.through, token=self.token)
+        return self.none() if condition is None else self.filter(condition)
+
+
+class PatientQuerySet(ScopedQuerySet):
+    """Patients."""
+
+
+class StudyQuerySet(ScopedQuerySet):
+    """Cases."""
+
+    token = "api_token"
+
+
+class ImageQuerySet(ScopedQuerySet):
+    """Films."""
+
+    through = "study__"
+    token = "study__api_token"
+
+
+class AnalysisQuerySet(ScopedQuerySet):
+    """The model's answers."""
+
+    token = "api_token"
+
+    def waiting(self) -> "AnalysisQuerySet":
+        return self.filter(status="queued")
+
+    def unfinished(self) -> "AnalysisQuerySet":
+        return self.filter(status__in=("queued", "running"))
+
+
+class ReportQuerySet(ScopedQuerySet):
+    """Issued PDFs."""
+
+    through = "study__"
+    token = "study__api_token"
+
+    def for_user(self, user: "User") -> Any:
+        """A clerk who is nothing else sees signed reports only."""
+        rows = super().for_user(user)
+        if user.has_role(Role.CLERK) and not user.has_role(Role.DOCTOR):
+            return rows.filter(kind__in=("final", "amended"))
+        return rows

@@ -1,0 +1,13 @@
+"""The Celery application. A message only wakes a worker; the work itself is a row in the database."""
+
+import os
+
+from celery import Celery
+from django_structlog.celery.steps import DjangoStructLogInitStep
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bonescan.settings")
+
+app = Celery("bonescan")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.steps["worker"].add(DjangoStructLogInitStep)
+app.autodiscover_tasks()

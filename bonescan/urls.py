@@ -1,0 +1,19 @@
+"""Every address of the portal."""
+
+from django.urls import include, path
+
+from bonescan import views
+
+urlpatterns = [
+    path("livez", views.livez, name="livez"),
+    path("readyz", views.readyz, name="readyz"),
+    path("accounts/", include("allauth.account.urls")),
+    path("api/v1/", include("analyses.api.urls")),
+    path("", include("accounts.urls")),
+    path("", include("analyses.urls")),
+]
+
+handler400 = "bonescan.views.bad_request"
+handler403 = "bonescan.views.permission_denied"
+handler404 = "bonescan.views.not_found"
+handler500 = "bonescan.views.server_error"

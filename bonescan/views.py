@@ -1,0 +1,54 @@
+"""Liveness, readiness and the pages that are shown when something went wrong."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+
+from bonescan.health import readiness
+
+
+def _problem(request: HttpRequest, status: int, code: str, sentence: str) -> HttpResponse:
+    """One error in the caller's language: JSON for programs, a fragment-free page for people."""
+    if request.path.startswith("/api/") or "application/json" in request.headers.get("Accept", ""):
+        return JsonResponse({"code": code, "detail": sentence, "fields": {}}, status=status)
+    return render(request, f"{status}.html", {"detail": sentence}, status=status)
+
+
+@never_cache
+def livez(request: HttpRequest) -> HttpResponse:
+    """The process answers; nothing else is asked."""
+    return JsonResponse({"status": "alive"})
+
+
+@never_cache
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Whether uploads can be stored now. 503 when the database or the file store cannot be used."""
+    checks = readiness()
+    ready = all(check["ok"] for check in checks.values() if check["needed"])
+    return JsonResponse({"status": "ready" if ready else "unavailable", "checks": checks}, status=200 if ready else 503)
+
+
+for _view in (livez, readyz):
+    _view.login_required = False  # type: ignore[attr-defined]
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _problem(request, 400, "bad_request", "The request could not be understood. Go back and try again.")
+
+
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _problem(
+        request, 403, "permission_denied", "Your account does not have the right to do this. Ask your administrator."
+    )
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _problem(request, 403, "csrf_failed", "The form has expired. Reload the page and send it again.")
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _problem(request, 404, "not_found", "There is nothing here that your account may see.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _problem(request, 500, "server_error", "The portal made an error. It has been logged; try again.")
