@@ -1,0 +1,81 @@
+"""What an upload may cost, and the one table of the codes and sentences with which it is refused."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from inference.errors import DecodeError
+
+MIB = 1024 * 1024
+
+DECODE_CODES: dict[str, str] = {
+    "empty_file": "The file is empty. Export it again and upload the new copy.",
+    "not_an_image": "The file is no image that can be read. Upload a JPEG, PNG, TIFF, WebP, BMP or single-frame DICOM.",
+    "format_not_accepted": "This image format is not accepted. Export as JPEG, PNG, TIFF, WebP, BMP or DICOM.",
+    "unreadable": "The image is damaged or breaks its own format. Export it again from the source and upload that.",
+    "truncated": "The file ends before the image does. Transfer it again; if it stays short, export it again.",
+    "too_large": "The file is larger than the limit. Export the single film at its own resolution, or compressed.",
+    "too_many_pixels": "The image has more pixels than the limit. Export the single film at its own resolution.",
+    "multi_frame": "The file holds several frames. Upload one film per file: export the frame to be judged on its own.",
+    "deflated_not_accepted": "Deflated DICOM is not accepted. Send it uncompressed or with an image compression.",
+    "transfer_syntax_not_accepted": (
+        "This DICOM transfer syntax is not accepted. Send it uncompressed, or as RLE, JPEG, JPEG-LS or JPEG 2000."
+    ),
+    "no_pixels": "The DICOM object holds no image. Send the image object itself, not a directory, report or plan.",
+    "too_much_memory": "Reading the image needs more memory than the limit. Export it uncompressed or smaller.",
+    "too_slow": "Reading the image takes longer than the limit. Export it uncompressed or smaller.",
+    "decoder_died": "Reading the image stopped unexpectedly. Try again; if it fails again, export the image once more.",
+    "decoder_unavailable": "The image reader is not running. The image is kept and tried again; tell the operator.",
+}
+
+# Remarks on an image that was read. They travel in `meta["warnings"]`; none stops the analysis by itself.
+DECODE_WARNINGS: dict[str, str] = {
+    "additional_images_ignored": "The file carries further pictures (previews, views); only the main one is used.",
+    "burned_in_annotation": "The file says that text is burned into the picture; it may name the patient.",
+    "charset_undecodable": "Some text in the file could not be decoded; check name and numbers by eye.",
+    "date_unreadable": "A date in the file is not a valid date and was left out.",
+    "no_window": "The file states no usable display window; the grey range was set from the image itself.",
+    "window_unusable": "The display window in the file shows nothing; the grey range was set from the image itself.",
+    "rescale_ignored": "The file's value scaling is not valid and was left out.",
+    "lut_ignored": "A look-up table in the file is not valid and was left out.",
+    "pixel_aspect_ignored": "The stated pixel shape is implausible and was left out; proportions may be wrong.",
+    "orientation_ignored": "The stated orientation is not readable; the picture may be turned.",
+    "preamble_missing": "The file lacks the DICOM preamble; it was read as DICOM from its first element.",
+}
+
+_NOT_RETRIED = {code: False for code in DECODE_CODES} | {"decoder_unavailable": True, "decoder_died": True}
+
+
+def refusal(code: str, *, retriable: bool | None = None) -> DecodeError:
+    """Return the error for `code` with its sentence; only faults of the machine, not of the file, are worth a retry."""
+    return DecodeError(code, DECODE_CODES[code], retriable=_NOT_RETRIED[code] if retriable is None else retriable)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Ceilings for one image. Each can be set in the environment as BONESCAN_DECODE_<NAME>."""
+
+    max_input_bytes: int = 64 * MIB
+    max_pixels: int = 64_000_000
+    memory_bytes: int = 1536 * MIB  # on top of what the idle server maps
+    cpu_s: int = 20
+    wall_s: int = 25
+    receive_s: int = 10
+    children: int = 4
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Limits:
+        """Read the limits; a value that is no positive whole number raises ValueError naming the variable."""
+        source = os.environ if environ is None else environ
+        chosen: dict[str, int] = {}
+        for field in fields(cls):
+            name = f"BONESCAN_DECODE_{field.name.upper()}"
+            text = source.get(name, "")
+            if not text:
+                continue
+            if not text.isdecimal() or int(text) < 1:
+                raise ValueError(f"{name} must be a positive whole number")
+            chosen[field.name] = int(text)
+        return cls(**chosen)
