@@ -62,6 +62,9 @@ class Analysis(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     lease_token = models.UUIDField(null=True)
     lease_expires_at = models.DateTimeField(null=True)
+    # After a fault that may pass by itself: not to be claimed before this time.
+    retry_after = models.DateTimeField(null=True)
+    worker = models.CharField(max_length=120, blank=True)
     request_id = models.CharField(max_length=64, blank=True)
 
     # answer
@@ -79,7 +82,9 @@ class Analysis(models.Model):
     canonical_sha256 = models.CharField(max_length=64, blank=True)
     saliency_file = models.CharField(max_length=200, blank=True)
     timings_ms = models.JSONField(default=dict)
-    warnings = models.JSONField(default=list)  # [{"code": ..., "field": ..., "confirmed": "typed" | "file" | null}]
+    warnings = models.JSONField(
+        default=list
+    )  # [{"code", "field", "against": file | record, "confirmed": see services.identity}]
     error_code = models.CharField(max_length=40, blank=True)
     error_message = models.CharField(max_length=400, blank=True)
 

@@ -62,8 +62,9 @@ class Study(models.Model):
     """A case: one examination of one patient with one or several films.
 
     ``patient`` is empty while the case is *unassigned*. The fields ``status``, ``outcome`` and
-    ``malignant_probability`` repeat those of the most suspicious current analysis, so that lists sort and filter without
-    a join; ``analyses.services.cases.summarise`` is the only writer.
+    ``malignant_probability`` sum up the current analyses (the latest of each film; ``queued`` while any is unfinished, the
+    most suspicious one's answer, never an average), so that lists sort and filter without a join;
+    ``analyses.services.cases.summarise`` is the only writer.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -97,6 +98,7 @@ class Study(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["department", "-created_at"], name="study_by_department"),
             models.Index(fields=["department", "accession_number"], name="study_by_accession"),
+            models.Index(fields=["department", "study_instance_uid"], name="study_by_uid"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(
