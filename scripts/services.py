@@ -39,7 +39,7 @@ class Postgres:
     """One database cluster in a temporary folder, reached through a unix socket in that folder."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="bs-pg-", dir="/tmp"))  # noqa: S108  (socket paths must be short)
+        self.folder = Path(tempfile.mkdtemp(prefix="bs-pg-", dir="/tmp"))
         self.port = free_port()
         self._as = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.getuid() == 0 else []
         if self._as:

@@ -1,0 +1,1 @@
+"""Measurements on real processes: speed, hostile files, faults."""
