@@ -7,7 +7,7 @@ from bonescan import views
 urlpatterns = [
     path("livez", views.livez, name="livez"),
     path("readyz", views.readyz, name="readyz"),
-    path("accounts/", include("allauth.account.urls")),
+    path("accounts/", include("accounts.sign_in_urls")),
     path("api/v1/", include("analyses.api.urls")),
     path("", include("accounts.urls")),
     path("", include("analyses.urls")),

@@ -1,0 +1,59 @@
+"""How allauth behaves here: nobody signs up by himself, lock-outs are a page of their own, links use the public address."""
+
+from typing import Any
+from urllib.parse import quote
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.exceptions import ImmediateHttpResponse
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.shortcuts import render
+from django.urls import reverse
+
+from accounts import audit
+from accounts.client_ip import client_ip
+
+LOCKED_FOR_S = 300
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Sign-in by e-mail for accounts that an administrator made."""
+
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "email_password_mismatch": "The e-mail address or the password is not correct.",
+    }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """The same address as in the audit log; callers without one share a limit."""
+        return client_ip(request) or "unknown"
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        """A link built from PUBLIC_URL: the Host header of a request must not decide where a reset key is sent."""
+        path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
+        return settings.PUBLIC_URL + path.replace("UID-KEY", quote(key))
+
+    def format_email_subject(self, subject: str) -> str:
+        return f"BoneScan: {subject}"
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Answer 429 with a page of its own when there were too many failed attempts."""
+        try:
+            super().pre_authenticate(request, **credentials)
+        except ValidationError as error:
+            audit.record(
+                "sign_in_failed",
+                user_label=str(credentials.get("email", "")),
+                allowed=False,
+                detail={"reason": "too_many_attempts"},
+            )
+            page = render(request, "account/locked.html", {"minutes": LOCKED_FOR_S // 60}, status=429)
+            page["Retry-After"] = str(LOCKED_FOR_S)
+            raise ImmediateHttpResponse(page) from error
+
+    def forgive_failed_attempts(self, request: HttpRequest, email: str) -> None:
+        """Lift the lock-out of an address whose owner has just set a new password."""
+        self._delete_login_attempts_cached_email(request, email=email)

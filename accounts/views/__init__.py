@@ -1,0 +1,1 @@
+"""Pages of the own account, of people, departments, settings and the audit log."""

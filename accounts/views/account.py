@@ -1,0 +1,80 @@
+"""The own account: name, password, API tokens."""
+
+from datetime import datetime, time
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts import audit, services
+from accounts.errors import Refused
+from accounts.forms import NameForm, TokenForm
+from accounts.models import ApiToken, User
+from accounts.permissions import Action, may, require, requires
+from accounts.views.caller import caller, show_refusal
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def profile(request: HttpRequest) -> HttpResponse:
+    """Who one is here, and the name that reports and trails show."""
+    user = caller(request)
+    form = NameForm(request.POST or None, initial={"name": user.name})
+    if request.method == "POST" and form.is_valid():
+        services.rename(user, name=form.cleaned_data["name"], by=user)
+        messages.success(request, "Name saved.")
+        return redirect("accounts:profile")
+    context = {"form": form, "may_have_tokens": may(user, Action.OWN_TOKENS), "roles": role_names(user)}
+    return render(request, "accounts/profile.html", context)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Action.OWN_TOKENS)
+def tokens(request: HttpRequest) -> HttpResponse:
+    """The own tokens; a new one is shown in the answer to the form and nowhere else."""
+    user = caller(request)
+    form = TokenForm(request.POST or None)
+    plain = make_token(form, user, by=user) if request.method == "POST" else None
+    if plain:
+        form = TokenForm()
+    context = {"form": form, "plain": plain, "tokens": user.api_tokens.select_related("user"), "owner": None}
+    return render(request, "accounts/tokens.html", context)
+
+
+@require_POST
+def token_revoke(request: HttpRequest, token_id: UUID) -> HttpResponse:
+    """End one of the own tokens, or anybody's for an administrator."""
+    user = caller(request)
+    token = ApiToken.objects.for_user(user).filter(pk=token_id).first()
+    if token is None:
+        foreign = ApiToken.objects.filter(pk=token_id).first()
+        if foreign is not None:
+            audit.record("access_denied", user=user, allowed=False, obj=foreign)
+        raise Http404
+    own = token.user_id == user.pk
+    require(user, Action.OWN_TOKENS if own and may(user, Action.OWN_TOKENS) else Action.MANAGE_TOKENS)
+    services.revoke_token(token, by=user)
+    messages.success(request, f"Token {token.prefix}… is revoked.")
+    return redirect("accounts:tokens") if own else redirect("accounts:person", token.user_id)
+
+
+def make_token(form: TokenForm, owner: User, *, by: User) -> str | None:
+    """The plain text of a new token, or None with the reason in the form."""
+    if not form.is_valid():
+        return None
+    last_day = form.cleaned_data["expires_on"]
+    expires_at = timezone.make_aware(datetime.combine(last_day, time(23, 59, 59)))
+    try:
+        return services.create_token(owner, form.cleaned_data["name"], expires_at, by=by)[1]
+    except Refused as refusal:
+        show_refusal(form, refusal)
+        return None
+
+
+def role_names(user: User) -> list[str]:
+    """What the roles of a user are called, in alphabetical order."""
+    return sorted(row.get_role_display() for row in user.role_assignments.all())
