@@ -1,0 +1,30 @@
+"""`manage.py backup PLACE`: database and stored files in one archive."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from bonescan.backup import BackupError, create_backup
+from bonescan.backup_database import DatabaseToolError
+
+
+class Command(BaseCommand):
+    help = "Write database and stored files into one archive; the portal may keep running."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("place", type=Path, help="a directory (the name gets the time) or a new file")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            done = create_backup(options["place"])
+        except (BackupError, DatabaseToolError, OSError) as error:
+            raise CommandError(f"No backup was written. {error}") from error
+        self.stdout.write(f"{done.path}: {done.files} files, {done.bytes} bytes")
+        self.stdout.write(f"sha256 {done.sha256}")
+        if done.missing:
+            raise CommandError(
+                f"The archive was written, but {done.missing} files that rows name are missing in the store"
+                " (listed in its manifest.json)."
+            )
