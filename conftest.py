@@ -39,7 +39,6 @@ def own_files(settings, tmp_path):
     from django.core.cache import cache
 
     cache.clear()
-    yield
 
 
 @pytest.fixture

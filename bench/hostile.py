@@ -1,7 +1,8 @@
 """Posts every file of a folder through the API and tells how each was answered, what was slow and what died.
 
-``python -m bench.hostile FOLDER`` exits with 1 when anything was answered with 5xx, died, timed out or was refused against
-the manifest. A MANIFEST.csv with the columns ``path`` and ``a_careful_decoder`` says which files are decodable (``OK``).
+``python -m bench.hostile FOLDER`` exits with 1 when anything was answered with 5xx, died, timed out or was refused
+against the manifest: a MANIFEST.csv whose columns ``path`` and ``a_careful_decoder`` say which files are decodable
+(``OK``).
 """
 
 import argparse

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from accounts.permissions import Action, may
 from accounts.services import portal_settings
-from inference.card import shipped_identity
+from inference.card import identity
 
 # label, URL name, right that shows it, access key
 NAV: tuple[tuple[str, str, Action, str], ...] = (
@@ -34,4 +34,4 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         for label, name, action, key in NAV
         if may(user, action)
     ]
-    return {"nav": entries, "shipped_model": shipped_identity(), "institution": portal_settings().institution_name}
+    return {"nav": entries, "shipped_model": identity(), "institution": portal_settings().institution_name}

@@ -1,7 +1,7 @@
 """A temporary Postgres (unix socket only) and Redis (free loopback port) for tests and measurements.
 
-``scripts/with_services COMMAND`` starts both, runs COMMAND with DATABASE_URL and REDIS_URL set and stops both. Where the
-environment already names one of them, that one is used and left alone. Postgres refuses to run as root, so a root
+``scripts/with_services COMMAND`` starts both, runs COMMAND with DATABASE_URL and REDIS_URL set and stops both. Where
+the environment already names one of them, that one is used and left alone. Postgres refuses to run as root, so a root
 caller runs it as the user ``nobody``.
 """
 
@@ -64,8 +64,8 @@ class Postgres:
         """Start the server and wait until it accepts connections."""
         log = (self.folder / "log").open("ab")
         self.process = subprocess.Popen(
-            [*self._as, postgres_program("postgres"), "-D", str(self.data), "-k", str(self.folder), "-p", str(self.port),
-             "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=60"],
+            [*self._as, postgres_program("postgres"), "-D", str(self.data), "-k", str(self.folder),
+             "-p", str(self.port), "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=60"],
             stdout=log, stderr=log, start_new_session=True, env=_plain_environment(),
         )  # fmt: skip
         command = [postgres_program("pg_isready"), "-q", "-h", str(self.folder), "-p", str(self.port), "-U", "bonescan"]
