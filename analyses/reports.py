@@ -1,0 +1,177 @@
+"""The report of a case as a PDF: gathers what it shows, in its words, and has it drawn."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.services import portal_settings
+from analyses import report_images, signature
+from analyses.models import Analysis, Outcome, Report, ReportKind, Review, Stage, Status, Study
+from analyses.views import wording
+
+SUSPICION = [
+    Outcome.MALIGNANT,
+    Outcome.WITHHELD,
+    Outcome.BENIGN,
+    Outcome.NORMAL,
+    Outcome.NOT_ANALYSABLE,
+]
+UNFINISHED = "The model had not answered when this report was issued."
+CANCELLED = "The analysis was cancelled; the model was not asked."
+# A longer impression stands under the two boxes, where it may run over the page.
+IMPRESSION_BESIDE = 420
+
+
+@dataclass(frozen=True)
+class Film:
+    """One film on paper, with the model's answer to it."""
+
+    number: int
+    analysis: Analysis
+    tag: str
+    word: str
+    line: str
+    notes: list[str]
+    picture: str
+    overlay: str
+    scale: str
+
+    @property
+    def sort_key(self) -> tuple[int, float, int]:
+        """Most suspicious first; films without an answer last."""
+        outcome = self.analysis.outcome
+        rank = SUSPICION.index(Outcome(outcome)) if outcome in SUSPICION else len(SUSPICION)
+        return rank, -(self.analysis.malignant_probability or 0.0), self.number
+
+    @property
+    def name(self) -> str:
+        """The film in words, for captions and alternative texts."""
+        view = self.analysis.image.view_position
+        return f"Film {self.number}, {view}" if view else f"Film {self.number}"
+
+    @property
+    def scale_text(self) -> str:
+        """What the drawn scale shows, for people who hear it."""
+        analysis, point = self.analysis, self.analysis.operating_point or {}
+        text = f"Scale from 0 to 1: probability of malignancy {analysis.malignant_probability:.2f}"
+        if "malignant" not in point:
+            return text
+        return f"{text}, {point.get('name') or 'chosen'} operating point {point['malignant']:.2f}"
+
+
+def render(report: Report, review: Review | None, analyses: list[Analysis]) -> bytes:
+    """Draw the PDF of a report that is about to be issued.
+
+    Args:
+        report: unsaved; its study with patient and department, its kind, code and time are printed.
+        review: the reading; printed only when signed.
+        analyses: the current analysis of each film, with its image.
+    """
+    from analyses.report_pdf import write_pdf
+
+    html = render_to_string("reports/report.html", report_context(report, review, analyses))
+    return write_pdf(html, identifier=report.pk.bytes)
+
+
+def report_context(report: Report, review: Review | None, analyses: list[Analysis]) -> dict[str, Any]:
+    """Everything that ``reports/report.html`` prints."""
+    study = report.study
+    films = sorted((_film(number, row) for number, row in enumerate(analyses, start=1)), key=lambda film: film.sort_key)
+    signed = review if review is not None and review.is_signed else None
+    return {
+        "report": report,
+        "title": f"{report.get_kind_display()} radiograph report {report.verification_code}",
+        "study": study,
+        "patient": study.patient,
+        "facts": _facts(study),
+        "review": signed,
+        "impression_beside": signed is not None and len(signed.impression) <= IMPRESSION_BESIDE,
+        "addenda": list(signed.addenda.all()) if signed else [],
+        "corrected": signed is not None and not signature.covers(study, signed, analyses),
+        "draft": review is not None and signed is None,
+        "preliminary": report.kind == ReportKind.PRELIMINARY,
+        "films": films,
+        "lead": films[0] if films else None,
+        "models": _models(analyses),
+        "portal": portal_settings(),
+        "issued_at": timezone.localtime(report.issued_at),
+        "verify_url": settings.PUBLIC_URL + reverse("analyses:verify"),
+        "stages": [stage for stage in Stage.values if any(stage in row.timings_ms for row in analyses)],
+    }
+
+
+def _film(number: int, analysis: Analysis) -> Film:
+    tag, word = wording.tag_and_word(analysis)
+    picture, overlay = report_images.film_and_overlay(analysis)
+    return Film(
+        number=number,
+        analysis=analysis,
+        tag=tag,
+        word=word,
+        line=answer_line(analysis),
+        notes=_notes(analysis),
+        picture=picture,
+        overlay=overlay,
+        scale=report_images.scale(analysis),
+    )
+
+
+def answer_line(analysis: Analysis) -> str:
+    """What the model's answer to a film, or its absence, means: one or two sentences."""
+    if analysis.status == Status.FAILED:
+        return f"{analysis.error_message} (code {analysis.error_code})"
+    if analysis.status == Status.CANCELLED:
+        return CANCELLED
+    if analysis.status != Status.SUCCEEDED:
+        return UNFINISHED
+    return f"{wording.standing(analysis)} {wording.meaning(analysis)}".strip()
+
+
+def _notes(analysis: Analysis) -> list[str]:
+    """What a doctor decided where the file contradicted what was typed, and what the file warns of."""
+    lines = []
+    for warning in analysis.warnings:
+        field, chosen = warning.get("field"), warning.get("confirmed")
+        if field and chosen:
+            word = wording.FIELDS.get(field, field.replace("_", " "))
+            kept = "the file's" if chosen == "file" else "the typed"
+            lines.append(f"{word.capitalize()}: file and form differed; a doctor confirmed {kept} value.")
+        elif warning.get("code") in wording.NOTES:
+            lines.append(wording.NOTES[warning["code"]])
+    return lines
+
+
+def _facts(study: Study) -> list[tuple[str, str]]:
+    """Patient and examination, label and value; what nobody stated is said to be so."""
+    patient = study.patient
+    examined = " ".join(part for part in (study.modality, study.body_part_examined) if part)
+    side = study.get_laterality_display()
+    facts = [
+        ("Name", patient.patient_name if patient else ""),
+        ("Record number", patient.patient_id if patient else "unassigned"),
+        ("Born", _day(patient.patient_birth_date) if patient else ""),
+        ("Sex", patient.get_patient_sex_display() if patient else ""),
+        ("Examination", f"{examined}, {side}" if examined and side else examined or side),
+        ("Accession number", study.accession_number),
+        ("Examined on", _day(study.study_date)),
+        ("Referred by", study.referring_physician_name),
+    ]
+    return [(label, value or "not stated") for label, value in facts]
+
+
+def _day(day: Any) -> str:
+    return "" if day is None else str(day)
+
+
+def _models(analyses: list[Analysis]) -> list[Analysis]:
+    """One analysis for each model that answered, for the line that names it with its full hash."""
+    seen: dict[tuple[str, Any], Analysis] = {}
+    for analysis in analyses:
+        if analysis.model_sha256:
+            point = analysis.operating_point or {}
+            seen.setdefault((analysis.model_sha256, str(sorted(point.items()))), analysis)
+    return list(seen.values())
