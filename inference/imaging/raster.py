@@ -37,10 +37,11 @@ def decode_raster(data: bytes, kind: str, limits: Limits) -> tuple[np.ndarray, d
         raise refusal("too_many_pixels")
     found: list[str] = []
     _one_picture_only(image, kind, found)
-    stored_mode, orientation = image.mode, _orientation(image, kind, found)
+    stored_mode = image.mode
     if kind == "jpeg" and isinstance(image, ImageFile.ImageFile) and image.mode == "RGB":
         image.draft("L", None)  # luminance straight from the JPEG: no colour conversion to undo
     image.load()
+    orientation = _orientation(image, kind, found)  # after loading: it loads too, and would swallow what is wrong
     grey = _grey(image)
     if orientation in _UPRIGHT:
         transpose, rows, columns = _UPRIGHT[orientation]
@@ -65,16 +66,17 @@ def decode_raster(data: bytes, kind: str, limits: Limits) -> tuple[np.ndarray, d
 
 def _one_picture_only(image: Image.Image, kind: str, found: list[str]) -> None:
     """Refuse animations and page stacks; ignore the previews that a camera puts behind the main picture of a JPEG."""
-    try:
-        image.seek(1)
-    except EOFError:
-        image.seek(0)
-        return
-    if kind == "jpeg":
+    if kind == "tiff":
+        try:
+            image.seek(1)  # counting all pages would walk a chain that may be endless
+        except EOFError:
+            image.seek(0)
+            return
+        raise refusal("multi_frame")
+    if getattr(image, "n_frames", 1) > 1:
+        if kind != "jpeg":
+            raise refusal("multi_frame")
         found.append("additional_images_ignored")
-        image.seek(0)
-        return
-    raise refusal("multi_frame")
 
 
 def _orientation(image: Image.Image, kind: str, found: list[str]) -> int:
