@@ -1,4 +1,4 @@
-"""How allauth behaves here: nobody signs up by himself, lock-outs are a page of their own, links use the public address."""
+"""How allauth behaves here: no sign-up, a page for lock-outs, links with the public address."""
 
 from typing import Any
 from urllib.parse import quote
@@ -35,6 +35,9 @@ class AccountAdapter(DefaultAccountAdapter):
         """A link built from PUBLIC_URL: the Host header of a request must not decide where a reset key is sent."""
         path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
         return settings.PUBLIC_URL + path.replace("UID-KEY", quote(key))
+
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        return reverse("accounts:profile")
 
     def format_email_subject(self, subject: str) -> str:
         return f"BoneScan: {subject}"

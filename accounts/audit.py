@@ -18,7 +18,7 @@ class RequestContext:
     token: "ApiToken | None" = None
 
 
-request_context: ContextVar[RequestContext] = ContextVar("request_context", default=RequestContext())
+request_context: ContextVar[RequestContext] = ContextVar("request_context", default=RequestContext())  # noqa: B039 (frozen)
 
 
 def record(

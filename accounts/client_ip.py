@@ -9,8 +9,8 @@ from django.http import HttpRequest
 def client_ip(request: HttpRequest) -> str | None:
     """The address of the caller, or None when it is unknown (a unix socket) or no address at all.
 
-    With ``TRUSTED_PROXY_COUNT`` = n the n-th address from the right of X-Forwarded-For is taken: whatever stands left of
-    it was written by the caller. A request that came past the proxies has fewer and is known by its own address.
+    With ``TRUSTED_PROXY_COUNT`` = n the n-th address from the right of X-Forwarded-For is taken: whatever stands left
+    of it was written by the caller. A request that came past the proxies has fewer and is known by its own address.
     """
     hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
     count = settings.ALLAUTH_TRUSTED_PROXY_COUNT

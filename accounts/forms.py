@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent, Department, PortalSettings, Role
 
 LONGEST_TOKEN = timedelta(days=3 * 366)
+PERSON = forms.SearchInput(attrs={"placeholder": "E-mail or name"})
 DATE = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
@@ -54,7 +55,7 @@ class NewPersonForm(PersonForm):
 
 
 class PeopleFilterForm(forms.Form):
-    q = forms.CharField(label="Search", required=False, widget=forms.SearchInput(attrs={"placeholder": "E-mail or name"}))
+    q = forms.CharField(label="Search", required=False, widget=PERSON)
     role = forms.ChoiceField(choices=[("", "Any role"), *Role.choices], required=False)
     department = forms.ModelChoiceField(Department.objects.all(), required=False, empty_label="Any department")
     state = forms.ChoiceField(
@@ -79,14 +80,17 @@ class SettingsForm(forms.ModelForm):
 
 class AuditFilterForm(forms.Form):
     action = forms.ChoiceField(required=False)
-    person = forms.CharField(required=False, widget=forms.SearchInput(attrs={"placeholder": "E-mail or name"}))
+    person = forms.CharField(required=False, widget=PERSON)
     since = forms.DateField(label="From", required=False, widget=DATE)
     until = forms.DateField(label="To", required=False, widget=DATE)
     allowed = forms.ChoiceField(
         label="Answer", choices=[("", "Any"), ("yes", "Allowed"), ("no", "Denied or failed")], required=False
     )
     object = forms.CharField(
-        label="Object, case or request", max_length=64, required=False, widget=forms.SearchInput(attrs={"placeholder": "Id"})
+        label="Object, case, request",
+        max_length=64,
+        required=False,
+        widget=forms.SearchInput(attrs={"placeholder": "Id"}),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -18,6 +18,7 @@ Handler = Callable[[HttpRequest], HttpResponseBase]
 
 # Addresses that a page asks by itself: they never show that somebody is still there.
 POLL_URL_NAMES = frozenset({"analyses:case_panel", "analyses:queue_rows"})
+PARTS_OF_PAGES = frozenset({"image", "style", "script", "font"})
 EXPIRED = "Your session has ended. Sign in again."
 
 
@@ -85,7 +86,12 @@ def is_automatic(request: HttpRequest) -> bool:
         return True
     if request.method not in ("GET", "HEAD"):
         return False
-    return "HX-Request" in request.headers or request.headers.get("Sec-Fetch-Dest") in ("image", "style", "script", "font")
+    return "HX-Request" in request.headers or request.headers.get("Sec-Fetch-Dest") in (
+        "image",
+        "style",
+        "script",
+        "font",
+    )
 
 
 def ask_to_sign_in(request: HttpRequest) -> HttpResponseBase:

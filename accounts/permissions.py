@@ -27,7 +27,7 @@ class Action(models.TextChoices):
     DOWNLOAD_SIGNED_REPORTS = "download_signed_reports"  # signed ones only, several as one archive
     USE_API = "use_api"
     OWN_TOKENS = "own_tokens"  # make and revoke tokens for oneself
-    MANAGE_TOKENS = "manage_tokens"  # revoke anybody's tokens, make them for machines (accounts that are API clients only)
+    MANAGE_TOKENS = "manage_tokens"  # revoke anybody's tokens; make them for machines only
     MANAGE_PEOPLE = "manage_people"
     MANAGE_SETTINGS = "manage_settings"
     VIEW_STATUS = "view_status"

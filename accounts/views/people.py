@@ -29,7 +29,9 @@ def people(request: HttpRequest) -> HttpResponse:
     rows = User.objects.select_related("department").prefetch_related("role_assignments")
     rows = _filtered(rows, form.cleaned_data) if form.is_valid() else rows
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "accounts/people.html", {"form": form, "page_obj": page, "filtered": any(request.GET.values())})
+    return render(
+        request, "accounts/people.html", {"form": form, "page_obj": page, "filtered": any(request.GET.values())}
+    )
 
 
 def _filtered(rows: QuerySet[User], wanted: dict) -> QuerySet[User]:
