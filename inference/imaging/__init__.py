@@ -1,0 +1,1 @@
+"""From uploaded bytes to the canonical grey image and the networks' input. Nothing here imports torch."""

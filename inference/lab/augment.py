@@ -1,0 +1,108 @@
+"""Augmentation on whole batches of tensors: geometry in one resampling, then grey values, then what files do."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Strengths; a probability is per image. Degrees for `rotation`, a share of the side for `shift`."""
+
+    rotation: float = 20.0
+    zoom: float = 0.15
+    stretch: float = 0.1
+    shift: float = 0.08
+    flip_horizontal: float = 0.5
+    flip_vertical: float = 0.0
+    brightness: float = 0.1
+    contrast: float = 0.25
+    gamma: float = 0.25
+    blur: float = 0.0
+    jpeg: float = 0.0
+    noise: float = 0.0
+    border: float = 0.0
+
+
+def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+    return torch.rand(count, generator=generator) * (high - low) + low
+
+
+def geometry(images: Tensor, strengths: Augmentation, generator: torch.Generator) -> Tensor:
+    """Rotate, zoom, stretch, shift and flip (N, 1, H, W) in one bilinear resampling; outside is black."""
+    count = len(images)
+    angle = _uniform(count, -strengths.rotation, strengths.rotation, generator) * (math.pi / 180)
+    zoom = torch.exp(_uniform(count, -strengths.zoom, strengths.zoom, generator))
+    stretch = torch.exp(_uniform(count, -strengths.stretch, strengths.stretch, generator))
+    mirror = 1 - 2 * (torch.rand(count, generator=generator) < strengths.flip_horizontal).float()
+    upside = 1 - 2 * (torch.rand(count, generator=generator) < strengths.flip_vertical).float()
+    scale_x, scale_y = zoom * stretch, zoom / stretch
+    matrix = torch.zeros(count, 2, 3)
+    matrix[:, 0, 0] = torch.cos(angle) * scale_x * mirror
+    matrix[:, 0, 1] = -torch.sin(angle) * scale_y
+    matrix[:, 1, 0] = torch.sin(angle) * scale_x * mirror
+    matrix[:, 1, 1] = torch.cos(angle) * scale_y * upside
+    matrix[:, 0, 1] *= upside
+    matrix[:, :, 2] = _uniform(2 * count, -2 * strengths.shift, 2 * strengths.shift, generator).view(count, 2)
+    grid = functional.affine_grid(matrix, list(images.shape), align_corners=False)
+    return functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def grey_values(images: Tensor, strengths: Augmentation, generator: torch.Generator) -> Tensor:
+    """Vary gamma, contrast about mid-grey and brightness; the result stays in [0, 1]."""
+    count = len(images)
+    gamma = torch.exp(_uniform(count, -strengths.gamma, strengths.gamma, generator)).view(-1, 1, 1, 1)
+    contrast = torch.exp(_uniform(count, -strengths.contrast, strengths.contrast, generator)).view(-1, 1, 1, 1)
+    brightness = _uniform(count, -strengths.brightness, strengths.brightness, generator).view(-1, 1, 1, 1)
+    varied = images.clamp(1e-4, 1).pow(gamma)
+    return ((varied - 0.5) * contrast + 0.5 + brightness).clamp(0, 1)
+
+
+def _blurred(image: Tensor, factor: float) -> Tensor:
+    """Shrink by `factor` and enlarge again: the blur of a small or badly scaled original."""
+    size = image.shape[-2:]
+    small = functional.interpolate(image, scale_factor=1 / factor, mode="bilinear", antialias=True)
+    return functional.interpolate(small, size=size, mode="bilinear")
+
+
+def _through_jpeg(image: Tensor, quality: int) -> Tensor:
+    buffer = io.BytesIO()
+    Image.fromarray((image[0, 0].numpy() * 255).astype(np.uint8)).save(buffer, format="JPEG", quality=quality)
+    return torch.from_numpy(np.asarray(Image.open(buffer)).astype(np.float32) / 255)[None, None]
+
+
+def file_history(images: Tensor, strengths: Augmentation, generator: torch.Generator) -> Tensor:
+    """Blur, compress, add noise and black borders at random, so that none of them tells one source from another."""
+    out = images.clone()
+    for index in range(len(out)):
+        image = out[index : index + 1]
+        draw = torch.rand(8, generator=generator).tolist()
+        if draw[0] < strengths.blur:
+            image = _blurred(image, 1.2 + 3.3 * draw[1])
+        if draw[2] < strengths.jpeg:
+            image = _through_jpeg(image, int(20 + 70 * draw[3]))
+        if draw[4] < strengths.noise:
+            image = (image + torch.randn(image.shape, generator=generator) * 0.06 * draw[5]).clamp(0, 1)
+        if draw[6] < strengths.border:
+            image = image.clone()
+            width = int(image.shape[-1] * 0.3 * draw[7] / 2) + 1
+            image[..., :width] = 0
+            image[..., -width:] = 0
+        out[index : index + 1] = image
+    return out
+
+
+def augment(images: Tensor, strengths: Augmentation, generator: torch.Generator) -> Tensor:
+    """Return a varied copy of float32 (N, 1, H, W) in [0, 1]; the same generator state gives the same copy."""
+    varied = grey_values(geometry(images, strengths, generator), strengths, generator)
+    if strengths.blur or strengths.jpeg or strengths.noise or strengths.border:
+        varied = file_history(varied, strengths, generator)
+    return varied

@@ -1,0 +1,1 @@
+"""The networks themselves: architecture only, no weights and no preprocessing."""
