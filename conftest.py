@@ -1,25 +1,11 @@
-"""Environment of the tests: a throw-away home, no throttling, no HTTPS redirect, the shared cast."""
+"""What all tests share: the cast, a file store of their own, the folder of real images."""
 
 import os
-import tempfile
 from pathlib import Path
 
-_home = tempfile.mkdtemp(prefix="bonescan-test-")
-os.environ.update(
-    {
-        "BONESCAN_HOME": _home,
-        "SECRET_KEY": "only-for-tests-" + "x" * 50,
-        "SECURE": "0",
-        "PLAIN_STATIC": "1",
-        "API_THROTTLE_PER_MINUTE": "0",
-        "OMP_NUM_THREADS": "1",
-        "EMAIL_URL": "memorymail://",
-        "LOG_LEVEL": "WARNING",
-    }
-)
-_data = Path(os.environ.get("BONESCAN_DATA") or Path(__file__).resolve().parent.parent / "shared" / "data")
+import pytest
 
-import pytest  # noqa: E402
+_data = Path(os.environ.get("BONESCAN_DATA") or Path(__file__).resolve().parent.parent / "shared" / "data")
 
 pytest_plugins = ["bonescan.tests.cast"]
 

@@ -1,0 +1,19 @@
+"""The portal's settings for tests: a throw-away home, no throttling, no HTTPS redirect, mail kept in memory."""
+
+import os
+import tempfile
+
+os.environ.update(
+    {
+        "BONESCAN_HOME": tempfile.mkdtemp(prefix="bonescan-test-"),
+        "SECRET_KEY": "only-for-tests-" + "x" * 50,
+        "SECURE": "0",
+        "PLAIN_STATIC": "1",
+        "API_THROTTLE_PER_MINUTE": "0",
+        "OMP_NUM_THREADS": "1",
+        "EMAIL_URL": "memorymail://",
+        "LOG_LEVEL": "WARNING",
+    }
+)
+
+from bonescan.settings import *  # noqa: E402, F403
