@@ -1,0 +1,110 @@
+"""Asks the decode server for one image, so that the caller never reads an upload's bytes itself."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inference.imaging.canonical import canonical_sha256
+from inference.imaging.limits import Limits, refusal
+from inference.imaging.wire import ProtocolError, read_reply, request_head
+
+KEEP_ALIVE_S = 2.0
+_CHUNK_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class DecodedRemote:
+    """A canonical image: uint8 (H, W), the PNG to be stored, its hash, and what the file says about itself."""
+
+    grey: np.ndarray
+    png: bytes
+    canonical_sha256: str
+    meta: dict[str, Any]
+
+
+class DecodeClient:
+    """One connection per image; holds no state, so it may be shared between threads and survive forks."""
+
+    def __init__(self, socket_path: Path | str, timeout_s: float = 30) -> None:
+        self._path = str(socket_path)
+        self._timeout_s = timeout_s
+
+    def decode(self, data: bytes, *, keep_alive: Callable[[], None] | None = None) -> DecodedRemote:
+        """Return the canonical image of one upload.
+
+        Raises DecodeError: of the file with retriable False; `decoder_unavailable` and a killed child's `decoder_died`
+        with retriable True. `keep_alive` runs about every 2 s while waiting; what it raises goes through.
+        """
+        if not data:
+            raise refusal("empty_file")
+        if len(data) > Limits.from_env().max_input_bytes:
+            raise refusal("too_large")
+        with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as link:
+            wait = _Wait(link, self._timeout_s, keep_alive)
+            try:
+                wait.connect(self._path)
+                wait.send(data)
+                reply = read_reply(wait.receive)
+            except (OSError, ProtocolError):
+                raise refusal("decoder_unavailable") from None
+        return DecodedRemote(reply.grey, reply.png, canonical_sha256(reply.grey), reply.meta)
+
+
+class _Wait:
+    """A socket that gives up at one deadline for the whole exchange and calls `keep_alive` while it waits."""
+
+    def __init__(self, link: socket.socket, timeout_s: float, keep_alive: Callable[[], None] | None) -> None:
+        self._link = link
+        self._keep_alive = keep_alive
+        now = time.monotonic()
+        self._deadline, self._due = now + timeout_s, now + KEEP_ALIVE_S
+
+    def connect(self, path: str) -> None:
+        """Connect; a full queue of waiting connections (EAGAIN) is waited out like any other delay."""
+        self._link.settimeout(max(0.01, self._deadline - time.monotonic()))
+        self._link.connect(path)
+
+    def send(self, data: bytes) -> None:
+        """Send the whole request. The server may refuse before it has read all: then its answer is what counts."""
+        view = memoryview(request_head(len(data)) + data if len(data) < _CHUNK_BYTES else request_head(len(data)))
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._send(view)
+            if len(data) >= _CHUNK_BYTES:
+                self._send(memoryview(data))
+
+    def _send(self, view: memoryview) -> None:
+        while view:
+            self._tick()
+            with contextlib.suppress(TimeoutError):
+                view = view[self._link.send(view[:_CHUNK_BYTES]) :]
+
+    def receive(self, length: int) -> bytes:
+        """Return exactly `length` bytes; raises OSError at the deadline or when the server is gone."""
+        buffer = bytearray(length)
+        view, filled = memoryview(buffer), 0
+        while filled < length:
+            self._tick()
+            with contextlib.suppress(TimeoutError):
+                got = self._link.recv_into(view[filled:])
+                if not got:
+                    raise ConnectionResetError
+                filled += got
+        return bytes(buffer)
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        if now >= self._deadline:
+            raise BlockingIOError  # not TimeoutError, which only ends one wait
+        if self._keep_alive is not None and now >= self._due:
+            self._keep_alive()
+            now = time.monotonic()
+            self._due = now + KEEP_ALIVE_S
+        self._link.settimeout(max(0.01, min(self._deadline, self._due) - now))

@@ -1,0 +1,90 @@
+"""What client and decode server say to each other over the socket: lengths first, every length capped by the reader."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from inference.errors import DecodeError
+from inference.imaging.canonical import MAX_SIDE_PX
+from inference.imaging.limits import DECODE_CODES, refusal
+
+_REQUEST = struct.Struct(">4sQ")  # magic, bytes that follow
+_REPLY = struct.Struct(">4sI")  # magic, bytes of the JSON head that follows
+_REQUEST_MAGIC, _REPLY_MAGIC = b"BSQ1", b"BSR1"
+REQUEST_HEAD_BYTES, REPLY_HEAD_BYTES = _REQUEST.size, _REPLY.size
+_MAX_HEAD_BYTES = 256 * 1024
+_PNG_SLACK_BYTES = 64 * 1024
+
+Receive = Callable[[int], bytes]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a decode child sends back: the canonical image as pixels (H, W) and as PNG, and what the file says."""
+
+    grey: np.ndarray
+    png: bytes
+    meta: dict[str, Any]
+
+
+class ProtocolError(Exception):
+    """The other side does not speak this protocol; nothing it sent is used."""
+
+
+def request_head(length: int) -> bytes:
+    """Return what precedes `length` bytes of an upload."""
+    return _REQUEST.pack(_REQUEST_MAGIC, length)
+
+
+def read_request_head(head: bytes) -> int:
+    """Return how many bytes follow; raises ProtocolError."""
+    magic, length = _REQUEST.unpack(head)
+    if magic != _REQUEST_MAGIC:
+        raise ProtocolError("no decode request")
+    return int(length)
+
+
+def image_reply(grey: np.ndarray, png: bytes, meta: dict[str, Any]) -> tuple[bytes, bytes, memoryview]:
+    """Return the three parts of a successful answer, to be sent one after the other."""
+    head = {"ok": True, "height": grey.shape[0], "width": grey.shape[1], "png_bytes": len(png), "meta": meta}
+    return _head(head), png, memoryview(grey).cast("B")
+
+
+def error_reply(error: DecodeError) -> bytes:
+    """Return a refusal as it travels: only its code and whether to retry; the sentence is looked up on arrival."""
+    return _head({"ok": False, "code": error.code, "retriable": error.retriable})
+
+
+def read_reply(receive: Receive) -> Reply:
+    """Read one answer by `receive(n)`, which returns n bytes; raises DecodeError (the answer) or ProtocolError."""
+    magic, length = _REPLY.unpack(receive(REPLY_HEAD_BYTES))
+    if magic != _REPLY_MAGIC or length > _MAX_HEAD_BYTES:
+        raise ProtocolError("no decode reply")
+    try:
+        head = json.loads(receive(length))
+        if not head["ok"]:
+            code = str(head["code"])
+            raise refusal(code if code in DECODE_CODES else "unreadable", retriable=bool(head["retriable"]))
+        height, width, png_bytes, meta = int(head["height"]), int(head["width"]), int(head["png_bytes"]), head["meta"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise ProtocolError("a decode reply that cannot be read") from None
+    if not (1 <= height <= MAX_SIDE_PX and 1 <= width <= MAX_SIDE_PX and isinstance(meta, dict)):
+        raise ProtocolError("a decode reply of impossible size")
+    if not 0 < png_bytes <= 2 * height * width + _PNG_SLACK_BYTES:
+        raise ProtocolError("a decode reply of impossible size")
+    png = receive(png_bytes)
+    grey = np.frombuffer(receive(height * width), np.uint8).reshape(height, width)
+    if not png.startswith(b"\x89PNG\r\n\x1a\n"):
+        raise ProtocolError("a decode reply without a picture")
+    return Reply(grey, png, meta)
+
+
+def _head(values: dict[str, Any]) -> bytes:
+    body = json.dumps(values, allow_nan=False).encode()
+    return _REPLY.pack(_REPLY_MAGIC, len(body)) + body
