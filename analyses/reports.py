@@ -20,8 +20,15 @@ SUSPICION = [
     Outcome.NORMAL,
     Outcome.NOT_ANALYSABLE,
 ]
+JUDGED = (Outcome.MALIGNANT, Outcome.BENIGN, Outcome.NORMAL)
 UNFINISHED = "The model had not answered when this report was issued."
 CANCELLED = "The analysis was cancelled; the model was not asked."
+CONFIRMED = {
+    "typed": "a doctor confirmed what was typed",
+    "file": "a doctor confirmed what the file says",
+    "record": "a doctor confirmed what the record says",
+    "edited": "a doctor stated the right value",
+}
 # A longer impression stands under the two boxes, where it may run over the page.
 IMPRESSION_BESIDE = 420
 
@@ -116,7 +123,7 @@ def _film(number: int, analysis: Analysis) -> Film:
         notes=_notes(analysis),
         picture=picture,
         overlay=overlay,
-        scale=report_images.scale(analysis),
+        scale=report_images.scale(analysis) if judged(analysis) else "",
     )
 
 
@@ -128,7 +135,13 @@ def answer_line(analysis: Analysis) -> str:
         return CANCELLED
     if analysis.status != Status.SUCCEEDED:
         return UNFINISHED
-    return f"{wording.standing(analysis)} {wording.meaning(analysis)}".strip()
+    standing = wording.standing(analysis) if judged(analysis) else ""
+    return f"{standing} {wording.meaning(analysis)}".strip()
+
+
+def judged(analysis: Analysis) -> bool:
+    """Whether the model gave an answer whose probabilities may be shown; one that it withheld has none."""
+    return analysis.status == Status.SUCCEEDED and analysis.outcome in JUDGED
 
 
 def _notes(analysis: Analysis) -> list[str]:
@@ -138,8 +151,8 @@ def _notes(analysis: Analysis) -> list[str]:
         field, chosen = warning.get("field"), warning.get("confirmed")
         if field and chosen:
             word = wording.FIELDS.get(field, field.replace("_", " "))
-            kept = "the file's" if chosen == "file" else "the typed"
-            lines.append(f"{word.capitalize()}: file and form differed; a doctor confirmed {kept} value.")
+            kept = CONFIRMED.get(chosen, CONFIRMED["edited"])
+            lines.append(f"{word.capitalize()}: sources contradicted each other; {kept}.")
         elif warning.get("code") in wording.NOTES:
             lines.append(wording.NOTES[warning["code"]])
     return lines

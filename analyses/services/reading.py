@@ -40,7 +40,7 @@ def save_reading(
     require(user, Action.READ_CASE)
     if reading not in Reading.values:
         raise Invalid("bad_field", "Choose one of the readings.", fields={"reading": ["Choose one of the readings."]})
-    locked = _lock(study)
+    locked = cases.lock(study.pk)
     agrees = agreement(locked.outcome, reading)
     if agrees_with_model is not None and agrees_with_model != agrees:
         raise _result_changed()
@@ -72,7 +72,7 @@ def sign(study: Study, user: User) -> Review:
             ``identity_unconfirmed``, ``result_changed``.
     """
     require(user, Action.READ_CASE)
-    locked = _lock(study)
+    locked = cases.lock(study.pk)
     review = Review.objects.select_related("reader").filter(study=locked).first()
     analyses = signature.current_analyses(locked)
     review = _signable(locked, review, analyses, user)
@@ -99,13 +99,13 @@ def add_addendum(study: Study, user: User, text: str) -> Addendum:
 
     Raises:
         Invalid: ``bad_field`` (empty or too long).
-        Conflict: ``not_signed``, ``identity_unconfirmed``.
+        Conflict: ``not_signed``.
     """
     require(user, Action.READ_CASE)
     text = _text("text", text)
     if not text:
         raise Invalid("bad_field", "Write what is to be added.", fields={"text": ["Write what is to be added."]})
-    locked = _lock(study)
+    locked = cases.lock(study.pk)
     review = Review.objects.filter(study=locked, signed_at__isnull=False).first()
     if review is None:
         raise Conflict("not_signed", "The reading is not signed yet. Change the draft instead of adding to it.")
@@ -148,11 +148,6 @@ def _result_changed() -> Conflict:
         "result_changed",
         "The model's answer changed after this reading was begun. Look at it, then save it again.",
     )
-
-
-def _lock(study: Study) -> Study:
-    """The row as it is now, held until the transaction ends."""
-    return Study.objects.select_for_update(of=("self",)).select_related("patient").get(pk=study.pk)
 
 
 def _advance(locked: Study, given: Study, state: ReadingState) -> None:

@@ -171,7 +171,7 @@ def _issue(study: Study, review: Review | None, analyses: list[Analysis], user: 
     report.pdf_file = _store(pdf)
     try:
         with transaction.atomic():
-            now = Study.objects.select_for_update().get(pk=study.pk)
+            now = Study.objects.select_for_update(no_key=True).get(pk=study.pk)
             if now.revision != study.revision:
                 raise CaseMoved
             Report.objects.filter(study=study, state=ReportState.VALID, revision__lt=study.revision).update(
