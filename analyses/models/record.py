@@ -62,8 +62,8 @@ class Study(models.Model):
     """A case: one examination of one patient with one or several films.
 
     ``patient`` is empty while the case is *unassigned*. The fields ``status``, ``outcome`` and
-    ``malignant_probability`` sum up the current analyses (the latest of each film; ``queued`` while any is unfinished, the
-    most suspicious one's answer, never an average), so that lists sort and filter without a join;
+    ``malignant_probability`` sum up the current analyses (the latest of each film; ``queued`` while any is unfinished,
+    the most suspicious one's answer, never an average), so that lists sort and filter without a join;
     ``analyses.services.cases.summarise`` is the only writer.
     """
 

@@ -120,7 +120,7 @@ class AnalysisFactory(DjangoModelFactory):
 
 
 def result(outcome: str = "malignant", *, study: models.Study | None = None, **fields: Any) -> models.Analysis:
-    """A succeeded analysis with this outcome (or a failed one: ``outcome="failed"``), its files stored, its case summed up.
+    """A succeeded analysis with this outcome (``"failed"``: a failed one), its files stored and its case summed up.
 
     Args:
         fields: fields of the analysis; ``image__...`` reaches the film, ``image__study__...`` the case.

@@ -1,0 +1,113 @@
+"""What an uploader or editor states about a case: one shape for pages and API, with the rules that each value obeys."""
+
+import re
+from dataclasses import dataclass, fields, replace
+from datetime import date, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from analyses.errors import Invalid
+from analyses.models import Laterality, Sex
+
+MAX_LENGTHS = {
+    "patient_id": 64,
+    "patient_name": 200,
+    "patient_sex": 1,
+    "accession_number": 64,
+    "modality": 16,
+    "body_part_examined": 64,
+    "laterality": 1,
+    "view_position": 32,
+    "referring_physician_name": 200,
+    "clinical_question": 2000,
+}
+_EARLIEST = date(1850, 1, 1)
+# Control and invisible characters, and halves of surrogate pairs: none can be typed by hand into a record on purpose.
+_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+_FORBIDDEN_IN_TEXT = re.compile(_FORBIDDEN.pattern.replace("\x00-\x1f", "\x00-\x08\x0b\x0c\x0e-\x1f"))
+_CODE = re.compile(r"[A-Z0-9_ ]*")
+_CHOICES = {"patient_sex": Sex.values, "laterality": Laterality.values}
+_UPPER = ("modality", "body_part_examined", "view_position", "patient_sex", "laterality")
+
+IDENTITY_FIELDS = ("patient_id", "patient_name", "patient_birth_date", "patient_sex")
+CASE_FIELDS = (
+    "accession_number",
+    "modality",
+    "body_part_examined",
+    "laterality",
+    "study_date",
+    "referring_physician_name",
+    "clinical_question",
+)
+
+
+@dataclass(frozen=True)
+class CaseFields:
+    """Patient, case and view as somebody typed them; empty (or None) means *not said*."""
+
+    patient_id: str = ""
+    patient_name: str = ""
+    patient_birth_date: date | None = None
+    patient_sex: str = ""
+    accession_number: str = ""
+    modality: str = ""
+    body_part_examined: str = ""
+    laterality: str = ""
+    view_position: str = ""
+    study_date: date | None = None
+    referring_physician_name: str = ""
+    clinical_question: str = ""
+
+    def said(self) -> dict[str, str]:
+        """The values that were given, as JSON-able texts (dates in ISO 8601)."""
+        pairs = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {name: value.isoformat() if isinstance(value, date) else value for name, value in pairs if value}
+
+
+def cleaned(given: CaseFields) -> CaseFields:
+    """The same fields trimmed and in DICOM's capitals.
+
+    Raises:
+        Invalid: ``bad_field`` with a sentence for each field that breaks a rule.
+    """
+    problems: dict[str, list[str]] = {}
+    changes: dict[str, Any] = {}
+    for name in MAX_LENGTHS:
+        changes[name] = _text(name, getattr(given, name), problems)
+    for name in ("patient_birth_date", "study_date"):
+        _check_date(name, getattr(given, name), problems)
+    born, examined = given.patient_birth_date, given.study_date
+    if not problems and born and examined and examined < born:
+        problems["study_date"] = ["The examination lies before the birth date."]
+    if problems:
+        raise Invalid("bad_field", "Some fields are not valid. Correct them and send again.", fields=problems)
+    return replace(given, **changes)
+
+
+def _text(name: str, value: object, problems: dict[str, list[str]]) -> str:
+    text = str(value or "").strip()
+    if name == "clinical_question":
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if name in _UPPER:
+        text = text.upper()
+    forbidden = _FORBIDDEN_IN_TEXT if name == "clinical_question" else _FORBIDDEN
+    if len(text) > MAX_LENGTHS[name]:
+        problems[name] = [f"At most {MAX_LENGTHS[name]} characters."]
+    elif forbidden.search(text):
+        problems[name] = ["Control characters are not allowed."]
+    elif name in _CHOICES and text and text not in _CHOICES[name]:
+        problems[name] = [f"One of {', '.join(_CHOICES[name])}, or empty."]
+    elif name == "modality" and not _CODE.fullmatch(text):
+        problems[name] = ["Letters and digits only, as in DICOM: CR, DX, MR, CT."]
+    return text
+
+
+def _check_date(name: str, value: date | None, problems: dict[str, list[str]]) -> None:
+    if value is None:
+        return
+    # One day of grace: the uploader may live east of the server's clock.
+    if value > timezone.localdate() + timedelta(days=1):
+        problems[name] = ["The date lies in the future."]
+    elif value < _EARLIEST:
+        problems[name] = [f"The date lies before {_EARLIEST:%Y}."]
