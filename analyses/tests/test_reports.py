@@ -286,7 +286,7 @@ def test_a_real_film_makes_a_small_report_that_shows_it(department, doctor, rg3)
     result("benign", study=study, image__film_bytes=buffer.getvalue())
     report = reporting.issue_report(study, doctor)
     assert report.pdf_size_bytes < 600_000
-    film = nextpdf_of(study, doctor).pages[0].images
+    film = pdf_of(study, doctor).pages[0].images[0]
     shown = np.asarray(film.image.convert("L").resize((64, 64), Picture.Resampling.BOX), dtype=float)
     original = np.asarray(Picture.fromarray(grey).resize((64, 64), Picture.Resampling.BOX), dtype=float)
     assert np.abs(shown - original).mean() < 3

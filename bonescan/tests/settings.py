@@ -17,3 +17,6 @@ os.environ.update(
 )
 
 from bonescan.settings import *  # noqa: E402, F403
+
+# WhiteNoise warns where nothing was collected, and warnings are errors.
+STATIC_ROOT.mkdir(exist_ok=True)  # noqa: F405
