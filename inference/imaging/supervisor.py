@@ -18,10 +18,11 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _STEADY_S = 0.1, 5.0, 30.0
 _SOCKET_PATH_CHARS = 80  # sun_path holds 108 bytes, and the server binds a longer name first
 
 
-class DecodeServerHandle:
+class SupervisedServer:
     """A running decode server. Only the process that started it may stop it; forked children hold a harmless copy."""
 
     def __init__(self, socket_path: Path | str) -> None:
+        """Start the server and watch over it from now on; `wait_ready` waits until it answers."""
         self.socket_path = Path(socket_path)
         if len(str(self.socket_path)) > _SOCKET_PATH_CHARS:
             raise ValueError(f"the decode socket's path must be at most {_SOCKET_PATH_CHARS} characters long")
@@ -29,16 +30,16 @@ class DecodeServerHandle:
         self._stopped = threading.Event()
         self._process = self._spawn()
         self._thread = threading.Thread(target=self._watch, name="decode-server", daemon=True)
+        self._thread.start()
+        atexit.register(self.stop)
 
     @property
     def pid(self) -> int:
         """The process id of the server that runs now; it changes when one had to be restarted."""
         return self._process.pid
 
-    def start(self, ready_s: float = 30) -> DecodeServerHandle:
-        """Wait until the server answers and watch over it from then on; raises DecodeError decoder_unavailable."""
-        self._thread.start()
-        atexit.register(self.stop)
+    def wait_ready(self, ready_s: float = 30) -> SupervisedServer:
+        """Return when the server answers; after `ready_s` stop it and raise DecodeError decoder_unavailable."""
         deadline = time.monotonic() + ready_s
         while not self.answers():
             if time.monotonic() > deadline:
@@ -84,6 +85,6 @@ class DecodeServerHandle:
             self._process = self._spawn()
 
 
-def start_server(socket_path: Path | str, ready_s: float = 30) -> DecodeServerHandle:
+def start_server(socket_path: Path | str, ready_s: float = 30) -> SupervisedServer:
     """Start a decode server at `socket_path` and return its handle once it answers."""
-    return DecodeServerHandle(socket_path).start(ready_s)
+    return SupervisedServer(socket_path).wait_ready(ready_s)
