@@ -11,3 +11,5 @@ app = Celery("bonescan")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
+
+from bonescan import worker  # noqa: E402, F401  (connects what a worker does beside its tasks)

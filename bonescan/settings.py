@@ -263,6 +263,8 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_DB_REUSE_MAX = 500
 CELERY_TASK_SOFT_TIME_LIMIT = 108
 CELERY_TASK_TIME_LIMIT = 120
+# A new child loads torch and the weights before it reports for work.
+CELERY_WORKER_PROC_ALIVE_TIMEOUT = 60
 # A wake that cannot be sent must not hold up an upload: the sweeper sends it again.
 CELERY_TASK_PUBLISH_RETRY = False
 if REDIS_URL:

@@ -15,6 +15,7 @@ from analyses.errors import ServiceError, StorageFull
 log = structlog.get_logger(__name__)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 FULL = "The file store is full. Nothing was stored; tell the operator and send the film again later."
+AWAY = "The file store cannot be reached. Try again in a minute, or tell the operator."
 UNAVAILABLE = "The file store cannot be reached. Nothing was stored; send the film again in a minute."
 
 
@@ -64,9 +65,15 @@ def _save(name: str, content: File) -> str:
 
 
 def read(name: str) -> bytes:
-    """All bytes of a stored file; FileNotFoundError where it is gone."""
-    with default_storage.open(name, "rb") as stored:
-        return cast(BinaryIO, stored).read()
+    """All bytes of a stored file; FileNotFoundError where it is gone, ServiceError where the store is away."""
+    try:
+        with default_storage.open(name, "rb") as stored:
+            return cast(BinaryIO, stored).read()
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        log.exception("storage_unavailable")
+        raise ServiceError("storage_unavailable", AWAY, status=503) from error
 
 
 def discard(*names: str) -> None:

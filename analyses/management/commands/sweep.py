@@ -1,0 +1,55 @@
+"""The sweeper: a process of its own that keeps the queue moving whatever else was lost."""
+
+import signal
+import socket
+import threading
+import time
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import Error, connection
+from django.utils import timezone
+
+from analyses.services import sweeping
+
+log = structlog.get_logger(__name__)
+TIDY_EVERY_S = 3600.0
+
+
+class Command(BaseCommand):
+    help = "Wake forgotten analyses, put abandoned ones back, fail those tried too often; again and again."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--once", action="store_true", help="sweep once, print what was done, and end")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["once"]:
+            report = sweeping.sweep(name=socket.gethostname())
+            self.stdout.write(f"requeued {report.requeued}, failed {report.failed}, woken {report.woken}")
+            return
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        sweep_until(stop)
+        sweep_until(stop)
+
+
+def sweep_until(stop: threading.Event) -> None:
+    """Sweep every SWEEP_INTERVAL_S until told to stop; a database that is away is tried again each time."""
+    started_at = timezone.now()
+    tidied = -TIDY_EVERY_S
+    while not stop.is_set():
+        try:
+            sweeping.sweep(socket.gethostname(), started_at)
+            if time.monotonic() - tidied > TIDY_EVERY_S:
+                sweeping.tidy()
+                tidied = time.monotonic()
+        except Error as error:
+            log.warning("sweep_not_done", error=type(error).__name__)
+            connection.close()
+        except Exception:
+            # The one process that mends all others must not end on what nobody thought of.
+            log.exception("sweep_fault")
+        stop.wait(settings.SWEEP_INTERVAL_S)

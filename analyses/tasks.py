@@ -1,0 +1,24 @@
+"""The one Celery task: a message only wakes; what there is to do stands in the database."""
+
+import structlog
+from celery import shared_task
+from celery.app.task import Task
+from django.db import InterfaceError, OperationalError
+
+from analyses.services import running
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task(bind=True, ignore_result=True, name="analyses.tasks.run_analysis")
+def run_analysis(self: Task, analysis_id: str) -> None:
+    """Analyse this film if it still waits, then go on with what has waited longest.
+
+    While the database is away nothing is lost: the row stays as it is, and the sweeper wakes it again.
+    """
+    worker = str(self.request.hostname or "worker")
+    try:
+        if running.run(analysis_id, worker):
+            running.drain(worker)
+    except (OperationalError, InterfaceError) as error:
+        log.warning("database_unavailable", error=type(error).__name__)
