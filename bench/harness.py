@@ -6,6 +6,7 @@ Used by the measurements and by the browser tests. Nothing outlives the ``with``
 import contextlib
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -79,14 +80,10 @@ class Portal:
 
     def manage(self, *arguments: str) -> str:
         """Run one management command in this portal and return what it printed."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            env=self.env,
-            cwd=ROOT,
-            check=True,
-            capture_output=True,
-            text=True,
-        )
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(command, env=self.env, cwd=ROOT, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"manage.py {arguments[0]} failed:\n{done.stderr[-3000:]}")
         return done.stdout
 
     def log(self, name: str) -> str:
@@ -97,6 +94,17 @@ class Portal:
     def passwords(self) -> dict[str, str]:
         """Make the demo cast and return its passwords by e-mail address."""
         return dict(re.findall(r"(\w+@example\.org)\s+.*?(\S+)\s*$", self.manage("demo_passwords"), re.MULTILINE))
+
+    def person(self, email: str, role: str, department: str) -> str:
+        """Add an account beside the demo cast and return its password."""
+        password = secrets.token_urlsafe(18)
+        code = (
+            "from accounts.models import Department; from accounts.services import create_person; "
+            f"create_person(email={email!r}, roles=[{role!r}], by=None, password={password!r}, "
+            f"department=Department.objects.get(name={department!r}))"
+        )
+        self.manage("shell", "--no-imports", "-c", code)
+        return password
 
     def token(self, email: str = "api@example.org") -> str:
         """Make an API token for an account of the demo cast."""

@@ -1,0 +1,100 @@
+"""One real portal for all browser tests: Postgres, Redis, web, worker, sweeper, and the system's Chromium."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+from pydicom.data import get_testdata_file
+
+from bench.films import film_jpeg
+from bench.harness import Portal, portal
+
+SECOND_DOCTOR = "second@example.org"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A running portal with the passwords of its cast and two films on disk."""
+
+    running: Portal
+    passwords: dict[str, str]
+    dicom: Path
+    jpeg: Path
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict) -> dict:
+    """Debian's Chromium; it has no sandbox where tests run as root."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert program, "Chromium is missing; run: scripts/install test"
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+    return {**browser_type_launch_args, "executable_path": program, "args": arguments}
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Start the portal and make the cast."""
+    folder = tmp_path_factory.mktemp("films")
+    jpeg = folder / "lateral.jpg"
+    jpeg.write_bytes(film_jpeg(3, 700, 900))
+    found = get_testdata_file("RG3_J2KR.dcm", download=False)
+    assert found is not None, "pydicom-data ships RG3_J2KR.dcm"
+    with portal(SESSION_IDLE_S="900") as running:
+        passwords = running.passwords()
+        passwords[SECOND_DOCTOR] = running.person(SECOND_DOCTOR, "doctor", "Radiology")
+        yield Stage(running, passwords, Path(found), jpeg)
+
+
+class Watch:
+    """Collects what a browser complains of: policy violations, script errors, requests to other hosts."""
+
+    def __init__(self, context: BrowserContext, base: str) -> None:
+        self.complaints: list[str] = []
+        self.base = base
+        context.on("weberror", lambda error: self.complaints.append(f"script error: {error.error}"))
+        context.on("console", self._console)
+        context.on("request", self._request)
+
+    def _console(self, message: object) -> None:
+        text = getattr(message, "text", "")
+        if "Content Security Policy" in text or "Content-Security-Policy" in text:
+            self.complaints.append(text)
+
+    def _request(self, request: object) -> None:
+        url = getattr(request, "url", "")
+        if not url.startswith((self.base, "data:", "blob:")):
+            self.complaints.append(f"request to another host: {url}")
+
+
+@pytest.fixture
+def visit(stage: Stage, browser: Browser) -> Iterator:
+    """A function that signs somebody in with a browser of their own and returns the page.
+
+    At the end of the test no browser may have complained.
+    """
+    watches: list[Watch] = []
+    contexts: list[BrowserContext] = []
+
+    def enter(email: str = "", theme: str = "dark") -> Page:
+        context = browser.new_context(
+            base_url=stage.running.url, viewport={"width": 1280, "height": 800}, color_scheme=theme
+        )
+        contexts.append(context)
+        watches.append(Watch(context, stage.running.url))
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        if email:
+            page.goto("/accounts/login/")
+            page.get_by_label("E-mail").fill(email)
+            page.get_by_label("Password").fill(stage.passwords[email])
+            page.get_by_role("button", name="Sign in").click()
+            page.wait_for_url(lambda url: "/login/" not in url)
+        return page
+
+    yield enter
+    for context in contexts:
+        context.close()
+    assert [complaint for watch in watches for complaint in watch.complaints] == []
