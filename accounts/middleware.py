@@ -86,12 +86,7 @@ def is_automatic(request: HttpRequest) -> bool:
         return True
     if request.method not in ("GET", "HEAD"):
         return False
-    return "HX-Request" in request.headers or request.headers.get("Sec-Fetch-Dest") in (
-        "image",
-        "style",
-        "script",
-        "font",
-    )
+    return "HX-Request" in request.headers or request.headers.get("Sec-Fetch-Dest") in PARTS_OF_PAGES
 
 
 def ask_to_sign_in(request: HttpRequest) -> HttpResponseBase:
