@@ -20,8 +20,7 @@ def current_analyses(study: Study) -> list[Analysis]:
 def signed_content(study: Study, review: Review, analyses: list[Analysis], signed_at: datetime) -> dict[str, Any]:
     """Everything that the signature stands for: whose films, what the model said, what the doctor says, who and when.
 
-    ``reading_state``, the clinical question and the referrer are left out: they may be corrected without touching what
-    was signed.
+    The clinical question and the referrer are left out: they may be corrected without touching what was signed.
     """
     patient = study.patient
     return {

@@ -126,7 +126,7 @@ def describe(report: Report | None) -> dict[str, Any]:
 def normal_code(typed: str) -> str:
     """A verification code as stored: upper case, in groups, with the letters that people confuse put right."""
     text = "".join(letter for letter in typed.upper() if letter.isalnum())
-    text = text.translate(str.maketrans({"O": "0", "I": "1", "L": "1"}))
+    text = text.translate(str.maketrans("OIL", "011"))
     return "-".join(text[at : at + GROUP_LENGTH] for at in range(0, len(text), GROUP_LENGTH))
 
 
@@ -164,32 +164,12 @@ def _issue(study: Study, review: Review | None, analyses: list[Analysis], user: 
         issued_by=user,
         issued_at=timezone.now(),
     )
-    issued_at = report.issued_at
     pdf = reports.render(report, review, analyses)
     report.pdf_sha256 = hashlib.sha256(pdf).hexdigest()
     report.pdf_size_bytes = len(pdf)
     report.pdf_file = _store(pdf)
     try:
-        with transaction.atomic():
-            now = Study.objects.select_for_update(no_key=True).get(pk=study.pk)
-            if now.revision != study.revision:
-                raise CaseMoved
-            Report.objects.filter(study=study, state=ReportState.VALID, revision__lt=study.revision).update(
-                state=ReportState.SUPERSEDED, ended_at=issued_at
-            )
-            report.save(force_insert=True)
-            # The moment printed on the page, not that of the row.
-            Report.objects.filter(pk=report.pk).update(issued_at=issued_at)
-            report.issued_at = issued_at
-            audit.record(
-                "issue_report",
-                user=user,
-                department=study.department,
-                obj=report,
-                case_id=study.pk,
-                subject=study.patient.patient_id if study.patient else "",
-                detail={"kind": report.kind, "revision": report.revision, "sha256": report.pdf_sha256},
-            )
+        _keep(report, user)
     except IntegrityError as error:
         storage.discard(report.pdf_file)
         # Somebody else issued it first: theirs is the report.
@@ -198,6 +178,29 @@ def _issue(study: Study, review: Review | None, analyses: list[Analysis], user: 
         storage.discard(report.pdf_file)
         raise
     return report
+
+
+@transaction.atomic
+def _keep(report: Report, user: User | None) -> None:
+    """Write the row, unless the case moved on while the report was drawn; earlier reports are superseded by it."""
+    study, issued_at = report.study, report.issued_at
+    if Study.objects.select_for_update(no_key=True).get(pk=study.pk).revision != report.revision:
+        raise CaseMoved
+    earlier = Report.objects.filter(study=study, state=ReportState.VALID, revision__lt=report.revision)
+    earlier.update(state=ReportState.SUPERSEDED, ended_at=issued_at)
+    report.save(force_insert=True)
+    # The moment printed on the page, not that of the row.
+    Report.objects.filter(pk=report.pk).update(issued_at=issued_at)
+    report.issued_at = issued_at
+    audit.record(
+        "issue_report",
+        user=user,
+        department=study.department,
+        obj=report,
+        case_id=study.pk,
+        subject=study.patient.patient_id if study.patient else "",
+        detail={"kind": report.kind, "revision": report.revision, "sha256": report.pdf_sha256},
+    )
 
 
 def _store(pdf: bytes) -> str:
