@@ -18,7 +18,7 @@ def run_analysis(self: Task, analysis_id: str) -> None:
     """
     worker = str(self.request.hostname or "worker")
     try:
-        if running.run(analysis_id, worker):
-            running.drain(worker)
+        running.run(analysis_id, worker)
+        running.drain(worker)
     except (OperationalError, InterfaceError) as error:
         log.warning("database_unavailable", error=type(error).__name__)

@@ -15,8 +15,10 @@ from analyses.models import Analysis, IdempotencyKey, ProcessSeen, Stage, Status
 from analyses.services import cases, queue
 
 log = structlog.get_logger(__name__)
-# One message per idle worker would do, since a woken worker takes what has waited longest, again and again.
-MAX_WAKES = 50
+# A woken worker goes on with what has waited longest, so a few messages set a whole queue in motion. While no worker
+# lives they would only pile up in the broker.
+MAX_WAKES, MAX_WAKES_ALONE = 8, 1
+MAX_FAILS = 50
 EXHAUSTED = "attempts_exhausted"
 EXHAUSTED_MESSAGE = (
     "The analysis was begun several times and never ended. The film may be one that stops the program: export it again "
@@ -58,7 +60,7 @@ def _fail_exhausted() -> int:
     """A film that ends its worker each time must not do so for ever."""
     over = Q(status=Status.QUEUED) | Q(status=Status.RUNNING, lease_expires_at__lt=Now())
     rows = Analysis.objects.filter(over, attempts__gte=settings.MAX_ATTEMPTS).select_related("image", "department")
-    return sum(_fail(analysis, over) for analysis in rows[:MAX_WAKES])
+    return sum(_fail(analysis, over) for analysis in rows[:MAX_FAILS])
 
 
 @transaction.atomic
@@ -81,8 +83,10 @@ def _fail(analysis: Analysis, still: Q) -> bool:
 def _wake_forgotten() -> int:
     silent = Q(woken_at__isnull=True) | Q(woken_at__lt=Now() - timedelta(seconds=settings.WAKE_AGAIN_S))
     due = Analysis.objects.filter(queue.claimable(), silent, status=Status.QUEUED)
+    alive = ProcessSeen.objects.filter(kind="worker", seen_at__gt=Now() - timedelta(seconds=LATE_AFTER_S)).exists()
+    limit = MAX_WAKES if alive else MAX_WAKES_ALONE
     woken = []
-    for analysis_id in due.order_by("queued_at", "id").values_list("pk", flat=True)[:MAX_WAKES]:
+    for analysis_id in due.order_by("queued_at", "id").values_list("pk", flat=True)[:limit]:
         if not queue.wake(analysis_id):
             break
         woken.append(analysis_id)
