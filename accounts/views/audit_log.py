@@ -45,8 +45,10 @@ def audit_log(request: HttpRequest) -> HttpResponse:
     """One page of the log, newest first."""
     form, rows = _wanted(request)
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    shown = [_shown(row) for row in page]
+    # The event of this very reading comes after the rows that are shown.
     _record(request, "view_audit_log", form, page=page.number)
-    context = {"form": form, "page_obj": page, "rows": [_shown(row) for row in page], "filters": _filters_used(form)}
+    context = {"form": form, "page_obj": page, "rows": shown, "filters": _filters_used(form)}
     return render(request, "accounts/audit_log.html", context)
 
 
