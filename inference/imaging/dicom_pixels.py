@@ -30,6 +30,7 @@ def read_frame(ds: Dataset, file_meta: FileMeta, limits: Limits) -> tuple[np.nda
     syntax = file_meta.transfer_syntax
     decoder = get_decoder(UID(syntax)) if syntax not in HTJ2K else None
     if decoder is not None and not decoder.UID.is_encapsulated:
+        _check_length(ds)
         return _with_pydicom(ds, syntax, "")
     frame = get_frame(ds.PixelData, 0, number_of_frames=1)
     if syntax != RLE:
@@ -83,6 +84,15 @@ def _twelve_bit_jpeg(frame: bytes, ds: Dataset) -> tuple[np.ndarray, str]:
     tiff = b"II*\x00" + struct.pack("<IH", 8, len(entries)) + directory + struct.pack("<I", 0) + frame
     values = np.asarray(Image.open(io.BytesIO(tiff), formats=("TIFF",)))
     return values, str(ds.PhotometricInterpretation)
+
+
+def _check_length(ds: Dataset) -> None:
+    """Refuse uncompressed pixels that are fewer than the header promises."""
+    bits = ds.Rows * ds.Columns * int(ds.get("SamplesPerPixel", 1)) * int(ds.BitsAllocated)
+    if ds.get("PhotometricInterpretation") == "YBR_FULL_422":
+        bits = bits * 2 // 3  # PS3.3, C.7.6.3.1.2: two pixels share their colour
+    if "PixelData" in ds and len(ds.PixelData or b"") < bits // 8:
+        raise refusal("truncated")
 
 
 def _check_codestream(frame: bytes, ds: Dataset, limits: Limits) -> None:
