@@ -273,6 +273,9 @@ if REDIS_URL:
         "visibility_timeout": 132,
         "socket_connect_timeout": 0.5,
         "socket_timeout": 5,
+        # An upload must not wait for a broker that is away: one try, and the sweeper sends the message later.
+        "max_retries": 0,
+        "interval_start": 0,
     }
 else:
     _queue_dir = HOME / "queue"

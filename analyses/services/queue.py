@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from kombu import pools
 
 from accounts import audit
 from accounts.models import User
@@ -30,7 +32,7 @@ log = structlog.get_logger(__name__)
 TASK = "analyses.tasks.run_analysis"
 # How long to wait before the second, third, ... attempt after a fault that may pass by itself.
 RETRY_DELAYS_S = (2, 15, 60)
-QUIET_S = 2.0
+QUIET_S, ANSWER_S = 2.0, 0.5
 _PLACES = 5000
 _broker_back_at = 0.0
 
@@ -51,7 +53,8 @@ def wake(analysis_id: UUID) -> bool:
     global _broker_back_at
     if time.monotonic() >= _broker_back_at:
         try:
-            current_app.send_task(TASK, args=[str(analysis_id)], ignore_result=True)
+            with _producers().acquire(block=True, timeout=ANSWER_S) as producer:
+                current_app.send_task(TASK, args=[str(analysis_id)], ignore_result=True, producer=producer)
         except Exception as error:
             # Whatever a broker library raises: the row is queued, and that is what counts.
             log.warning("wake_not_sent", analysis_id=str(analysis_id), error=type(error).__name__)
@@ -63,6 +66,13 @@ def wake(analysis_id: UUID) -> bool:
     except DatabaseError as error:
         log.warning("wake_not_marked", analysis_id=str(analysis_id), error=type(error).__name__)
     return False
+
+
+@cache
+def _producers() -> Any:
+    """Connections for sending only: a broker that hangs is given up much sooner than a worker could afford to."""
+    options = {**settings.CELERY_BROKER_TRANSPORT_OPTIONS, "socket_timeout": ANSWER_S}
+    return pools.producers[current_app.connection_for_write().clone(transport_options=options)]
 
 
 def claimable() -> Q:
