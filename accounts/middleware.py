@@ -51,7 +51,7 @@ class SessionLimitMiddleware:
             return
         reason = sessions.ended(request.session)
         if reason is not None:
-            audit.record("session_expired", user=request.user, detail={"reason": reason.value})  # type: ignore[arg-type]
+            audit.record("session_expired", user=request.user, detail={"reason": reason.value})
             logout(request)
         elif not is_automatic(request):
             sessions.extend(request.session)

@@ -1,6 +1,7 @@
 """Every change to people, departments and settings; each is one transaction with its line in the audit log."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from allauth.account.app_settings import PASSWORD_RESET_TOKEN_GENERATOR
 from allauth.account.utils import user_pk_to_url_str
@@ -90,7 +91,7 @@ def set_roles(user: User, *, roles: Iterable[str], department: Department | None
     department_id = department.pk if department else None
     if wanted == before and user.department_id == department_id:
         return
-    detail = {
+    detail: dict[str, Any] = {
         "added": sorted(wanted - before),
         "removed": sorted(before - wanted),
         "department_before": str(user.department_id or ""),
@@ -232,7 +233,8 @@ def _department_name(name: str, *, but: Department | None = None) -> str:
     name = " ".join(name.split())
     if not name:
         raise _refused("no_name", "name", "Type a name.")
-    if Department.objects.filter(name__iexact=name).exclude(pk=but.pk if but else None).exists():
+    others = Department.objects.exclude(pk=but.pk) if but else Department.objects.all()
+    if others.filter(name__iexact=name).exists():
         raise _refused("name_taken", "name", "A department of this name exists already.")
     return name
 

@@ -1,0 +1,319 @@
+"""Every address x everybody who may ask: who is answered, who is refused, who is told that nothing is there.
+
+A route or method that is missing from the table fails; so does a row whose route is gone.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import get_resolver, reverse
+from django.urls.resolvers import URLPattern, URLResolver
+from django.utils import timezone
+
+from accounts.models import ApiToken, AuditEvent, User
+from accounts.services import create_token
+from accounts.tests.factories import ApiTokenFactory, UserFactory
+from analyses.models import Report, Review, Study
+from analyses.tests.factories import StudyFactory, result
+
+PEOPLE = ("doctor", "other_doctor", "clerk", "other_clerk", "api_client", "administrator", "auditor", "nobody")
+TOKENS = ("token", "other_token", "doctor_token", "ended_token")
+CALLERS = ("anonymous", *PEOPLE, *TOKENS)
+# What a caller meets. Anything that is neither of the other three, nor a server error, counts as answered.
+ANSWERED, REFUSED, HIDDEN, SIGN_IN = "answered", "refused (403)", "hidden (404)", "asked to sign in"
+
+Expected = dict[str, str]
+
+
+def everybody() -> Expected:
+    return dict.fromkeys(CALLERS, ANSWERED)
+
+
+def signed_in(*names: str) -> Expected:
+    """A page: those named are answered, other people refused, strangers asked to sign in; a token opens no page."""
+    names = names or PEOPLE
+    return dict.fromkeys(CALLERS, SIGN_IN) | {who: ANSWERED if who in names else REFUSED for who in PEOPLE}
+
+
+def of_department(*names: str) -> Expected:
+    """A page about one object of the doctor's department: hidden from the same roles of another department."""
+    others = {f"other_{who}": HIDDEN for who in names if f"other_{who}" in PEOPLE}
+    return signed_in(*names) | others
+
+
+def api(*names: str, hidden: tuple[str, ...] = ()) -> Expected:
+    """An address of the API: a session or a usable token of those named."""
+    people = dict.fromkeys(PEOPLE, REFUSED)
+    tokens = {"ended_token": SIGN_IN}
+    return {"anonymous": SIGN_IN} | people | tokens | dict.fromkeys(names, ANSWERED) | dict.fromkeys(hidden, HIDDEN)
+
+
+API_ALL = api("doctor", "other_doctor", "api_client", "token", "other_token", "doctor_token")
+API_ONE = api("doctor", "api_client", "token", "doctor_token", hidden=("other_doctor", "other_token"))
+# An API client posts with its token: what it posted from a session it could never find again.
+API_POST = api("doctor", "other_doctor", "token", "other_token", "doctor_token")
+DOCTORS = ("doctor", "other_doctor")
+DOWNLOADERS = (*DOCTORS, "clerk", "other_clerk")
+ONE_REPORT = of_department("doctor", "clerk") | {"api_client": ANSWERED}
+
+
+@dataclass(frozen=True)
+class Route:
+    """One address: which keys of the world it takes, and what each method answers to whom."""
+
+    keys: tuple[str, ...] = ()
+    get: Expected | None = None
+    post: Expected | None = None
+    body: tuple[str, ...] = field(default=())
+
+
+STUDY, FILM, PERSON, ONE = ("study_id",), ("analysis_id",), ("user_id",), ("pk",)
+BOTH = ("study_id", "analysis_id")
+
+TABLE: dict[str, Route] = {
+    "livez": Route(get=everybody(), post=everybody()),
+    "readyz": Route(get=everybody(), post=everybody()),
+    "account_login": Route(get=everybody(), post=everybody()),
+    "account_logout": Route(get=everybody(), post=everybody()),
+    "account_inactive": Route(get=everybody()),
+    "account_change_password": Route(get=signed_in(), post=signed_in()),
+    "account_reset_password": Route(get=everybody(), post=everybody()),
+    "account_reset_password_done": Route(get=everybody()),
+    "account_reset_password_from_key": Route(("uidb36", "key"), get=everybody(), post=everybody()),
+    "account_reset_password_from_key_done": Route(get=everybody()),
+    "accounts:profile": Route(get=signed_in(), post=signed_in()),
+    "accounts:tokens": Route(get=signed_in(*DOCTORS, "api_client"), post=signed_in(*DOCTORS, "api_client")),
+    # The token in question is the doctor's own: nobody else but the administrator knows of it.
+    "accounts:token_revoke": Route(
+        ("token_id",),
+        post=signed_in("doctor", "administrator") | dict.fromkeys(set(PEOPLE) - {"doctor", "administrator"}, HIDDEN),
+    ),
+    "accounts:people": Route(get=signed_in("administrator")),
+    "accounts:person_new": Route(get=signed_in("administrator"), post=signed_in("administrator")),
+    "accounts:person": Route(PERSON, get=signed_in("administrator"), post=signed_in("administrator")),
+    "accounts:person_deactivate": Route(PERSON, post=signed_in("administrator")),
+    "accounts:person_reactivate": Route(PERSON, post=signed_in("administrator")),
+    "accounts:person_link": Route(PERSON, post=signed_in("administrator")),
+    "accounts:person_token": Route(PERSON, post=signed_in("administrator")),
+    "accounts:departments": Route(get=signed_in("administrator"), post=signed_in("administrator")),
+    "accounts:department": Route(("department_id",), get=signed_in("administrator"), post=signed_in("administrator")),
+    "accounts:settings": Route(get=signed_in("administrator"), post=signed_in("administrator")),
+    "accounts:audit_log": Route(get=signed_in("auditor")),
+    "accounts:audit_export": Route(get=signed_in("auditor")),
+    "analyses:home": Route(get=signed_in()),
+    "analyses:case_list": Route(get=signed_in(*DOCTORS)),
+    "analyses:queue_rows": Route(get=signed_in(*DOCTORS)),
+    "analyses:case_export": Route(get=signed_in(*DOCTORS)),
+    "analyses:upload": Route(get=signed_in(*DOCTORS), post=signed_in(*DOCTORS)),
+    "analyses:case": Route(STUDY, get=of_department("doctor")),
+    "analyses:case_add": Route(STUDY, get=of_department("doctor"), post=of_department("doctor")),
+    "analyses:case_assign": Route(STUDY, get=of_department("doctor"), post=of_department("doctor")),
+    "analyses:case_edit": Route(STUDY, get=of_department("doctor"), post=of_department("doctor")),
+    "analyses:case_reassign": Route(STUDY, get=of_department("doctor"), post=of_department("doctor")),
+    "analyses:case_reading": Route(STUDY, post=of_department("doctor")),
+    "analyses:case_addendum": Route(STUDY, post=of_department("doctor")),
+    "analyses:case_panel": Route(BOTH, get=of_department("doctor")),
+    "analyses:film_cancel": Route(BOTH, post=of_department("doctor")),
+    "analyses:film_retry": Route(BOTH, post=of_department("doctor")),
+    "analyses:film_confirm": Route(BOTH, post=of_department("doctor")),
+    "analyses:film_image": Route(FILM, get=of_department("doctor")),
+    "analyses:film_saliency": Route(FILM, get=of_department("doctor")),
+    "analyses:film_thumbnail": Route(FILM, get=of_department("doctor")),
+    "analyses:status": Route(get=signed_in("administrator")),
+    "analyses:model": Route(get=signed_in(*DOWNLOADERS, "api_client", "administrator", "auditor")),
+    "analyses:report_list": Route(get=signed_in(*DOWNLOADERS)),
+    "analyses:report_archive": Route(post=of_department("doctor", "clerk"), body=("case",)),
+    "analyses:report_download": Route(("report_id",), get=ONE_REPORT),
+    "analyses:case_report": Route(STUDY, get=ONE_REPORT),
+    "analyses:verify": Route(get=everybody(), post=everybody()),
+    "analyses:verify_lookup": Route(("sha256",), get=everybody()),
+    "api:analysis-list": Route(get=API_ALL, post=API_POST),
+    "api:analysis-detail": Route(ONE, get=API_ONE),
+    "api:analysis-report": Route(ONE, get=API_ONE),
+    "api:analysis-image": Route(ONE, get=API_ONE),
+    "api:analysis-saliency": Route(ONE, get=API_ONE),
+    "api:analysis-cancel": Route(ONE, post=API_ONE),
+    "api:analysis-retry": Route(ONE, post=API_ONE),
+    "api:schema": Route(get=api(*PEOPLE, "token", "other_token", "doctor_token")),
+    "api:docs": Route(get=signed_in()),
+    # Any other address below /api/v1/: nothing is there for anybody.
+    "api:no-such-address": Route(get=dict.fromkeys(CALLERS, HIDDEN), post=dict.fromkeys(CALLERS, HIDDEN)),
+}
+
+
+def routes(patterns: list[Any], namespace: str = "") -> Iterator[str]:
+    """The name of every address that the portal answers."""
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+            yield from routes(pattern.url_patterns, inner)
+        else:
+            assert isinstance(pattern, URLPattern)
+            assert pattern.name, f"the address {pattern.pattern} has no name"
+            yield namespace + pattern.name
+
+
+def test_every_route_stands_in_the_table_once_and_no_other():
+    found = list(routes(get_resolver().url_patterns))
+    assert sorted(found) == sorted(set(found))
+    assert set(found) == set(TABLE)
+
+
+def test_every_row_says_something_of_every_caller():
+    for name, route in TABLE.items():
+        for expected in (route.get, route.post):
+            assert expected is None or set(expected) == set(CALLERS), name
+
+
+@dataclass
+class World:
+    """One signed case of the doctor's department, and a client for every caller."""
+
+    clients: dict[str, Client]
+    keys: dict[str, Any]
+
+
+@pytest.fixture
+def world(doctor, second_doctor, clerk, api_client, administrator, auditor, token, other_token, settings) -> World:
+    settings.ACCOUNT_RATE_LIMITS = False
+    people = {
+        "doctor": doctor,
+        "other_doctor": second_doctor,
+        "clerk": clerk,
+        "other_clerk": UserFactory(department=second_doctor.department, roles=["clerk"]),
+        "api_client": api_client,
+        "administrator": administrator,
+        "auditor": auditor,
+        "nobody": UserFactory(department=doctor.department),
+    }
+    own_token = ApiTokenFactory(user=doctor)
+    ended = ApiTokenFactory(user=doctor, plain="bs_" + "x" * 40, revoked_at=timezone.now())
+    assert ended.prefix == "bs_xxxxx"
+    tokens = {
+        "token": token,
+        "other_token": other_token,
+        "doctor_token": create_token(doctor, "test", None)[1],
+        "ended_token": "bs_" + "x" * 40,
+    }
+    clients = {"anonymous": Client(raise_request_exception=False)}
+    for name, person in people.items():
+        clients[name] = Client(raise_request_exception=False)
+        clients[name].force_login(person)
+    for name, plain in tokens.items():
+        clients[name] = Client(raise_request_exception=False, headers={"Authorization": f"Token {plain}"})
+    return World(clients, keys_of_a_signed_case(doctor, api_client, own_token))
+
+
+def keys_of_a_signed_case(doctor: User, api_client: User, own_token: ApiToken) -> dict[str, Any]:
+    posted_by = api_client.api_tokens.get()
+    study = StudyFactory(owner=doctor.department, created_by=api_client, api_token=posted_by)
+    analysis = result("malignant", study=study, api_token=posted_by)
+    Study.objects.filter(pk=study.pk).update(reading_state="final")
+    study.refresh_from_db()
+    Review.objects.create(study=study, reader=doctor, reading="malignant", signed_at=timezone.now())
+    pdf = b"%PDF-1.7 as issued"
+    report = Report.objects.create(
+        study=study,
+        revision=study.revision,
+        kind="final",
+        pdf_file=default_storage.save("reports/issued.pdf", ContentFile(pdf)),
+        pdf_sha256=hashlib.sha256(pdf).hexdigest(),
+        pdf_size_bytes=len(pdf),
+        verification_code="AAAA-BBBB-CCCC-DDDD",
+        issued_by=doctor,
+    )
+    return {
+        "study_id": study.pk,
+        "analysis_id": analysis.pk,
+        "pk": analysis.pk,
+        "report_id": report.pk,
+        "sha256": report.pdf_sha256,
+        "user_id": api_client.pk,
+        "token_id": own_token.pk,
+        "department_id": doctor.department_id,
+        "uidb36": "1",
+        "key": "no-such-key",
+        "case": study.pk,
+    }
+
+
+def outcome(answer: HttpResponse) -> str:
+    """What the caller met, in the words of the table."""
+    assert answer.status_code < 500, f"server error {answer.status_code}"
+    if answer.status_code == 401 or (
+        answer.status_code == 302 and answer["Location"].startswith("/accounts/login/?next=")
+    ):
+        return SIGN_IN
+    return {403: REFUSED, 404: HIDDEN, 405: "no such method"}.get(answer.status_code, ANSWERED)
+
+
+def address(name: str, route: Route, keys: dict[str, Any]) -> str:
+    if name == "api:no-such-address":
+        return "/api/v1/nothing-here/"
+    return reverse(name, kwargs={key: keys[key] for key in route.keys})
+
+
+def ask_everybody(world: World, send: Callable[[Client], HttpResponse]) -> Expected:
+    """Let every caller ask; whatever an answer changed is taken back before the next one asks."""
+    met = {}
+    for who in CALLERS:
+        with transaction.atomic():
+            answer = send(world.clients[who])
+            if answer.streaming:
+                b"".join(answer.streaming_content)
+            met[who] = outcome(answer)
+            transaction.set_rollback(True)
+    return met
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", TABLE)
+def test_everybody_meets_what_the_table_says(world, name):
+    route = TABLE[name]
+    url = address(name, route, world.keys)
+    body = {key: str(world.keys[key]) for key in route.body}
+    # A method that is not in the table is answered to nobody.
+    got = ask_everybody(world, lambda client: client.get(url))
+    posted = ask_everybody(world, lambda client: client.post(url, body))
+    for expected, met, method in ((route.get, got, "GET"), (route.post, posted, "POST")):
+        if expected is None:
+            assert ANSWERED not in met.values(), f"{method} {name} is answered but not in the table"
+        else:
+            assert met == expected, f"{method} {name}"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "name", [name for name, route in TABLE.items() if HIDDEN in (route.get or route.post).values()]
+)
+def test_what_never_existed_is_hidden_from_those_who_may_ask(world, name):
+    route = TABLE[name]
+    unknown = {key: uuid4() if isinstance(value, UUID) else value for key, value in world.keys.items()}
+    url, body = address(name, route, unknown), {key: str(unknown[key]) for key in route.body}
+    client = world.clients["doctor"]
+    answer = client.get(url) if route.get else client.post(url, body)
+    assert outcome(answer) == HIDDEN
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "name", [name for name, route in TABLE.items() if "study_id" in route.keys or "pk" in route.keys]
+)
+def test_a_stranger_at_a_case_is_recorded(world, name):
+    route = TABLE[name]
+    url = address(name, route, world.keys)
+    who = "other_token" if name.startswith("api:") else "other_doctor"
+    answer = world.clients[who].get(url) if route.get else world.clients[who].post(url)
+    assert outcome(answer) == HIDDEN
+    event = AuditEvent.objects.get(action="access_denied")
+    assert not event.allowed
+    assert event.object_id in {str(world.keys["study_id"]), str(world.keys["analysis_id"])}
