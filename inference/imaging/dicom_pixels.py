@@ -21,6 +21,9 @@ PIXEL_KEYWORDS = (
     "DoubleFloatPixelData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
 )  # fmt: skip
 
+_END_MARKER = b"\xff\xd9"  # EOI of JPEG and JPEG-LS, EOC of JPEG 2000
+_TRAILING_BYTES = 64
+
 
 def read_frame(ds: Dataset, file_meta: FileMeta, limits: Limits) -> tuple[np.ndarray, str]:
     """Return (stored values (H, W) or (H, W, 3), photometric interpretation after decoding).
@@ -96,10 +99,12 @@ def _check_length(ds: Dataset) -> None:
 
 
 def _check_codestream(frame: bytes, ds: Dataset, limits: Limits) -> None:
-    """Compare the size that the compressed frame states with the header's: a 211-byte stream may ask for gigabytes."""
+    """Check that the frame has its end and the header's size: a 211-byte stream may ask for gigabytes."""
     size = _jpeg2000_size(frame) if ds.file_meta.TransferSyntaxUID in (*JPEG_2000, *HTJ2K) else _jpeg_size(frame)
     if size is None:
         raise refusal("unreadable")
+    if frame.rfind(_END_MARKER, -_TRAILING_BYTES) < 0:
+        raise refusal("truncated")  # some decoders fill up what is missing: half a film would pass
     if size[0] * size[1] > limits.max_pixels:
         raise refusal("too_many_pixels")
     if size != (ds.Rows, ds.Columns):

@@ -144,6 +144,13 @@ def test_a_compressed_film_cut_short_is_refused(rg3):
     assert refused(rg3[: len(rg3) // 2]) == "truncated"
 
 
+def test_a_compressed_frame_without_its_end_is_refused_even_by_lenient_decoders():
+    for name in ("JPGExtended.dcm", "SC_rgb_jpeg_dcmtk.dcm", "MR_small_jp2klossless.dcm"):
+        data = shipped(name)
+        start = data.rindex(b"\xff\xd9")
+        assert refused(data[:start] + b"\x00\x00" + data[start + 2 :]) == "truncated"
+
+
 def test_sequences_within_sequences_end_in_an_answer():
     deepest = struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF)
     opener = struct.pack("<HH2sHI", 0x0028, 0x3010, b"SQ", 0, 0xFFFFFFFF)
