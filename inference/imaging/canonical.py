@@ -48,7 +48,7 @@ def encode_png(array: np.ndarray) -> bytes:
     rows[0, 1:] = array[0]
     np.subtract(array[1:], array[:-1], out=rows[1:, 1:])
     packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
-    pixels = packer.compress(rows) + packer.flush()
+    pixels = packer.compress(rows.data) + packer.flush()
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     return _PNG_MAGIC + _chunk(b"IHDR", head) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
 

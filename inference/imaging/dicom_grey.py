@@ -198,10 +198,10 @@ def _number(ds: Dataset, keyword: str) -> float | None:
     """Return the element's first value as a finite number, else None."""
     value = value_of(ds, keyword)
     try:
-        number = float(value if np.isscalar(value) else value[0])  # type: ignore[index, arg-type]
+        number = float(value if np.isscalar(value) else value[0])
     except (TypeError, ValueError, IndexError):
         try:
-            number = float(value)  # type: ignore[arg-type]
+            number = float(value)
         except (TypeError, ValueError):
             return None
     return number if np.isfinite(number) else None

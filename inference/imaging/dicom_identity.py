@@ -158,7 +158,7 @@ def _pair(ds: Dataset, keyword: str) -> tuple[float, float] | None:
     """Return two positive finite numbers, or None; files hold zeros, single values and texts here."""
     value = value_of(ds, keyword)
     try:
-        first, second = float(value[0]), float(value[1])  # type: ignore[index]
+        first, second = float(value[0]), float(value[1])
     except (TypeError, ValueError, IndexError):
         return None
     return (first, second) if 1e-4 < first < 1e4 and 1e-4 < second < 1e4 else None

@@ -53,7 +53,7 @@ def read_request_head(head: bytes) -> int:
 def image_reply(grey: np.ndarray, png: bytes, meta: dict[str, Any]) -> tuple[bytes, bytes, memoryview]:
     """Return the three parts of a successful answer, to be sent one after the other."""
     head = {"ok": True, "height": grey.shape[0], "width": grey.shape[1], "png_bytes": len(png), "meta": meta}
-    return _head(head), png, memoryview(grey).cast("B")
+    return _head(head), png, grey.data.cast("B")
 
 
 def error_reply(error: DecodeError) -> bytes:
