@@ -1,0 +1,198 @@
+"""Forms of the pages: they check what was typed and hand clean values to the services, which write."""
+
+from typing import Any
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.utils import timezone
+
+from analyses.models import Laterality, Reading, Sex
+from analyses.services.fields import CaseFields
+
+MODALITIES = [
+    ("", "from the file"),
+    ("DX", "DX, digital radiograph"),
+    ("CR", "CR, computed radiograph"),
+    ("MR", "MR"),
+    ("CT", "CT"),
+]
+VIEWS = [
+    ("", "from the file"),
+    ("AP", "AP"),
+    ("PA", "PA"),
+    ("LATERAL", "lateral"),
+    ("OBLIQUE", "oblique"),
+    ("AXIAL", "axial"),
+]
+BODY_PARTS = (
+    "ANKLE",
+    "CLAVICLE",
+    "ELBOW",
+    "FEMUR",
+    "FIBULA",
+    "FOOT",
+    "FOREARM",
+    "HAND",
+    "HIP",
+    "HUMERUS",
+    "KNEE",
+    "PELVIS",
+    "RADIUS",
+    "RIB",
+    "SCAPULA",
+    "SHOULDER",
+    "SPINE",
+    "TIBIA",
+    "ULNA",
+    "WRIST",
+)
+
+
+class DateInput(forms.DateInput):
+    """The browser's own date picker, which wants ISO dates."""
+
+    input_type = "date"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%d")
+
+
+def _past_date(value: Any) -> None:
+    if value and value > timezone.localdate():
+        raise forms.ValidationError("This date lies in the future.")
+
+
+def _text(label: str, length: int, **options: Any) -> forms.CharField:
+    return forms.CharField(label=label, max_length=length, required=options.pop("required", False), **options)
+
+
+def _date(label: str) -> forms.DateField:
+    return forms.DateField(label=label, required=False, widget=DateInput(), validators=[_past_date])
+
+
+class PatientForm(forms.Form):
+    """Who the patient is."""
+
+    patient_id = _text("Record number", 64, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    patient_name = _text("Name", 200, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    patient_birth_date = _date("Birth date")
+    patient_sex = forms.ChoiceField(label="Sex", required=False, choices=[("", "not stated"), *Sex.choices])
+
+
+class StudyForm(forms.Form):
+    """What was examined and why."""
+
+    accession_number = _text("Accession number", 64)
+    modality = forms.ChoiceField(label="Modality", required=False, choices=MODALITIES)
+    body_part_examined = _text("Body part", 64, widget=forms.TextInput(attrs={"list": "body-parts"}))
+    laterality = forms.ChoiceField(label="Side", required=False, choices=[("", "not stated"), *Laterality.choices])
+    study_date = _date("Date of the examination")
+    referring_physician_name = _text("Referring physician", 200)
+    clinical_question = _text("Clinical question", 2000, widget=forms.Textarea(attrs={"rows": 2}))
+
+
+class FilmForm(forms.Form):
+    """What belongs to one film rather than to the case."""
+
+    view_position = forms.ChoiceField(label="View", required=False, choices=VIEWS)
+    case_key = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    again = forms.BooleanField(
+        label="Analyse again",
+        required=False,
+        help_text="A film that this patient already has is otherwise answered with its existing result.",
+    )
+
+
+class MultipleFileInput(forms.ClearableFileInput):
+    """A picker for several files."""
+
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """One or several files, in the order they were chosen; their content is the services' matter."""
+
+    widget = MultipleFileInput
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+        files = data if isinstance(data, list | tuple) else [data]
+        present = [file for file in files if file]
+        if not present:
+            raise forms.ValidationError("Choose at least one film.", code="required")
+        return present
+
+
+class UploadForm(PatientForm, StudyForm, FilmForm):
+    """A whole case as the upload page sends it."""
+
+    image = FilesField(label="Films")
+
+    def to_fields(self) -> CaseFields:
+        return to_case_fields(self.cleaned_data)
+
+
+class AddFilmsForm(FilmForm):
+    """Further films of a case that exists."""
+
+    image = FilesField(label="Films")
+
+    def to_fields(self) -> CaseFields:
+        return to_case_fields(self.cleaned_data)
+
+
+class AssignForm(PatientForm):
+    """Give an unassigned case its patient."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["patient_id"].required = True
+
+
+class EditForm(StudyForm):
+    """Correct what was typed about the examination."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        del self.fields["laterality"]  # the side is changed by a reassignment, with a reason
+        # A file may have brought a modality that the form does not offer: leaving it alone must not clear it.
+        codes = sorted({code for code, _ in MODALITIES if code} | {self.initial.get("modality") or "DX"})
+        self.fields["modality"] = forms.ChoiceField(
+            label="Modality", required=False, choices=[("", "not stated"), *((code, code) for code in codes)]
+        )
+
+
+class ReassignForm(PatientForm):
+    """Move a case to the right patient or the right side; issued reports become void."""
+
+    laterality = forms.ChoiceField(label="Side", required=False, choices=[("", "not stated"), *Laterality.choices])
+    reason = forms.CharField(
+        label="Reason",
+        max_length=120,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Kept in the trail with both identities.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["patient_id"].required = True
+
+
+class ReadingForm(forms.Form):
+    """What the doctor sees on the films."""
+
+    reading = forms.ChoiceField(label="Reading", choices=Reading.choices, widget=forms.RadioSelect)
+    impression = forms.CharField(
+        label="Impression", max_length=8000, required=False, widget=forms.Textarea(attrs={"rows": 3})
+    )
+
+
+class AddendumForm(forms.Form):
+    """What is added after the signature."""
+
+    text = forms.CharField(label="Addendum", max_length=8000, widget=forms.Textarea(attrs={"rows": 3}))
+
+
+def to_case_fields(cleaned: dict[str, Any]) -> CaseFields:
+    """The services' value object from whatever case fields a form has."""
+    names = CaseFields.__dataclass_fields__
+    return CaseFields(**{name: value for name, value in cleaned.items() if name in names})

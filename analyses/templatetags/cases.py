@@ -1,0 +1,161 @@
+"""Template tags that draw an outcome, a probability on its scale, a time and an age the same way on every page."""
+
+from datetime import date, datetime
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from analyses.forms import BODY_PARTS
+from analyses.models import Analysis, Image, Stage, Study
+from analyses.views import wording
+
+register = template.Library()
+
+
+@register.simple_tag
+def outcome_tag(row: Analysis | Study) -> SafeString:
+    """Word and shape of the outcome or state of an analysis or a case."""
+    css, word = wording.tag_and_word(row)
+    return format_html('<span class="tag tag--{}">{}</span>', css, word)
+
+
+@register.filter
+def probability(value: float | None) -> str:
+    """Two decimals; nothing where there is no number."""
+    return "" if value is None else f"{value:.2f}"
+
+
+@register.filter
+def percent_of(value: float | None) -> str:
+    """A share of 1 as a percentage for SVG attributes, e.g. ``81.2%``."""
+    return f"{100 * min(1.0, max(0.0, value or 0.0)):.1f}%"
+
+
+@register.inclusion_tag("analyses/_scale.html")
+def probability_scale(analysis: Analysis) -> dict[str, Any]:
+    """The malignant probability as a mark on a scale with its operating point; labels stay inside the drawing."""
+    point = analysis.operating_point or {}
+    threshold, value = point.get("malignant"), analysis.malignant_probability
+    return {
+        "value": value,
+        "threshold": threshold,
+        "threshold_name": point.get("name", ""),
+        "above": None if threshold is None else 1 - threshold,
+        "value_anchor": _anchor(value),
+        "threshold_anchor": _anchor(threshold),
+    }
+
+
+def _anchor(position: float | None) -> str:
+    if position is None or 0.15 <= position <= 0.85:
+        return "middle"
+    return "start" if position < 0.15 else "end"
+
+
+@register.simple_tag
+def when(moment: datetime | None, *, relative: bool = True) -> SafeString | str:
+    """A time: relative on screen (ui.js), the exact one in the text without script and on hover."""
+    if moment is None:
+        return ""
+    local = timezone.localtime(moment)
+    exact = f"{local:%Y-%m-%d %H:%M}"
+    return format_html(
+        '<time datetime="{}" title="{}"{}>{}</time>',
+        local.isoformat(timespec="seconds"),
+        f"{local:%Y-%m-%d %H:%M:%S %Z}",
+        SafeString(" data-relative") if relative else "",
+        exact,
+    )
+
+
+@register.simple_tag
+def age(born: date | None, on: date | None = None) -> str:
+    """Full years at the examination, or today."""
+    if born is None:
+        return ""
+    day = on or timezone.localdate()
+    return f"{day.year - born.year - ((day.month, day.day) < (born.month, born.day))} y"
+
+
+@register.filter
+def duration(milliseconds: float | None) -> str:
+    """A stage time: ms below one second, seconds above."""
+    if milliseconds is None:
+        return ""
+    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
+
+
+@register.filter
+def action_word(action: str) -> str:
+    """A line of the trail in words."""
+    return wording.ACTIONS.get(action, action.replace("_", " "))
+
+
+@register.filter
+def spacing(image: Image) -> str:
+    """Pixel spacing with what it is worth, e.g. ``0.143 mm/px, detector plane, uncalibrated``."""
+    if not image.pixel_spacing_mm:
+        return "no pixel spacing"
+    row, column = image.pixel_spacing_mm
+    size = f"{row:.3f}" if abs(row - column) < 0.0005 else f"{row:.3f} x {column:.3f}"
+    return f"{size} mm/px, {image.spacing_source}" if image.spacing_source else f"{size} mm/px"
+
+
+@register.filter
+def short_hash(digest: str) -> str:
+    """The first twelve hex digits; the whole stands in the title."""
+    return digest[:12]
+
+
+@register.simple_tag
+def standing(analysis: Analysis) -> str:
+    """The probability against its operating point, in a sentence."""
+    return wording.standing(analysis)
+
+
+@register.simple_tag
+def meaning(analysis: Analysis) -> str:
+    """What the answer means for the reader."""
+    return wording.meaning(analysis)
+
+
+@register.filter
+def probability_rows(analysis: Analysis) -> list[tuple[str, float]]:
+    """Malignant first, in words."""
+    given = analysis.probabilities or {}
+    words = (("malignant", "malignant"), ("benign", "benign"), ("normal", "no tumour found"))
+    return [(word, given[name]) for name, word in words if name in given]
+
+
+@register.filter
+def stage_times(analysis: Analysis) -> list[tuple[str, float]]:
+    """Stage and ms, in the order of work; what is no stage comes last."""
+    times = dict(analysis.timings_ms or {})
+    known = [(stage, times.pop(stage)) for stage in Stage.values if stage in times]
+    return known + sorted(times.items())
+
+
+@register.simple_tag
+def body_parts() -> tuple[str, ...]:
+    """Suggestions for the body part, DICOM's words (PS3.16, CID 4)."""
+    return BODY_PARTS
+
+
+@register.filter
+def figure(value: float | None) -> str:
+    """A measured figure: three decimals; whole numbers stay whole."""
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, int) else f"{value:.3f}"
+
+
+@register.filter
+def waited(seconds: float) -> str:
+    """A time span in the largest unit that fits."""
+    for unit, size in (("days", 172800), ("h", 7200), ("min", 120)):
+        if seconds >= size:
+            return f"{seconds / {'days': 86400, 'h': 3600, 'min': 60}[unit]:.0f} {unit}"
+    return f"{seconds:.0f} s"

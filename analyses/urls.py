@@ -1,0 +1,32 @@
+"""Addresses of the clinical record's pages."""
+
+from django.urls import path
+
+from analyses import report_urls
+from analyses.views import case, cases, films, status, upload
+
+app_name = "analyses"
+urlpatterns = [
+    path("", cases.home, name="home"),
+    path("cases/", cases.case_list, name="case_list"),
+    path("cases/rows/", cases.queue_rows, name="queue_rows"),
+    path("cases/export.csv", cases.case_export, name="case_export"),
+    path("cases/<uuid:study_id>/", case.case, name="case"),
+    path("cases/<uuid:study_id>/add/", upload.case_add, name="case_add"),
+    path("cases/<uuid:study_id>/assign/", case.case_assign, name="case_assign"),
+    path("cases/<uuid:study_id>/edit/", case.case_edit, name="case_edit"),
+    path("cases/<uuid:study_id>/reassign/", case.case_reassign, name="case_reassign"),
+    path("cases/<uuid:study_id>/reading/", case.case_reading, name="case_reading"),
+    path("cases/<uuid:study_id>/addendum/", case.case_addendum, name="case_addendum"),
+    path("cases/<uuid:study_id>/films/<uuid:analysis_id>/panel/", case.case_panel, name="case_panel"),
+    path("cases/<uuid:study_id>/films/<uuid:analysis_id>/cancel/", case.film_cancel, name="film_cancel"),
+    path("cases/<uuid:study_id>/films/<uuid:analysis_id>/retry/", case.film_retry, name="film_retry"),
+    path("cases/<uuid:study_id>/films/<uuid:analysis_id>/confirm/", case.film_confirm, name="film_confirm"),
+    path("films/<uuid:analysis_id>/image.png", films.film_image, name="film_image"),
+    path("films/<uuid:analysis_id>/saliency.png", films.film_saliency, name="film_saliency"),
+    path("films/<uuid:analysis_id>/thumbnail.png", films.film_thumbnail, name="film_thumbnail"),
+    path("upload/", upload.upload, name="upload"),
+    path("status/", status.status, name="status"),
+    path("model/", status.model, name="model"),
+    *report_urls.urlpatterns,
+]

@@ -1,0 +1,254 @@
+"""The case page, its poll, and everything that is done on it."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.forms import Form
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts import audit
+from accounts.permissions import Action, requires
+from analyses.errors import ServiceError
+from analyses.forms import AddendumForm, AssignForm, EditForm, ReadingForm, ReassignForm, to_case_fields
+from analyses.models import Analysis, Study
+from analyses.services import cases, queue, reading
+from analyses.services.cases import EDITABLE
+from analyses.views.access import in_scope
+from analyses.views.case_context import case_context, signature
+
+CASES = Study.objects.select_related("patient")
+
+
+def render_case(
+    request: HttpRequest, study: Study, *, wanted: UUID | None = None, status: int = 200, **extra: Any
+) -> HttpResponse:
+    return render(request, "analyses/case.html", case_context(study, wanted, **extra), status=status)
+
+
+@require_safe
+@requires(Action.VIEW_CASES)
+def case(request: HttpRequest, study_id: UUID) -> HttpResponse:
+    """One case, image first; ``?film=<analysis or image id>`` chooses the film."""
+    study = in_scope(request, CASES, study_id)
+    audit.record("view_case", user=_user(request), obj=study, case_id=study.pk, subject=_subject(study))
+    return render_case(request, study, wanted=_film(request))
+
+
+@require_safe
+@requires(Action.VIEW_CASES)
+def case_panel(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> HttpResponse:
+    """The poll of an open case: the progress lines, or the whole body once an answer came (``seen`` is outdated)."""
+    study = in_scope(request, CASES, study_id)
+    context = case_context(study, analysis_id)
+    if context["analysis"] is None or all(film.analysis.pk != analysis_id for film in context["films"]):
+        raise Http404
+    if request.GET.get("seen") == signature(context["films"]):
+        return render(request, "analyses/_case_progress.html", context)
+    response = render(request, "analyses/_case_body.html", context)
+    response["HX-Retarget"] = "#case-body"
+    response["HX-Reswap"] = "outerHTML"
+    return response
+
+
+@require_POST
+@requires(Action.READ_CASE)
+def case_reading(request: HttpRequest, study_id: UUID) -> HttpResponse:
+    """Save the reading; with ``action=sign`` also sign it."""
+    study = in_scope(request, CASES, study_id)
+    form = ReadingForm(request.POST)
+    signing = request.POST.get("action") == "sign"
+    if not form.is_valid():
+        return render_case(request, study, wanted=_film(request), status=400, reading_form=form)
+
+    def write() -> None:
+        reading.save_reading(
+            study, user=_user(request), agrees_with_model=_shown_agreement(request, form), **form.cleaned_data
+        )
+        if signing:
+            reading.sign(study, _user(request))
+
+    done = "Signed. The reading is locked." if signing else "Preliminary reading saved."
+    return _carry_out(request, study, write, done, reading_form=form)
+
+
+@require_POST
+@requires(Action.READ_CASE)
+def case_addendum(request: HttpRequest, study_id: UUID) -> HttpResponse:
+    """Add to a signed reading."""
+    study = in_scope(request, CASES, study_id)
+    form = AddendumForm(request.POST)
+    if not form.is_valid():
+        return render_case(request, study, wanted=_film(request), status=400, addendum_form=form)
+    return _carry_out(
+        request,
+        study,
+        lambda: reading.add_addendum(study, _user(request), form.cleaned_data["text"]),
+        "Addendum added. The report issued before is superseded.",
+        addendum_form=form,
+    )
+
+
+@require_POST
+@requires(Action.EDIT_CASE)
+def film_cancel(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> HttpResponse:
+    """Stop an analysis that has not ended."""
+    study, analysis = _analysis_of(request, study_id, analysis_id)
+    return _carry_out(request, study, lambda: queue.cancel(analysis, _user(request)), "Analysis cancelled.")
+
+
+@require_POST
+@requires(Action.EDIT_CASE)
+def film_retry(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> HttpResponse:
+    """Put a failed or cancelled analysis back into the queue."""
+    study, analysis = _analysis_of(request, study_id, analysis_id)
+    return _carry_out(request, study, lambda: queue.retry(analysis, _user(request)), "Back in the queue.")
+
+
+@require_POST
+@requires(Action.EDIT_CASE)
+def film_confirm(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> HttpResponse:
+    """Decide between what was typed and what the file says."""
+    study, analysis = _analysis_of(request, study_id, analysis_id)
+    field, choice = request.POST.get("field", ""), request.POST.get("choice", "")
+    return _carry_out(
+        request, study, lambda: cases.confirm_identity(analysis, field, choice, _user(request)), "Decision kept."
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Action.EDIT_CASE)
+def case_reassign(request: HttpRequest, study_id: UUID) -> HttpResponse:
+    """Wrong patient or side."""
+    study = in_scope(request, CASES, study_id)
+    form = ReassignForm(request.POST or None, initial=_identity(study) | {"laterality": study.laterality})
+
+    def write() -> None:
+        cases.reassign(study, user=_user(request), **form.cleaned_data)
+
+    page = {
+        "title": "Reassign case",
+        "lead": "Wrong patient or wrong side. Reports issued before become void; the trail keeps both.",
+        "button": "Reassign and void reports",
+        "danger": True,
+    }
+    return _form_page(request, study, form, write, "Case reassigned. Earlier reports are void.", page)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Action.EDIT_CASE)
+def case_assign(request: HttpRequest, study_id: UUID) -> HttpResponse:
+    """Give an unassigned case its patient."""
+    study = in_scope(request, CASES, study_id)
+    form = AssignForm(request.POST or None, initial=_identity(study))
+
+    def write() -> None:
+        cases.assign_patient(study, to_case_fields(form.cleaned_data), _user(request))
+
+    page = {
+        "title": "Assign patient",
+        "lead": "Neither the form nor the file named a patient.",
+        "button": "Assign",
+        "danger": False,
+    }
+    return _form_page(request, study, form, write, "Patient assigned.", page)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Action.EDIT_CASE)
+def case_edit(request: HttpRequest, study_id: UUID) -> HttpResponse:
+    """Correct the details of the examination."""
+    study = in_scope(request, CASES, study_id)
+    form = EditForm(request.POST or None, initial={name: getattr(study, name) for name in EDITABLE})
+
+    def write() -> None:
+        cases.edit_case(study, to_case_fields(form.cleaned_data), _user(request))
+
+    page = {
+        "title": "Edit details",
+        "lead": "Patient and side are changed by reassigning the case.",
+        "button": "Save",
+        "danger": False,
+    }
+    return _form_page(request, study, form, write, "Details saved.", page)
+
+
+def _shown_agreement(request: HttpRequest, form: Form) -> bool | None:
+    """What the page said about agreement, so that a reading of an answer that has changed since is refused."""
+    shown = request.POST.get("model_reading")
+    return form.cleaned_data["reading"] == shown if shown else None
+
+
+def _form_page(
+    request: HttpRequest, study: Study, form: Form, write: Callable[[], object], done: str, page: dict[str, Any]
+) -> HttpResponse:
+    """A page with one form on a case: shown, refused with the reason beside the field, or carried out."""
+    status = 200
+    if request.method == "POST" and not form.is_valid():
+        status = 400
+    elif request.method == "POST":
+        try:
+            write()
+        except ServiceError as error:
+            status = error.status
+            add_service_error(form, error)
+        else:
+            messages.success(request, done)
+            return redirect("analyses:case", study.pk)
+    return render(request, "analyses/case_form.html", {"form": form, "study": study, **page}, status=status)
+
+
+def add_service_error(form: Form, error: ServiceError) -> None:
+    """Show a service's refusal where the person can mend it."""
+    named = {name: texts for name, texts in error.fields.items() if name in form.fields}
+    for name, texts in named.items():
+        form.add_error(name, texts)
+    if not named:
+        form.add_error(None, error.message)
+
+
+def _carry_out(
+    request: HttpRequest, study: Study, write: Callable[[], object], done: str, **extra: Any
+) -> HttpResponse:
+    """Call a service; then back to the case, or the case page with the refusal and its status."""
+    try:
+        write()
+    except ServiceError as error:
+        study.refresh_from_db()
+        return render_case(request, study, wanted=_film(request), status=error.status, refusal=error, **extra)
+    messages.success(request, done)
+    wanted = _film(request)
+    return redirect(reverse("analyses:case", args=[study.pk]) + (f"?film={wanted}" if wanted else ""))
+
+
+def _analysis_of(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> tuple[Study, Analysis]:
+    study = in_scope(request, CASES, study_id)
+    analysis = in_scope(request, Analysis.objects.select_related("image__study"), analysis_id)
+    if analysis.image.study_id != study.pk:
+        raise Http404
+    return study, analysis
+
+
+def _film(request: HttpRequest) -> UUID | None:
+    try:
+        return UUID(request.GET.get("film") or request.POST.get("film") or "")
+    except ValueError:
+        return None
+
+
+def _identity(study: Study) -> dict[str, Any]:
+    patient = study.patient
+    names = ("patient_id", "patient_name", "patient_birth_date", "patient_sex")
+    return {name: getattr(patient, name) for name in names} if patient else {}
+
+
+def _subject(study: Study) -> str:
+    return study.patient.patient_id if study.patient else ""
+
+
+def _user(request: HttpRequest) -> Any:
+    return request.user

@@ -1,0 +1,91 @@
+"""Films, saliency maps and thumbnails: the re-encoded images, served only to those who may see the case."""
+
+import io
+from uuid import UUID
+
+from django.core.files.storage import default_storage
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+from PIL import Image as Picture
+
+from accounts import audit
+from accounts.permissions import Action, requires
+from analyses.models import Analysis
+from analyses.views.access import in_scope
+
+THUMBNAIL_PX = 112
+FILMS = Analysis.objects.select_related("image__study__patient")
+
+
+@require_safe
+@requires(Action.VIEW_CASES)
+def film_image(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
+    """The canonical image as PNG."""
+    analysis = in_scope(request, FILMS, analysis_id)
+    study = analysis.image.study
+    if _unchanged(request, analysis.image.canonical_sha256):
+        return _not_modified(analysis.image.canonical_sha256)
+    data = _stored(analysis.image.canonical_file)
+    audit.record(
+        "download_image",
+        user=request.user,  # type: ignore[arg-type]
+        obj=analysis,
+        case_id=study.pk,
+        subject=study.patient.patient_id if study.patient else "",
+    )
+    return _png(data, analysis.image.canonical_sha256)
+
+
+@require_safe
+@requires(Action.VIEW_CASES)
+def film_saliency(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
+    """The saliency map of one analysis as a transparent PNG, to be laid over the whole film; not validated."""
+    analysis = in_scope(request, FILMS, analysis_id)
+    tag = f"saliency-{analysis.pk}-{analysis.attempts}"
+    return _not_modified(tag) if _unchanged(request, tag) else _png(_stored(analysis.saliency_file), tag)
+
+
+@require_safe
+@requires(Action.VIEW_CASES)
+def film_thumbnail(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
+    """A small copy for the film strip."""
+    analysis = in_scope(request, FILMS, analysis_id)
+    tag = f"thumbnail-{analysis.image.canonical_sha256}"
+    if _unchanged(request, tag):
+        return _not_modified(tag)
+    with Picture.open(io.BytesIO(_stored(analysis.image.canonical_file))) as picture:
+        picture.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), reducing_gap=2.0)
+        small = io.BytesIO()
+        picture.save(small, "PNG")
+    return _png(small.getvalue(), tag)
+
+
+def _stored(name: str) -> bytes:
+    if not name:
+        raise Http404
+    try:
+        with default_storage.open(name) as file:
+            return file.read()
+    except FileNotFoundError as missing:
+        raise Http404 from missing
+
+
+def _unchanged(request: HttpRequest, tag: str) -> bool:
+    return bool(tag) and request.headers.get("If-None-Match") == f'"{tag}"'
+
+
+def _not_modified(tag: str) -> HttpResponse:
+    return _cached(HttpResponse(status=304), tag)
+
+
+def _png(data: bytes, tag: str) -> HttpResponse:
+    return _cached(HttpResponse(data, content_type="image/png"), tag)
+
+
+def _cached(response: HttpResponse, tag: str) -> HttpResponse:
+    """The browser may keep it but must ask each time, so that a right that ended ends the view."""
+    response["Cache-Control"] = "private, no-cache"
+    response["ETag"] = f'"{tag}"'
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Disposition"] = "inline"
+    return response

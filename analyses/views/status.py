@@ -1,0 +1,47 @@
+"""What an administrator watches, and what everybody should know of the model. No patient data on either page."""
+
+import shutil
+from typing import Any
+
+from django.core.files.storage import default_storage
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from accounts.permissions import Action, requires
+from analyses.services import sweeping
+from analyses.views.model_card import page_of
+from inference.card import load_card
+from inference.errors import WeightsError
+
+
+@require_safe
+@requires(Action.VIEW_STATUS)
+def status(request: HttpRequest) -> HttpResponse:
+    """Age of the queue, processes last seen, failures by code, room for files."""
+    return render(request, "analyses/status.html", {"summary": sweeping.status_summary(), "storage": storage_room()})
+
+
+@require_safe
+@requires(Action.VIEW_MODEL)
+def model(request: HttpRequest) -> HttpResponse:
+    """The model's card as a page: every word and figure comes from the card."""
+    try:
+        card = page_of(load_card())
+    except WeightsError as error:
+        return render(request, "analyses/model.html", {"missing": error.message}, status=503)
+    return render(request, "analyses/model.html", {"card": card})
+
+
+def storage_room() -> dict[str, Any]:
+    """Free and total bytes where files are kept; object storage has no such number."""
+    try:
+        usage = shutil.disk_usage(default_storage.path(""))
+    except (NotImplementedError, OSError):
+        return {"local": False}
+    return {
+        "local": True,
+        "free": usage.free,
+        "total": usage.total,
+        "used_percent": round(100 * usage.used / usage.total),
+    }

@@ -1,0 +1,176 @@
+// Upload of several films: drag and drop or picker, one request, one progress bar and one answer per film. Without it the form posts all films at once.
+(function () {
+  "use strict";
+  const AT_ONCE = 3;
+  const NETWORK = "The connection broke. Check the network and upload this film again.";
+
+  function size(bytes) {
+    return bytes < 1048576 ? `${Math.max(1, Math.round(bytes / 1024))} KB` : `${(bytes / 1048576).toFixed(1)} MB`;
+  }
+
+  function start(form) {
+    const picker = form.querySelector("input[type=file]");
+    const list = form.querySelector("[data-files]");
+    const drop = form.querySelector("[data-drop]");
+    const result = form.querySelector("[data-result]");
+    const caseLink = form.querySelector("[data-case]");
+    const nextLink = form.querySelector("[data-next]");
+    const submit = form.querySelector("[type=submit]");
+    const template = document.querySelector("[data-file-template]");
+    const limit = Number(form.querySelector("[data-max-bytes]").dataset.maxBytes);
+    let films = [];
+    let busy = false;
+
+    picker.required = false;
+    form.querySelector("[data-plain]").hidden = true;
+
+    function mark(film, state, text) {
+      film.state = state;
+      film.row.dataset.state = state;
+      film.row.querySelector("[data-answer]").textContent = text;
+      const fixed = state === "sending" || state === "accepted";
+      film.row.querySelector("[data-view]").disabled = fixed;
+      film.row.querySelector("[data-remove]").hidden = fixed;
+    }
+
+    function add(files) {
+      for (const file of files) {
+        const row = template.content.firstElementChild.cloneNode(true);
+        const film = { file, row };
+        row.querySelector("[data-name]").textContent = file.name;
+        row.querySelector("[data-size]").textContent = size(file.size);
+        row.querySelector("[data-view]").setAttribute("aria-label", `View of ${file.name}`);
+        row.querySelector("progress").setAttribute("aria-label", `Progress of ${file.name}`);
+        const remove = row.querySelector("[data-remove]");
+        remove.setAttribute("aria-label", `Remove ${file.name}`);
+        remove.addEventListener("click", () => {
+          films = films.filter((other) => other !== film);
+          row.remove();
+          picker.focus();
+        });
+        films.push(film);
+        list.append(row);
+        if (file.size > limit) mark(film, "refused", `Larger than the limit of ${size(limit)}. Export a smaller file.`);
+        else if (!file.size) mark(film, "refused", "The file is empty. Export it again.");
+        else mark(film, "ready", "Ready");
+      }
+      picker.value = "";
+    }
+
+    function answerOf(request) {
+      try {
+        return JSON.parse(request.responseText);
+      } catch {
+        return {};
+      }
+    }
+
+    function refusal(request) {
+      const answer = answerOf(request);
+      if (request.status === 401) return "Your session has ended. Sign in again and upload this film again.";
+      const details = Object.entries(answer.fields || {}).map(([name, texts]) => `${name.replaceAll("_", " ")}: ${texts.join(" ")}`);
+      const text = [answer.detail, ...details].filter(Boolean).join(" ");
+      if (text) return answer.code ? `${text} (${answer.code})` : text;
+      if (request.status === 413) return "The server refused the file because of its size. (too_large)";
+      return `The server answered ${request.status}. Try again; if it repeats, tell the administrator.`;
+    }
+
+    function send(film) {
+      return new Promise((done) => {
+        const data = new FormData(form);
+        data.delete("image");
+        data.set("view_position", film.row.querySelector("[data-view]").value);
+        data.append("image", film.file);
+        const bar = film.row.querySelector("progress");
+        const request = new XMLHttpRequest();
+        request.open("POST", form.action || window.location.href);
+        request.setRequestHeader("Accept", "application/json");
+        request.setRequestHeader("X-Requested-With", "XMLHttpRequest");
+        request.upload.addEventListener("progress", (event) => {
+          if (event.lengthComputable) bar.value = (100 * event.loaded) / event.total;
+        });
+        request.addEventListener("load", () => {
+          if (request.status === 200 || request.status === 202) {
+            const answer = answerOf(request);
+            film.answer = answer;
+            bar.value = 100;
+            mark(film, "accepted", answer.created ? "Received, waiting for analysis" : "This patient already has this film; its existing result stands.");
+          } else {
+            bar.value = 0;
+            mark(film, "refused", refusal(request));
+          }
+          done();
+        });
+        request.addEventListener("error", () => {
+          bar.value = 0;
+          mark(film, "refused", NETWORK);
+          done();
+        });
+        mark(film, "sending", "Sending");
+        request.send(data);
+      });
+    }
+
+    function conclude() {
+      const accepted = films.filter((film) => film.state === "accepted");
+      const refused = films.filter((film) => film.state === "refused");
+      const counts = [`${accepted.length} of ${films.length} films received.`];
+      if (refused.length) counts.push(`${refused.length} refused: the reason stands at each.`);
+      const notice = document.createElement("div");
+      notice.className = `notice notice--${refused.length ? "warning" : "info"}`;
+      notice.textContent = counts.join(" ");
+      result.replaceChildren(notice);
+      if (!accepted.length) return;
+      caseLink.href = accepted[0].answer.case;
+      caseLink.hidden = false;
+      nextLink.hidden = false;
+      submit.hidden = !refused.length;
+      caseLink.classList.toggle("btn-primary", !refused.length);
+      caseLink.focus();
+    }
+
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      if (busy) return;
+      const queue = films.filter((film) => film.state === "ready" || film.state === "refused");
+      if (!queue.length) {
+        result.replaceChildren(Object.assign(document.createElement("div"), { className: "notice notice--error", textContent: "Choose at least one film." }));
+        picker.focus();
+        return;
+      }
+      busy = true;
+      submit.disabled = true;
+      result.replaceChildren();
+      // The first film makes the case; the others join it.
+      if (!films.some((film) => film.state === "accepted")) await send(queue.shift());
+      const worker = async () => {
+        while (queue.length) await send(queue.shift());
+      };
+      await Promise.all(Array.from({ length: AT_ONCE }, worker));
+      busy = false;
+      submit.disabled = false;
+      conclude();
+    });
+
+    picker.addEventListener("change", () => add([...picker.files]));
+    for (const name of ["dragenter", "dragover"]) {
+      drop.addEventListener(name, (event) => {
+        event.preventDefault();
+        drop.classList.add("is-over");
+      });
+    }
+    for (const name of ["dragleave", "drop"]) {
+      drop.addEventListener(name, () => drop.classList.remove("is-over"));
+    }
+    // A film that misses the zone must not replace the page.
+    window.addEventListener("dragover", (event) => event.preventDefault());
+    window.addEventListener("drop", (event) => {
+      event.preventDefault();
+      if (drop.contains(event.target)) add([...event.dataTransfer.files]);
+    });
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll("form[data-upload]").forEach(start);
+  });
+})();
