@@ -1,0 +1,210 @@
+"""What the API takes and gives, field by field; the OpenAPI schema is made from it."""
+
+from typing import Any
+
+from django.http import QueryDict
+from rest_framework import serializers
+from rest_framework.reverse import reverse
+
+from analyses.models import Analysis, Laterality, Outcome, Sex, Stage, Status
+from analyses.services.fields import CaseFields
+
+SHOWN_UNKNOWN_FIELDS = 20
+
+
+class CodeField(serializers.ChoiceField):
+    """A DICOM code, which may be typed in small letters."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value(str(data).strip().upper())
+
+
+class FilmSerializer(serializers.Serializer):
+    """The multipart body of a posted film. Lengths are those of the record; the intake service judges the rest."""
+
+    image = serializers.FileField(
+        allow_empty_file=True,  # the intake service refuses it with its own code
+        help_text="One film: JPEG, PNG, TIFF, WebP, BMP or single-frame DICOM.",
+    )
+    patient_id = serializers.CharField(max_length=64, required=False, allow_blank=True, help_text="Record number.")
+    patient_name = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    patient_birth_date = serializers.DateField(required=False, help_text="YYYY-MM-DD.")
+    patient_sex = CodeField(choices=Sex.choices, required=False, allow_blank=True)
+    accession_number = serializers.CharField(
+        max_length=64,
+        required=False,
+        allow_blank=True,
+        help_text="Films of one patient with the same accession number become one case.",
+    )
+    modality = serializers.CharField(max_length=16, required=False, allow_blank=True, help_text="CR, DX, ...")
+    body_part_examined = serializers.CharField(max_length=64, required=False, allow_blank=True)
+    laterality = CodeField(choices=Laterality.choices, required=False, allow_blank=True)
+    view_position = serializers.CharField(max_length=32, required=False, allow_blank=True, help_text="AP, LL, ...")
+    study_date = serializers.DateField(required=False, help_text="Day of the examination, YYYY-MM-DD.")
+    referring_physician_name = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    clinical_question = serializers.CharField(max_length=2000, required=False, allow_blank=True)
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Refuse what has no name here: a misspelt record number must not make an unassigned case."""
+        unknown = sorted(set(data) - set(self.fields))[:SHOWN_UNKNOWN_FIELDS]
+        errors: dict[str, Any] = {name: ["There is no such field."] for name in unknown}
+        if isinstance(data, QueryDict) and len(data.getlist("image")) > 1:
+            errors["image"] = ["Send one film per request."]
+        values: dict[str, Any] = {}
+        try:
+            values = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            errors = {**error.detail, **errors}  # type: ignore[dict-item]
+        if errors:
+            raise serializers.ValidationError(errors)
+        return values
+
+    @property
+    def case_fields(self) -> CaseFields:
+        """What was typed, for the intake service."""
+        return CaseFields(**{name: value for name, value in self.validated_data.items() if name != "image"})
+
+
+class AcceptedSerializer(serializers.Serializer):
+    """The short answer to a post: where to ask for the result."""
+
+    id = serializers.UUIDField()
+    status = serializers.ChoiceField(Status.choices)
+    url = serializers.URLField()
+
+
+class ProbabilitiesSerializer(serializers.Serializer):
+    """Calibrated; they add up to 1."""
+
+    normal = serializers.FloatField(min_value=0, max_value=1)
+    benign = serializers.FloatField(min_value=0, max_value=1)
+    malignant = serializers.FloatField(min_value=0, max_value=1)
+
+
+class ResultSerializer(serializers.Serializer):
+    """The model's answer. It is no diagnosis, and benign does not exclude malignancy."""
+
+    outcome = serializers.ChoiceField(Outcome.choices)
+    reason_code = serializers.CharField(
+        allow_null=True, help_text="Why a film is not analysable or the answer is withheld."
+    )
+    probabilities = ProbabilitiesSerializer(allow_null=True)
+    operating_point = serializers.DictField(
+        allow_null=True, help_text="The cut-offs that the outcome was made with; they belong to this model version."
+    )
+
+
+class ModelSerializer(serializers.Serializer):
+    """Which model answered."""
+
+    name = serializers.CharField()
+    version = serializers.CharField()
+    sha256 = serializers.CharField(help_text="Digest of the weights.")
+
+
+class WarningSerializer(serializers.Serializer):
+    """What was typed contradicts the file or the record. With a field, the report waits until a doctor decided."""
+
+    code = serializers.CharField()
+    field = serializers.CharField(allow_null=True)
+    against = serializers.CharField(allow_null=True, help_text="`file` or `record`.")
+    confirmed = serializers.CharField(allow_null=True, help_text="`typed`, `file` or `record`; null while undecided.")
+
+
+class FailureSerializer(serializers.Serializer):
+    """Why there is no answer, and what to do."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class CaseSerializer(serializers.Serializer):
+    """The case that the film belongs to; ``url`` is its page for people."""
+
+    id = serializers.UUIDField()
+    url = serializers.URLField()
+
+
+class AnalysisSerializer(serializers.Serializer):
+    """One film and the model's answer to it."""
+
+    id = serializers.UUIDField()
+    url = serializers.URLField()
+    created_at = serializers.DateTimeField()
+    status = serializers.ChoiceField(Status.choices)
+    stage = serializers.ChoiceField(Stage.choices)
+    place_in_queue = serializers.IntegerField(allow_null=True, help_text="1 is next; null unless queued.")
+    patient_id = serializers.CharField(allow_null=True, help_text="Null while the case is unassigned.")
+    accession_number = serializers.CharField()
+    case = CaseSerializer()
+    result = ResultSerializer(allow_null=True, help_text="Null unless succeeded.")
+    model = ModelSerializer(allow_null=True)
+    timings_ms = serializers.DictField(child=serializers.FloatField(), help_text="Time of each stage.")
+    warnings = WarningSerializer(many=True)
+    error = FailureSerializer(allow_null=True, help_text="Null unless failed.")
+    input_sha256 = serializers.CharField(help_text="Digest of the bytes as posted.")
+    canonical_sha256 = serializers.CharField(
+        allow_null=True, help_text="Digest of the decoded image that the model saw; null until decoded."
+    )
+
+    def to_representation(self, analysis: Analysis) -> dict[str, Any]:
+        """One pass over the row: the nested serializers above describe, and cost nothing here."""
+        study = analysis.image.study
+        place = self.context["places"].get(analysis.pk)
+        return {
+            "id": str(analysis.pk),
+            "url": self._url("api:analysis-detail", analysis.pk),
+            "created_at": self.fields["created_at"].to_representation(analysis.created_at),
+            "status": analysis.status,
+            "stage": analysis.stage,
+            "place_in_queue": place,
+            "patient_id": study.patient.patient_id if study.patient else None,
+            "accession_number": study.accession_number,
+            "case": {"id": str(study.pk), "url": self._url("analyses:case", study.pk)},
+            "result": _result(analysis),
+            "model": _model(analysis),
+            "timings_ms": analysis.timings_ms,
+            "warnings": [
+                {name: warning.get(name) or None for name in ("code", "field", "against", "confirmed")}
+                for warning in analysis.warnings
+            ],
+            "error": _error(analysis),
+            "input_sha256": analysis.image.original_sha256,
+            "canonical_sha256": analysis.canonical_sha256 or None,
+        }
+
+    def _url(self, name: str, pk: Any) -> str:
+        return reverse(name, args=[pk], request=self.context["request"])
+
+
+def _result(analysis: Analysis) -> dict[str, Any] | None:
+    if analysis.status != Status.SUCCEEDED:
+        return None
+    return {
+        "outcome": analysis.outcome,
+        "reason_code": analysis.reason_code or None,
+        "probabilities": analysis.probabilities,
+        "operating_point": analysis.operating_point,
+    }
+
+
+def _model(analysis: Analysis) -> dict[str, str] | None:
+    if not analysis.model_name:
+        return None
+    return {"name": analysis.model_name, "version": analysis.model_version, "sha256": analysis.model_sha256}
+
+
+def _error(analysis: Analysis) -> dict[str, str] | None:
+    if analysis.status != Status.FAILED:
+        return None
+    return {"code": analysis.error_code, "message": analysis.error_message}
+
+
+class ErrorSerializer(serializers.Serializer):
+    """The one shape of every refusal."""
+
+    code = serializers.CharField(help_text="A stable word for programs.")
+    detail = serializers.CharField(help_text="A sentence for people that says what to do.")
+    fields = serializers.DictField(  # type: ignore[assignment]
+        child=serializers.ListField(child=serializers.CharField()), help_text="Messages by field name."
+    )

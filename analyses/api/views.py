@@ -1,0 +1,255 @@
+"""The API's views: they ask who may, call one service, and put the answer into JSON or a file."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db.models import QuerySet
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+from drf_spectacular.renderers import OpenApiJsonRenderer2
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework import viewsets
+from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.views import APIView
+
+from accounts import audit
+from accounts.models import ApiToken, Role
+from accounts.permissions import Action
+from analyses.api import schema
+from analyses.api.filters import AnalysisFilter, StrictFilterBackend
+from analyses.api.serializers import AcceptedSerializer, AnalysisSerializer, FilmSerializer
+from analyses.errors import Conflict, ServiceError
+from analyses.models import Analysis, Status
+from analyses.services import intake, queue, reporting
+
+# What a multipart body may hold beside the film.
+FORM_ALLOWANCE_BYTES = 1024 * 1024
+LONGEST_IDEMPOTENCY_KEY = 200
+YES = frozenset({"1", "true"})
+NO = frozenset({"", "0", "false"})
+
+
+class OnlyJson(BaseContentNegotiation):
+    """Answers are JSON or the file that the address names, whatever the Accept header says."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        for parser in parsers:
+            if (request.content_type or "").split(";")[0].strip().lower() == parser.media_type:
+                return parser
+        return None
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+class ApiView:
+    """What every view here shares: size before reading, then who, how often, and what is allowed."""
+
+    http_method_names: ClassVar[list[str]] = ["get", "head", "post"]
+    metadata_class = None
+    content_negotiation_class = OnlyJson
+
+    def initial(self: Any, request: Request, *args: Any, **kwargs: Any) -> None:
+        self.format_kwarg = None
+        request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
+        request.version, request.versioning_scheme = None, None
+        if int(request.META.get("CONTENT_LENGTH") or 0) > settings.MAX_UPLOAD_BYTES + FORM_ALLOWANCE_BYTES:
+            limit_mib = settings.MAX_UPLOAD_BYTES // 1024**2
+            raise ServiceError("too_large", f"A film may have at most {limit_mib} MiB. Send a smaller one.", status=413)
+        self.perform_authentication(request)
+        self.check_throttles(request)
+        self.check_permissions(request)
+
+
+class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
+    """Films and the model's answers to them."""
+
+    queryset = Analysis.objects.none()  # tells the schema the model; get_queryset gives the rows
+    serializer_class = AnalysisSerializer
+    filter_backends = [StrictFilterBackend]
+    filterset_class = AnalysisFilter
+    parser_classes = [MultiPartParser]
+    required_actions: ClassVar[dict[str, tuple[Action, ...]]] = {
+        "list": (Action.USE_API,),
+        "create": (Action.USE_API, Action.UPLOAD),
+        "retrieve": (Action.USE_API,),
+        "report": (Action.USE_API, Action.DOWNLOAD_ANY_REPORT),
+        "image": (Action.USE_API,),
+        "saliency": (Action.USE_API,),
+        "cancel": (Action.USE_API, Action.UPLOAD),
+        "retry": (Action.USE_API, Action.UPLOAD),
+    }
+
+    def get_queryset(self) -> QuerySet[Analysis]:
+        return Analysis.objects.for_user(self.request.user).select_related("image__study__patient")
+
+    def get_object(self) -> Analysis:
+        """The analysis of the address; 404 when it is out of scope, which the audit log records."""
+        pk: UUID = self.kwargs["pk"]
+        analysis = self.get_queryset().filter(pk=pk).first()
+        if analysis is None:
+            if hidden := Analysis.objects.filter(pk=pk).first():
+                self._record("access_denied", allowed=False, obj=hidden, detail={"reason": "out_of_scope"})
+            raise Http404
+        return analysis
+
+    @schema.LIST
+    def list(self, request: Request) -> Response:
+        rows = self.filter_queryset(self.get_queryset())
+        page = self.paginate_queryset(rows)
+        sought = [request.query_params.get(name, "") for name in ("patient_id", "accession_number")]
+        self._record(
+            "search_cases" if any(sought) else "list_cases",
+            subject=" ".join(filter(None, sought)),
+            detail={"shown": len(page)},
+        )
+        return self.get_paginated_response(self._represent(page, many=True))
+
+    @schema.CREATE
+    def create(self, request: Request) -> Response:
+        self._refuse_unseen_post(request)
+        again = self._again(request)
+        key = request.headers.get("Idempotency-Key", "").strip()
+        if len(key) > LONGEST_IDEMPOTENCY_KEY:
+            raise ValidationError({"Idempotency-Key": [f"At most {LONGEST_IDEMPOTENCY_KEY} characters."]})
+        film = FilmSerializer(data=request.data)
+        film.is_valid(raise_exception=True)
+        submission = intake.submit_film(
+            user=request.user,
+            token=request.auth,
+            upload=film.validated_data["image"],
+            fields=film.case_fields,
+            again=again,
+            idempotency_key=key,
+        )
+        return self._accepted(submission.analysis, 202 if submission.created else 200)
+
+    @schema.RETRIEVE
+    def retrieve(self, request: Request, pk: UUID) -> Response:
+        analysis = self.get_object()
+        if analysis.is_final:  # asking whether it is done yet is not reading the answer
+            self._record_on(analysis, "view_case")
+        return Response(self._represent(analysis))
+
+    @schema.REPORT
+    def report(self, request: Request, pk: UUID) -> HttpResponse:
+        analysis = self.get_object()
+        if analysis.status != Status.SUCCEEDED:
+            raise Conflict("no_result", "There is no result to report. Wait until the status is 'succeeded'.")
+        report = reporting.issue_report(analysis.image.study, request.user)
+        content = reporting.report_bytes(report)
+        self._record_on(analysis, "download_report", kind=report.kind)
+        response = HttpResponse(content, content_type="application/pdf")
+        response["Content-Disposition"] = f'attachment; filename="report-{report.pk}.pdf"'
+        return _private(response)
+
+    @schema.IMAGE
+    def image(self, request: Request, pk: UUID) -> FileResponse:
+        analysis = self.get_object()
+        if not analysis.image.canonical_file:
+            raise ServiceError("no_image", "The film has not been decoded. Ask again when it is analysed.", status=404)
+        return self._picture(analysis, analysis.image.canonical_file, "image")
+
+    @schema.SALIENCY
+    def saliency(self, request: Request, pk: UUID) -> FileResponse:
+        analysis = self.get_object()
+        if not analysis.saliency_file:
+            raise ServiceError("no_saliency", "There is no saliency map for this film.", status=404)
+        return self._picture(analysis, analysis.saliency_file, "saliency")
+
+    @schema.CANCEL
+    def cancel(self, request: Request, pk: UUID) -> Response:
+        queue.cancel(self.get_object(), request.user)
+        return Response(self._represent(self.get_object()))
+
+    @schema.RETRY
+    def retry(self, request: Request, pk: UUID) -> Response:
+        analysis = self.get_object()
+        queue.retry(analysis, request.user)
+        return self._accepted(self.get_object(), 202)
+
+    def _represent(self, analyses: Any, *, many: bool = False) -> Any:
+        rows = analyses if many else [analyses]
+        context = {"request": self.request, "places": queue.places_in_queue(rows)}
+        return AnalysisSerializer(analyses, many=many, context=context).data
+
+    def _accepted(self, analysis: Analysis, status: int) -> Response:
+        url = reverse("api:analysis-detail", args=[analysis.pk], request=self.request)
+        body = AcceptedSerializer({"id": analysis.pk, "status": analysis.status, "url": url}).data
+        return Response(body, status=status, headers={"Location": url})
+
+    def _refuse_unseen_post(self, request: Request) -> None:
+        """An API client sees what tokens posted; what it posted from a session it could never find again."""
+        if not isinstance(request.auth, ApiToken) and not request.user.has_role(Role.DOCTOR):
+            raise PermissionDenied("An API client posts films with its token.", code="token_needed")
+
+    def _again(self, request: Request) -> bool:
+        unknown = set(request.query_params) - {"again"}
+        value = request.query_params.get("again", "").lower()
+        if unknown or value not in YES | NO:
+            raise ValidationError({"again": ["The address takes '?again=1' and nothing else."]})
+        return value in YES
+
+    def _picture(self, analysis: Analysis, name: str, what: str) -> FileResponse:
+        try:
+            content = default_storage.open(name)
+        except FileNotFoundError as error:
+            raise ServiceError(
+                "file_unavailable", "The file cannot be read now. Tell the administrator.", status=503
+            ) from error
+        self._record_on(analysis, "download_image", picture=what)
+        return _private(FileResponse(content, filename=f"{what}-{analysis.pk}.png", content_type="image/png"))
+
+    def _record_on(self, analysis: Analysis, action: str, **detail: Any) -> None:
+        study = analysis.image.study
+        subject = study.patient.patient_id if study.patient else ""
+        self._record(action, obj=analysis, case_id=study.pk, subject=subject, detail=detail)
+
+    def _record(self, action: str, *, detail: dict[str, Any], **facts: Any) -> None:
+        audit.record(action, user=self.request.user, detail={"via": "api", **detail}, **facts)
+
+
+class SchemaView(ApiView, SpectacularAPIView):
+    """The OpenAPI schema, for anybody who is signed in or has a token."""
+
+    renderer_classes = [OpenApiJsonRenderer2]
+    permission_classes = APIView.permission_classes
+    required_actions: ClassVar = {"*": ()}
+
+
+class NoSuchAddress(ApiView, APIView):
+    """Answers every other address in the API's own error shape.
+
+    Without it a POST that lacks the final slash would be redirected, and arrive as a GET that lists.
+    """
+
+    authentication_classes = []
+    permission_classes = []
+    throttle_classes = []
+    schema = None  # left out of the OpenAPI schema
+
+    def get(self, request: Request, **_kwargs: Any) -> Response:
+        raise NotFound("There is no such address. Addresses of the API end with a slash, those of files do not.")
+
+    post = put = patch = delete = options = get
+    http_method_names: ClassVar[list[str]] = ["get", "head", "post", "put", "patch", "delete", "options"]
+
+
+@require_safe
+def docs(request: HttpRequest) -> HttpResponse:
+    """The interactive documentation, from this host only, for everybody who is signed in."""
+    return render(request, "analyses/api_docs.html")
+
+
+def _private(response: Any) -> Any:
+    response["Cache-Control"] = "private, no-store"
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
