@@ -62,12 +62,12 @@ class Postgres:
 
     def start(self) -> None:
         """Start the server and wait until it accepts connections."""
-        log = (self.folder / "log").open("ab")
-        self.process = subprocess.Popen(
-            [*self._as, postgres_program("postgres"), "-D", str(self.data), "-k", str(self.folder),
-             "-p", str(self.port), "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=60"],
-            stdout=log, stderr=log, start_new_session=True, env=_plain_environment(),
-        )  # fmt: skip
+        command = [*self._as, postgres_program("postgres"), "-D", str(self.data), "-k", str(self.folder)]
+        options = ["-p", str(self.port), "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=60"]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, *options], stdout=log, stderr=log, start_new_session=True, env=_plain_environment()
+            )
         command = [postgres_program("pg_isready"), "-q", "-h", str(self.folder), "-p", str(self.port), "-U", "bonescan"]
         _wait_for(lambda: subprocess.run(command).returncode == 0, "Postgres")
 

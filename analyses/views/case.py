@@ -49,7 +49,7 @@ def case_panel(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> HttpR
         raise Http404
     if request.GET.get("seen") == signature(context["films"]):
         return render(request, "analyses/_case_progress.html", context)
-    response = render(request, "analyses/_case_body.html", context)
+    response = render(request, "analyses/_case_update.html", context)
     response["HX-Retarget"] = "#case-body"
     response["HX-Reswap"] = "outerHTML"
     return response

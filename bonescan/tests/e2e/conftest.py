@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pydicom
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 from pydicom.data import get_testdata_file
+from pydicom.uid import generate_uid
 
 from bench.films import film_jpeg
 from bench.harness import Portal, portal
@@ -17,12 +19,23 @@ SECOND_DOCTOR = "second@example.org"
 
 @dataclass(frozen=True)
 class Stage:
-    """A running portal with the passwords of its cast and two films on disk."""
+    """A running portal with the passwords of its cast and films on disk."""
 
     running: Portal
     passwords: dict[str, str]
-    dicom: Path
     jpeg: Path
+    folder: Path
+
+    def dicom(self, patient_id: str) -> Path:
+        """The RG3 radiograph as DICOM under this record number."""
+        path = self.folder / f"{patient_id}.dcm"
+        found = get_testdata_file("RG3_J2KR.dcm", download=False)
+        assert found is not None, "pydicom-data ships RG3_J2KR.dcm"
+        film = pydicom.dcmread(found)
+        film.PatientID = patient_id
+        film.StudyInstanceUID = generate_uid()
+        film.save_as(path)
+        return path
 
 
 @pytest.fixture(scope="session")
@@ -40,12 +53,10 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("films")
     jpeg = folder / "lateral.jpg"
     jpeg.write_bytes(film_jpeg(3, 700, 900))
-    found = get_testdata_file("RG3_J2KR.dcm", download=False)
-    assert found is not None, "pydicom-data ships RG3_J2KR.dcm"
     with portal(SESSION_IDLE_S="900") as running:
         passwords = running.passwords()
         passwords[SECOND_DOCTOR] = running.person(SECOND_DOCTOR, "doctor", "Radiology")
-        yield Stage(running, passwords, Path(found), jpeg)
+        yield Stage(running, passwords, jpeg, folder)
 
 
 class Watch:

@@ -44,8 +44,10 @@ def sign(page: Page, reading: str, impression: str) -> None:
 
 def test_from_sign_in_to_a_verified_report(stage: Stage, visit, tmp_path):
     page = visit(DOCTOR)
-    upload(page, stage.dicom, record_number="40-1187-22")
+    upload(page, stage.dicom("40-1187-22"))
+    expect(page.get_by_role("heading", name="Unassigned case")).to_be_visible()
     wait_for_answer(page)
+    expect(page.get_by_role("heading", name="Record 40-1187-22")).to_be_visible()
     expect(page.locator("#answer-head")).to_contain_text("Second opinion")
     expect(page.get_by_text("Probabilities")).to_be_attached()
     sign(page, "Benign", "Well-defined cortical lesion of the distal tibia with a sclerotic margin.")
@@ -91,7 +93,7 @@ def test_from_sign_in_to_a_verified_report(stage: Stage, visit, tmp_path):
 
 def test_two_films_are_one_case_and_rubbish_says_what_to_do(stage: Stage, visit, tmp_path):
     page = visit(DOCTOR)
-    upload(page, stage.dicom, stage.jpeg, record_number="40-2000-01")
+    upload(page, stage.dicom("40-2000-01"), stage.jpeg)
     wait_for_answer(page)
     expect(page.get_by_text("film 1").first).to_be_visible()
     rubbish = tmp_path / "notes.txt"
@@ -99,6 +101,16 @@ def test_two_films_are_one_case_and_rubbish_says_what_to_do(stage: Stage, visit,
     upload(page, rubbish, record_number="40-2000-02")
     expect(page.get_by_text("not_an_image")).to_be_visible(timeout=ENDED_MS)
     expect(page.get_by_text("Upload a JPEG, PNG, TIFF")).to_be_visible()
+
+
+def test_a_contradiction_waits_for_a_decision(stage: Stage, visit):
+    page = visit(DOCTOR)
+    upload(page, stage.dicom("40-2500-01"), record_number="40-2500-99")
+    wait_for_answer(page)
+    expect(page.get_by_text("The report waits until the contradictions above are decided.")).to_be_visible()
+    page.get_by_role("region", name="Warnings").get_by_role("button").filter(has_text="40-2500-01").click()
+    expect(page.get_by_role("heading", name="Record 40-2500-01")).to_be_visible()
+    expect(page.get_by_role("link", name="Download preliminary report")).to_be_visible()
 
 
 def test_the_case_list_is_walked_by_keyboard(stage: Stage, visit):
