@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image
 from pydicom.dataset import Dataset
@@ -197,11 +199,10 @@ def _luminance(rgb: np.ndarray, bits: int = 0) -> np.ndarray:
 def _number(ds: Dataset, keyword: str) -> float | None:
     """Return the element's first value as a finite number, else None."""
     value = value_of(ds, keyword)
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        value = value[0]
     try:
-        number = float(value if np.isscalar(value) else value[0])
-    except (TypeError, ValueError, IndexError):
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            return None
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
     return number if np.isfinite(number) else None

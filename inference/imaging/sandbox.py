@@ -15,9 +15,15 @@ from inference.errors import DecodeError
 from inference.imaging.canonical import encode_png
 from inference.imaging.decode import decode_bytes
 from inference.imaging.limits import Limits, refusal
-from inference.imaging.wire import REQUEST_HEAD_BYTES, ProtocolError, error_reply, image_reply, read_request_head
+from inference.imaging.wire import (
+    EXIT_NO_REQUEST,
+    REQUEST_HEAD_BYTES,
+    ProtocolError,
+    error_reply,
+    image_reply,
+    read_request_head,
+)
 
-EXIT_NO_REQUEST = 3
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _OPEN_FILES = 32
 _libc = ctypes.CDLL(None, use_errno=True)

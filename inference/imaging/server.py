@@ -20,7 +20,7 @@ from pathlib import Path
 
 from inference.imaging.limits import Limits, refusal
 from inference.imaging.supervisor import start_server
-from inference.imaging.wire import error_reply
+from inference.imaging.wire import EXIT_NO_REQUEST, error_reply
 
 __all__ = ["Server", "main", "start_server"]
 
@@ -123,7 +123,7 @@ class Server:
                 code = os.waitstatus_to_exitcode(status)
                 if code < 0 and not child.answering[0]:
                     _answer(child.link, *_cause(-code, overdue=child.overdue))
-                elif code not in (0, 3) and not child.answering[0]:
+                elif code not in (0, EXIT_NO_REQUEST) and not child.answering[0]:
                     _answer(child.link, "decoder_died", retriable=False)
                 child.link.close()
                 child.answering.close()

@@ -18,6 +18,7 @@ _REQUEST = struct.Struct(">4sQ")  # magic, bytes that follow
 _REPLY = struct.Struct(">4sI")  # magic, bytes of the JSON head that follows
 _REQUEST_MAGIC, _REPLY_MAGIC = b"BSQ1", b"BSR1"
 REQUEST_HEAD_BYTES, REPLY_HEAD_BYTES = _REQUEST.size, _REPLY.size
+EXIT_NO_REQUEST = 3  # status of a decode child that got no request it could answer
 _MAX_HEAD_BYTES = 256 * 1024
 _PNG_SLACK_BYTES = 64 * 1024
 
