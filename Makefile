@@ -12,10 +12,10 @@ test: ## every check
 	@scripts/test
 
 lint: ## the checks without the tests
-	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/djlint --quiet --check --lint templates && .venv/bin/lint-imports && .venv/bin/mypy .
+	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/djlint --quiet --lint templates && .venv/bin/lint-imports && .venv/bin/mypy .
 
 format:
-	.venv/bin/ruff check --fix . ; .venv/bin/ruff format . ; .venv/bin/djlint --quiet --reformat templates
+	.venv/bin/ruff check --fix . ; .venv/bin/ruff format .
 
 bench: ## rates of the bare model and of the whole portal, in one run
 	@scripts/install test && $(PY) -m bench.speed

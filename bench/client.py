@@ -74,10 +74,11 @@ class Client:
 
     def wait(self, analysis_id: str, seconds: float = 60, pause: float = 0.1) -> dict[str, Any]:
         """Wait for the end state of one analysis; the last known state when the time runs out."""
-        deadline, state = time.monotonic() + seconds, {}
+        state: dict[str, Any] = {}
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             state = self.get(analysis_id) or state
-            if state.get("status") in END_STATES:
+            if state.get("status", "") in END_STATES:
                 break
             time.sleep(pause)
         return state

@@ -151,7 +151,8 @@ def main() -> int:
     options = parser.parse_args()
     with portal(LEASE_S="6", WAKE_AGAIN_S="3", SWEEP_INTERVAL_S="1", MAX_ATTEMPTS="12") as running:
         running.passwords()
-        client, answers = Client(running.url, running.token()), []
+        client = Client(running.url, running.token())
+        answers: list[Answer] = []
         uploads = threading.Thread(target=upload_all, args=(client, options.n, 0.4, answers))
         uploads.start()
         hits = strike(Faults(running), options.seed, uploads, options.faults or options.n // 2)

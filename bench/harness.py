@@ -78,6 +78,11 @@ class Portal:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
+    def stop_all(self) -> None:
+        """Stop everything that was started."""
+        for name in list(self.processes):
+            self.stop(name)
+
     def manage(self, *arguments: str) -> str:
         """Run one management command in this portal and return what it printed."""
         command = [sys.executable, "manage.py", *arguments]
@@ -167,7 +172,7 @@ def portal(
         running = Portal(home=home, env=env, postgres=postgres, redis=redis, port=port)
         running.manage("migrate", "--verbosity", "0")
         running.manage("collectstatic", "--no-input", "--verbosity", "0")
-        stack.callback(lambda: [running.stop(name) for name in list(running.processes)])
+        stack.callback(running.stop_all)
         for name in processes:
             running.start(name)
         if "web" in processes:

@@ -97,7 +97,8 @@ TEMPLATES = [
 ]
 
 # --- database -------------------------------------------------------------------------------------------
-DATABASES = {"default": env.db_url_config(env.str("DATABASE_URL", default="") or f"sqlite:///{HOME / 'bonescan.sqlite3'}")}
+_database_url = env.str("DATABASE_URL", default="") or f"sqlite:///{HOME / 'bonescan.sqlite3'}"
+DATABASES = {"default": env.db_url_config(_database_url)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
@@ -269,7 +270,7 @@ CELERY_WORKER_PROC_ALIVE_TIMEOUT = 60
 # A wake that cannot be sent must not hold up an upload: the sweeper sends it again.
 CELERY_TASK_PUBLISH_RETRY = False
 if REDIS_URL:
-    CELERY_BROKER_TRANSPORT_OPTIONS = {
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {
         "visibility_timeout": 132,
         "socket_connect_timeout": 0.5,
         "socket_timeout": 5,
