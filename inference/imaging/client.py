@@ -15,7 +15,7 @@ import numpy as np
 from inference.imaging.canonical import canonical_sha256
 from inference.imaging.limits import Limits, refusal
 from inference.imaging.supervisor import SupervisedServer
-from inference.imaging.wire import ProtocolError, read_reply, request_head
+from inference.imaging.wire import ProtocolError, address, read_reply, request_head
 
 __all__ = ["DecodeClient", "DecodedRemote", "SupervisedServer"]
 
@@ -38,7 +38,7 @@ class DecodeClient:
     """One connection per image; holds no state, so it may be shared between threads and survive forks."""
 
     def __init__(self, socket_path: Path | str, timeout_s: float = 30, connect_s: float = 5) -> None:
-        self._path = str(socket_path)
+        self._path = Path(socket_path)
         self._timeout_s = timeout_s
         self._connect_s = connect_s
 
@@ -80,13 +80,14 @@ class _Wait:
         """Close the connection."""
         self._link.close()
 
-    def connect(self, path: str, patience_s: float) -> None:
+    def connect(self, path: Path, patience_s: float) -> None:
         """Connect; a server that is absent for the moment is tried again until `patience_s` is over."""
         give_up = min(self._deadline, time.monotonic() + patience_s)
         while True:
             try:
                 self._link.settimeout(max(_RETRY_S, give_up - time.monotonic()))
-                self._link.connect(path)
+                with address(path) as target:
+                    self._link.connect(target)
                 return
             except (ConnectionRefusedError, FileNotFoundError):
                 if time.monotonic() >= give_up:

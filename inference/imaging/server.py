@@ -20,7 +20,7 @@ from pathlib import Path
 
 from inference.imaging.limits import Limits, refusal
 from inference.imaging.supervisor import start_server
-from inference.imaging.wire import EXIT_NO_REQUEST, error_reply
+from inference.imaging.wire import EXIT_NO_REQUEST, address, error_reply
 
 __all__ = ["Server", "main", "start_server"]
 
@@ -161,7 +161,8 @@ def _listen(path: Path) -> socket.socket:
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
     mask = os.umask(0o177)
     try:
-        listener.bind(str(fresh))
+        with address(fresh) as target:
+            listener.bind(target)
     finally:
         os.umask(mask)
     listener.listen(_BACKLOG)

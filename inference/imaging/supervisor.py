@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import socket
 import subprocess
@@ -12,10 +13,10 @@ import time
 from pathlib import Path
 
 from inference.imaging.limits import refusal
+from inference.imaging.wire import address
 
 _ROOT = Path(__file__).resolve().parents[2]
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _STEADY_S = 0.1, 5.0, 30.0
-_SOCKET_PATH_CHARS = 80  # sun_path holds 108 bytes, and the server binds a longer name first
 
 
 class SupervisedServer:
@@ -24,8 +25,6 @@ class SupervisedServer:
     def __init__(self, socket_path: Path | str) -> None:
         """Start the server and watch over it from now on; `wait_ready` waits until it answers."""
         self.socket_path = Path(socket_path)
-        if len(str(self.socket_path)) > _SOCKET_PATH_CHARS:
-            raise ValueError(f"the decode socket's path must be at most {_SOCKET_PATH_CHARS} characters long")
         self._owner = os.getpid()
         self._stopped = threading.Event()
         self._process = self._spawn()
@@ -52,7 +51,10 @@ class SupervisedServer:
         """Whether something accepts connections at the socket."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.settimeout(1)
-            return probe.connect_ex(str(self.socket_path)) == 0
+            with contextlib.suppress(OSError), address(self.socket_path) as target:
+                probe.connect(target)
+                return True
+        return False
 
     def stop(self) -> None:
         """End the server and its children; does nothing when called twice or in a forked child."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,7 @@ from inference.imaging.limits import DECODE_CODES, refusal
 
 _REQUEST = struct.Struct(">4sQ")  # magic, bytes that follow
 _REPLY = struct.Struct(">4sI")  # magic, bytes of the JSON head that follows
+_ADDRESS_BYTES = 100  # sun_path holds 108 (unix(7))
 _REQUEST_MAGIC, _REPLY_MAGIC = b"BSQ1", b"BSR1"
 REQUEST_HEAD_BYTES, REPLY_HEAD_BYTES = _REQUEST.size, _REPLY.size
 EXIT_NO_REQUEST = 3  # status of a decode child that got no request it could answer
@@ -36,6 +40,19 @@ class Reply:
 
 class ProtocolError(Exception):
     """The other side does not speak this protocol; nothing it sent is used."""
+
+
+@contextlib.contextmanager
+def address(path: Path) -> Iterator[str]:
+    """Yield what to bind or connect to for the socket at `path`, however deep in the tree the project stands."""
+    if len(os.fsencode(path)) <= _ADDRESS_BYTES:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 def request_head(length: int) -> bytes:
