@@ -60,13 +60,13 @@ def _answer_to(exc: exceptions.APIException) -> Response:
     if header := getattr(exc, "auth_header", None):
         headers["WWW-Authenticate"] = header
     if isinstance(exc, exceptions.Throttled):
-        wait_s = int(exc.wait or 0) + 1
+        wait_s = int(getattr(exc, "wait", None) or 0) + 1
         return _answer(
             429, "throttled", f"Too many calls. Try again in {wait_s} s.", headers={"Retry-After": f"{wait_s}"}
         )
     if isinstance(exc, exceptions.ValidationError):
         return _answer(exc.status_code, "bad_field", FIELDS_WRONG, fields=_by_field(exc.detail), headers=headers)
-    code = exc.detail.code if isinstance(exc.detail, exceptions.ErrorDetail) else exc.default_code
+    code = str(getattr(exc.detail, "code", exc.default_code))
     return _answer(exc.status_code, code, SENTENCES.get(code, str(exc.detail)), headers=headers)
 
 

@@ -1,5 +1,7 @@
 """Pages of a list: ``page`` and ``page_size``."""
 
+from typing import Any
+
 from rest_framework import pagination
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
@@ -24,13 +26,13 @@ class PageNumberPagination(pagination.PageNumberPagination):
             raise ValidationError({self.page_size_query_param: [f"Give a whole number from 1 to {LARGEST_PAGE}."]})
         return int(wanted)
 
-    def paginate_queryset(self, queryset, request, view=None):  # type: ignore[no-untyped-def]
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
         try:
             return super().paginate_queryset(queryset, request, view)
         except NotFound as error:
             raise NotFound(self.invalid_page_message, code="no_such_page") from error
 
-    def get_schema_operation_parameters(self, view):  # type: ignore[no-untyped-def]
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         parameters = super().get_schema_operation_parameters(view)
         for parameter in parameters:
             parameter["schema"] |= {"minimum": 1}

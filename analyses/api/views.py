@@ -1,9 +1,8 @@
 """The API's views: they ask who may, call one service, and put the answer into JSON or a file."""
 
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
@@ -13,7 +12,6 @@ from drf_spectacular.renderers import OpenApiJsonRenderer2
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework import viewsets
 from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,52 +19,19 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from accounts import audit
-from accounts.models import ApiToken, Role
-from accounts.permissions import Action
+from accounts.models import Role
+from accounts.permissions import Action, may
 from analyses.api import schema
+from analyses.api.base import ApiView
 from analyses.api.filters import AnalysisFilter, StrictFilterBackend
 from analyses.api.serializers import AcceptedSerializer, AnalysisSerializer, FilmSerializer
 from analyses.errors import Conflict, ServiceError
 from analyses.models import Analysis, Status
 from analyses.services import intake, queue, reporting
 
-# What a multipart body may hold beside the film.
-FORM_ALLOWANCE_BYTES = 1024 * 1024
 LONGEST_IDEMPOTENCY_KEY = 200
 YES = frozenset({"1", "true"})
 NO = frozenset({"", "0", "false"})
-
-
-class OnlyJson(BaseContentNegotiation):
-    """Answers are JSON or the file that the address names, whatever the Accept header says."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        for parser in parsers:
-            if (request.content_type or "").split(";")[0].strip().lower() == parser.media_type:
-                return parser
-        return None
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
-        return renderers[0], renderers[0].media_type
-
-
-class ApiView:
-    """What every view here shares: size before reading, then who, how often, and what is allowed."""
-
-    http_method_names: ClassVar[list[str]] = ["get", "head", "post"]
-    metadata_class = None
-    content_negotiation_class = OnlyJson
-
-    def initial(self: Any, request: Request, *args: Any, **kwargs: Any) -> None:
-        self.format_kwarg = None
-        request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
-        request.version, request.versioning_scheme = None, None
-        if int(request.META.get("CONTENT_LENGTH") or 0) > settings.MAX_UPLOAD_BYTES + FORM_ALLOWANCE_BYTES:
-            limit_mib = settings.MAX_UPLOAD_BYTES // 1024**2
-            raise ServiceError("too_large", f"A film may have at most {limit_mib} MiB. Send a smaller one.", status=413)
-        self.perform_authentication(request)
-        self.check_throttles(request)
-        self.check_permissions(request)
 
 
 class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
@@ -77,7 +42,7 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
     filter_backends = [StrictFilterBackend]
     filterset_class = AnalysisFilter
     parser_classes = [MultiPartParser]
-    required_actions: ClassVar[dict[str, tuple[Action, ...]]] = {
+    required_actions = {
         "list": (Action.USE_API,),
         "create": (Action.USE_API, Action.UPLOAD),
         "retrieve": (Action.USE_API,),
@@ -89,7 +54,7 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
     }
 
     def get_queryset(self) -> QuerySet[Analysis]:
-        return Analysis.objects.for_user(self.request.user).select_related("image__study__patient")
+        return Analysis.objects.for_user(self.caller).select_related("image__study__patient")
 
     def get_object(self) -> Analysis:
         """The analysis of the address; 404 when it is out of scope, which the audit log records."""
@@ -104,7 +69,7 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
     @schema.LIST
     def list(self, request: Request) -> Response:
         rows = self.filter_queryset(self.get_queryset())
-        page = self.paginate_queryset(rows)
+        page = self.paginate_queryset(rows) or []
         sought = [request.query_params.get(name, "") for name in ("patient_id", "accession_number")]
         self._record(
             "search_cases" if any(sought) else "list_cases",
@@ -115,7 +80,7 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
 
     @schema.CREATE
     def create(self, request: Request) -> Response:
-        self._refuse_unseen_post(request)
+        self._refuse_unseen_post()
         again = self._again(request)
         key = request.headers.get("Idempotency-Key", "").strip()
         if len(key) > LONGEST_IDEMPOTENCY_KEY:
@@ -123,8 +88,8 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
         film = FilmSerializer(data=request.data)
         film.is_valid(raise_exception=True)
         submission = intake.submit_film(
-            user=request.user,
-            token=request.auth,
+            user=self.caller,
+            token=self.token,
             upload=film.validated_data["image"],
             fields=film.case_fields,
             again=again,
@@ -144,7 +109,7 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
         analysis = self.get_object()
         if analysis.status != Status.SUCCEEDED:
             raise Conflict("no_result", "There is no result to report. Wait until the status is 'succeeded'.")
-        report = reporting.issue_report(analysis.image.study, request.user)
+        report = reporting.issue_report(analysis.image.study, self.caller)
         content = reporting.report_bytes(report)
         self._record_on(analysis, "download_report", kind=report.kind)
         response = HttpResponse(content, content_type="application/pdf")
@@ -167,13 +132,13 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
 
     @schema.CANCEL
     def cancel(self, request: Request, pk: UUID) -> Response:
-        queue.cancel(self.get_object(), request.user)
+        queue.cancel(self.get_object(), self.caller)
         return Response(self._represent(self.get_object()))
 
     @schema.RETRY
     def retry(self, request: Request, pk: UUID) -> Response:
         analysis = self.get_object()
-        queue.retry(analysis, request.user)
+        queue.retry(analysis, self.caller)
         return self._accepted(self.get_object(), 202)
 
     def _represent(self, analyses: Any, *, many: bool = False) -> Any:
@@ -186,9 +151,9 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
         body = AcceptedSerializer({"id": analysis.pk, "status": analysis.status, "url": url}).data
         return Response(body, status=status, headers={"Location": url})
 
-    def _refuse_unseen_post(self, request: Request) -> None:
+    def _refuse_unseen_post(self) -> None:
         """An API client sees what tokens posted; what it posted from a session it could never find again."""
-        if not isinstance(request.auth, ApiToken) and not request.user.has_role(Role.DOCTOR):
+        if self.token is None and not self.caller.has_role(Role.DOCTOR):
             raise PermissionDenied("An API client posts films with its token.", code="token_needed")
 
     def _again(self, request: Request) -> bool:
@@ -214,7 +179,7 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
         self._record(action, obj=analysis, case_id=study.pk, subject=subject, detail=detail)
 
     def _record(self, action: str, *, detail: dict[str, Any], **facts: Any) -> None:
-        audit.record(action, user=self.request.user, detail={"via": "api", **detail}, **facts)
+        audit.record(action, user=self.caller, detail={"via": "api", **detail}, **facts)
 
 
 class SchemaView(ApiView, SpectacularAPIView):
@@ -222,10 +187,10 @@ class SchemaView(ApiView, SpectacularAPIView):
 
     renderer_classes = [OpenApiJsonRenderer2]
     permission_classes = APIView.permission_classes
-    required_actions: ClassVar = {"*": ()}
+    required_actions: dict[str, tuple[Action, ...]] = {"*": ()}
 
 
-class NoSuchAddress(ApiView, APIView):
+class NoSuchAddress(ApiView):
     """Answers every other address in the API's own error shape.
 
     Without it a POST that lacks the final slash would be redirected, and arrive as a GET that lists.
@@ -239,14 +204,15 @@ class NoSuchAddress(ApiView, APIView):
     def get(self, request: Request, **_kwargs: Any) -> Response:
         raise NotFound("There is no such address. Addresses of the API end with a slash, those of files do not.")
 
-    post = put = patch = delete = options = get
-    http_method_names: ClassVar[list[str]] = ["get", "head", "post", "put", "patch", "delete", "options"]
+    post = put = patch = delete = options = get  # type: ignore[assignment]
+    http_method_names = ["get", "head", "post", "put", "patch", "delete", "options"]
 
 
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
     """The interactive documentation, from this host only, for everybody who is signed in."""
-    return render(request, "analyses/api_docs.html")
+    has_tokens = may(request.user, Action.OWN_TOKENS)  # type: ignore[arg-type]
+    return render(request, "analyses/api_docs.html", {"has_tokens": has_tokens})
 
 
 def _private(response: Any) -> Any:
