@@ -84,10 +84,10 @@ class AuditFilterForm(forms.Form):
     since = forms.DateField(label="From", required=False, widget=DATE)
     until = forms.DateField(label="To", required=False, widget=DATE)
     allowed = forms.ChoiceField(
-        label="Answer", choices=[("", "Any"), ("yes", "Allowed"), ("no", "Denied or failed")], required=False
+        label="Answer", choices=[("", "Any"), ("yes", "Allowed"), ("no", "Denied")], required=False
     )
     object = forms.CharField(
-        label="Object, case, request",
+        label="Object or case",
         max_length=64,
         required=False,
         widget=forms.SearchInput(attrs={"placeholder": "Id"}),

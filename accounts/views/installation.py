@@ -29,7 +29,7 @@ def departments(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, "Department added.")
             return redirect("accounts:departments")
-    rows = Department.objects.annotate(people=Count("users", filter=Q(users__is_active=True)))
+    rows = Department.objects.annotate(people=Count("users", filter=Q(users__is_active=True))).order_by("name")
     return render(request, "accounts/departments.html", {"form": form, "departments": rows})
 
 
