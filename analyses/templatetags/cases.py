@@ -159,3 +159,9 @@ def waited(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / {'days': 86400, 'h': 3600, 'min': 60}[unit]:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+@register.filter
+def millions(count: int) -> str:
+    """A number of pixels in millions, without needless decimals."""
+    return f"{count / 1e6:g}"

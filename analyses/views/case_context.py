@@ -85,7 +85,7 @@ def case_context(study: Study, wanted: UUID | None = None, **extra: Any) -> dict
         "warnings": [_warning(film, warning) for film, warning in warnings],
         "notes": sorted({wording.NOTES[code] for film in films for code in _note_codes(film.analysis)}),
         "reports": list(Report.objects.filter(study=study).select_related("issued_by")),
-        "report_blocker": _report_blocker(films, open_films, bool(warnings)),
+        "report_blocker": _report_blocker(films, open_films, bool(warnings), bool(review and review.is_signed)),
         "trail": _trail(study),
         **progress(film),
     }
@@ -141,14 +141,14 @@ def _note_codes(analysis: Analysis) -> list[str]:
     return [warning["code"] for warning in analysis.warnings if warning.get("code") in wording.NOTES]
 
 
-def _report_blocker(films: list[Film], open_films: list[Film], warnings: bool) -> str:
+def _report_blocker(films: list[Film], open_films: list[Film], warnings: bool, signed: bool) -> str:
     """Why there can be no report now, as a sentence; empty when there can."""
     if open_films:
         return "The report waits until every film has its answer."
     if warnings:
         return "The report waits until the contradictions above are decided."
-    if not films:
-        return "The case has no film."
+    if not signed and not any(film.analysis.status == Status.SUCCEEDED for film in films):
+        return "There is no result to report. Sign your reading, or add a film that can be read."
     return ""
 
 
