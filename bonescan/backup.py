@@ -31,7 +31,7 @@ from bonescan.backup_database import Dump, dump, restore_dump
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-SEAL = "manifest.hmac"
+SEAL = "manifest.seal"
 FILES = "files/"
 CHUNK_BYTES = 1024 * 1024
 
@@ -129,8 +129,9 @@ def _manifest(snapshot: Dump, hashes: dict[str, str], missing: list[str]) -> byt
 
 
 def _seal(manifest: bytes, key: str) -> bytes:
-    """Only an installation with this SECRET_KEY can have written the manifest."""
-    return salted_hmac("bonescan.backup", manifest, secret=key, algorithm="sha256").hexdigest().encode()
+    """Two lines: a plain sha256 against damage, and one that only an installation with this SECRET_KEY can write."""
+    keyed = salted_hmac("bonescan.backup", manifest, secret=key, algorithm="sha256").hexdigest()
+    return f"{hashlib.sha256(manifest).hexdigest()}\n{keyed}\n".encode()
 
 
 def _add(tar: tarfile.TarFile, name: str, content: IO[bytes] | File, size: int) -> str:
@@ -220,6 +221,8 @@ def _verified(tar: tarfile.TarFile, *, foreign: bool) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads(raw)
     except (tarfile.TarError, EOFError, OSError, KeyError, ValueError) as error:
         raise BackupError("The archive is damaged or was cut short. Nothing was changed.") from error
+    if not seal.startswith(hashlib.sha256(raw).hexdigest().encode()):
+        raise BackupError("The archive's manifest is damaged. Nothing was changed.")
     keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
     if not foreign and not any(hmac.compare_digest(seal, _seal(raw, key)) for key in keys):
         raise BackupError(
@@ -229,6 +232,8 @@ def _verified(tar: tarfile.TarFile, *, foreign: bool) -> dict[str, Any]:
     del hashes[MANIFEST], hashes[SEAL]
     if manifest.get("format") != FORMAT or hashes != manifest["sha256"]:
         raise BackupError("The archive's content is not what its manifest says. Nothing was changed.")
+    if any(part in ("", ".", "..") for member in hashes for part in member.split("/")):
+        raise BackupError("The archive names a place outside the store. Nothing was changed.")
     if manifest["database"]["vendor"] != connection.vendor:
         raise BackupError(f"The archive is of {manifest['database']['vendor']}, DATABASE_URL of {connection.vendor}.")
     return manifest

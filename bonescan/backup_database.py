@@ -124,9 +124,11 @@ def _restore_sqlite(path: Path) -> None:
     source = sqlite3.connect(path)
     try:
         if source.execute("PRAGMA quick_check").fetchone() != ("ok",):
-            raise DatabaseToolError("the archive's database fails SQLite's check")
+            raise sqlite3.DatabaseError("it fails the check")
         connection.ensure_connection()
         source.backup(connection.connection)
+    except sqlite3.DatabaseError as error:
+        raise DatabaseToolError(f"SQLite cannot use the archive's database ({error}).") from error
     finally:
         source.close()
     # What this connection remembers of the old content ends with it.
