@@ -1,4 +1,4 @@
-"""The JSON card that weights travel with, and the installed model's identity. No torch: the web process reads it too."""
+"""The JSON card that weights travel with, and the installed model's identity. No torch: the web reads it too."""
 
 from __future__ import annotations
 

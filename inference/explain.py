@@ -16,7 +16,8 @@ def grad_cam(features: Tensor, score_of: Callable[[Tensor], Tensor], side: int =
     """Return a uint8 (side, side) map, 0 to 255, of what raised the score.
 
     `features` are activations (1, C, h, w); `score_of` maps them to one score (1,). Each channel is weighted with its
-    mean gradient, the sum is cut at zero, enlarged bilinearly and scaled to a peak of 255. All zero where nothing raised it.
+    mean gradient, the sum is cut at zero, enlarged bilinearly and scaled to a peak of 255; all zero where nothing
+    raised the score.
     """
     maps = features.detach().clone().requires_grad_(True)
     with torch.enable_grad():

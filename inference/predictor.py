@@ -74,9 +74,10 @@ class Member:
         return maps, probability
 
 
-def is_blank(canonical: np.ndarray) -> bool:
-    """True where the film holds next to no grey values (H, W uint8), so that there is nothing to judge."""
-    low, high = np.percentile(common_square(canonical), [1, 99])
+def is_blank(square: np.ndarray) -> bool:
+    """True where an image (H, W uint8) holds next to no grey values, so that there is nothing to judge."""
+    reached = np.cumsum(np.bincount(square.ravel(), minlength=256)) / square.size
+    low, high = np.searchsorted(reached, [0.01, 0.99])
     return bool(high - low < _BLANK_GREY_SPAN)
 
 
@@ -134,12 +135,13 @@ class Predictor:
         clock = _Clock()
         announce("checking")
         with clock.stage("checking"):
-            gate = self.check(canonical)
+            square = common_square(canonical)
+            gate = self.check(square)
         probabilities, saliency, outcome = None, None, "not_analysable"
         if gate.analysable:
             announce("classifying")
             with clock.stage("classifying"):
-                maps, probabilities, outcome = self._classify(canonical)
+                maps, probabilities, outcome = self._classify(square)
             if explain:
                 announce("explaining")
                 with clock.stage("explaining"):
@@ -159,19 +161,25 @@ class Predictor:
 
     def check(self, canonical: np.ndarray) -> Gate:
         """Say whether the image is a bone radiograph that the model may judge."""
-        if is_blank(canonical):
+        square = common_square(canonical)
+        if is_blank(square):
             return Gate(False, 0.0, self._gate_threshold, BLANK)
-        _, score = self._members["gate"].look(self._read(canonical, "gate"))
+        _, score = self._members["gate"].look(self._read(square, "gate"))
         analysable = score >= self._gate_threshold
         return Gate(analysable, score, self._gate_threshold, "" if analysable else NOT_A_BONE)
 
-    def _read(self, canonical: np.ndarray, name: str) -> Tensor:
-        return torch.from_numpy(model_input(canonical, self._members[name].network.size))[None, None]
+    def classify(self, canonical: np.ndarray) -> tuple[dict[str, float], str]:
+        """Return class probabilities and outcome of any image, with the gate off: for measuring, not for the portal."""
+        _, probabilities, outcome = self._classify(common_square(canonical))
+        return probabilities, outcome
 
-    def _classify(self, canonical: np.ndarray) -> tuple[dict[str, Tensor], dict[str, float], str]:
+    def _read(self, square: np.ndarray, name: str) -> Tensor:
+        return torch.from_numpy(model_input(square, self._members[name].network.size))[None, None]
+
+    def _classify(self, square: np.ndarray) -> tuple[dict[str, Tensor], dict[str, float], str]:
         maps, chance = {}, {}
         for name in ("tumour", "malignant"):
-            maps[name], chance[name] = self._members[name].look(self._read(canonical, name))
+            maps[name], chance[name] = self._members[name].look(self._read(square, name))
         shares = class_probabilities(chance["tumour"], chance["malignant"]).tolist()
         probabilities = dict(zip(OUTCOMES, shares, strict=True))
         return maps, probabilities, self._point.outcome(chance["tumour"], probabilities["malignant"])

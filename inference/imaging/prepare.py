@@ -1,4 +1,4 @@
-"""From the canonical image to what a network reads. Training and portal call this same function and see the same pixels."""
+"""From the canonical image to what a network reads. Training and portal call this same function."""
 
 from __future__ import annotations
 

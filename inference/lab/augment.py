@@ -79,23 +79,33 @@ def _through_jpeg(image: Tensor, quality: int) -> Tensor:
     return torch.from_numpy(np.asarray(Image.open(buffer)).astype(np.float32) / 255)[None, None]
 
 
+def _collimated(image: Tensor, chance: float, generator: torch.Generator) -> Tensor:
+    """Cover up to 30 % at two opposite edges, black or bright: collimators and unexposed film look like either."""
+    draw = torch.rand(5, generator=generator).tolist()
+    if draw[0] >= chance:
+        return image
+    value = 0.0 if draw[1] < 0.4 else 0.85 + 0.15 * (draw[1] - 0.4) / 0.6
+    framed = image.clone() if draw[2] < 0.65 else image.clone().transpose(-1, -2)
+    side = framed.shape[-1]
+    framed[..., : int(side * 0.3 * draw[3])] = value
+    framed[..., side - int(side * 0.3 * draw[4]) :] = value
+    return framed if draw[2] < 0.65 else framed.transpose(-1, -2)
+
+
 def file_history(images: Tensor, strengths: Augmentation, generator: torch.Generator) -> Tensor:
     """Blur, compress, add noise and black borders at random, so that none of them tells one source from another."""
     out = images.clone()
     for index in range(len(out)):
         image = out[index : index + 1]
-        draw = torch.rand(8, generator=generator).tolist()
+        if strengths.border:
+            image = _collimated(image, strengths.border, generator)
+        draw = torch.rand(6, generator=generator).tolist()
         if draw[0] < strengths.blur:
             image = _blurred(image, 1.2 + 3.3 * draw[1])
         if draw[2] < strengths.jpeg:
             image = _through_jpeg(image, int(20 + 70 * draw[3]))
         if draw[4] < strengths.noise:
             image = (image + torch.randn(image.shape, generator=generator) * 0.06 * draw[5]).clamp(0, 1)
-        if draw[6] < strengths.border:
-            image = image.clone()
-            width = int(image.shape[-1] * 0.3 * draw[7] / 2) + 1
-            image[..., :width] = 0
-            image[..., -width:] = 0
         out[index : index + 1] = image
     return out
 

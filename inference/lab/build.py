@@ -89,7 +89,7 @@ def _gate_entry(root: Path, experiment: Experiment, network: PaperCNN, films: li
     threshold = float(calibration.probability(between_threshold(accepted, refused)))
     return calibration, {
         "threshold": round(threshold, 6),
-        "chosen_on": "validation: half way between the lowest 1 % of bone films and the top 1 % of other images (logits)",
+        "chosen_on": "validation: half way between the lowest 1 % of bones and the top 1 % of others (logits)",
         "held_out_kinds": list(kinds),
         "blank_rule": "refused where the 1st and 99th percentile of grey differ by less than 10 of 255",
     }
@@ -126,6 +126,11 @@ def assemble(root: Path, runs: Path, experiments: dict[str, Experiment], version
         "networks": {
             name: _network_entry(networks[name], experiments[name], calibrations[name], runs / name)
             for name in networks
+        },
+        "initialisation": {
+            "text": "The convolutions of the tumour and malignant networks start from a run that marks lesions on a "
+            "14 x 14 grid (training films and their masks only); the founding paper starts from random values.",
+            "recipe": experiments["outline"].as_dict(),
         },
         "operating_point": _operating_point(films, chance["tumour"], chance["malignant"]).as_dict(),
         "gate": gate,

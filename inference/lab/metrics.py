@@ -68,7 +68,7 @@ def wilson(hits: int, count: int) -> dict[str, float | int | None]:
 
 
 def group_resamples(groups: np.ndarray, labels: np.ndarray, resamples: int, seed: int) -> list[np.ndarray]:
-    """Return index arrays: groups drawn with replacement within the class of their gravest film, with all their films."""
+    """Return index arrays: groups drawn with replacement within the class of their gravest film."""
     rng = np.random.default_rng(seed)
     members = {group: np.flatnonzero(groups == group) for group in np.unique(groups)}
     strata: dict[int, list[np.ndarray]] = {}

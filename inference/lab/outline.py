@@ -1,4 +1,4 @@
-"""Where the convolutions start from: before a network learns classes, its blocks learn to mark lesions on a coarse grid."""
+"""Where the convolutions start from: before it learns classes, a network learns to mark lesions on a coarse grid."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class OutlineCNN(PaperCNN):
 
 
 def read_masks(root: Path, films: list[Film], size: int) -> np.ndarray:
-    """Return uint8 (N, size, size) in {0, 1}; a film without a tumour has an empty mask, a tumour without one is an error."""
+    """Return uint8 (N, size, size) in {0, 1}; no tumour, empty mask; a tumour without a mask is an error."""
     masks = np.zeros((len(films), size, size), dtype=np.uint8)
     for index, film in enumerate(films):
         if film.label not in TUMOURS:

@@ -1,4 +1,4 @@
-"""What the card says in words: intended use, limits, data, licence. Figures never stand here: `evaluate` writes those."""
+"""What the card says in words: intended use, limits, data, licence. Figures are written by `evaluate` alone."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 STATEMENTS: dict[str, Any] = {
     "modality": ["CR", "DX"],
     "outcome_rule": (
-        "malignant if P(malignant) reaches its cut-off; otherwise benign if P(tumour) reaches its cut-off; else normal. "
-        "normal = 1 - t, benign = t (1 - m), malignant = t m; t comes from the tumour network, m from the malignant one."
+        "malignant if P(malignant) reaches its cut-off; otherwise benign if P(tumour) reaches its cut-off; "
+        "else normal. normal = 1 - t, benign = t (1 - m), malignant = t m; "
+        "t is the tumour network's probability, m the malignant network's."
     ),
     "intended_use": (
         "Research. A second look at single plain radiographs of bone, for doctors who read the film themselves. "
@@ -20,8 +21,8 @@ STATEMENTS: dict[str, Any] = {
         "MR, CT, ultrasound, photographs of screens, and any image but a plain radiograph of bone",
     ],
     "limits": [
-        "The networks read 224 x 224 pixels of a film stretched to a square; small lesions are lost. In the training data "
-        "the median lesion covers 0.9 % of the film.",
+        "The networks read 224 x 224 pixels of a film stretched to a square; small lesions are lost. In the training "
+        "data the median lesion covers 0.9 % of the film.",
         "The training data holds no patient identity; neighbouring films were kept together, which lowers leakage "
         "but cannot prove that there is none.",
         "Trained on two sources; a third hospital's films may be judged worse.",

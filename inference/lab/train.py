@@ -102,9 +102,13 @@ class Trainer:
         blocks = {name: value for name, value in load_file(weights).items() if name.startswith("blocks.")}
         self.network.load_state_dict(blocks, strict=False)
 
+    def _settings(self) -> str:
+        """The settings that a checkpoint is bound to; a larger budget may be granted later."""
+        return json.dumps({**self.experiment.as_dict(), "budget_minutes": None})
+
     def _resume(self) -> None:
         state = torch.load(self.folder / "checkpoint.pt", weights_only=True)
-        if state["experiment"] != json.dumps(self.experiment.as_dict()):
+        if state["experiment"] != self._settings():
             raise DataError("other_experiment", f"{self.folder.name} holds a checkpoint of other settings; remove it.")
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
@@ -114,7 +118,7 @@ class Trainer:
 
     def _save(self) -> None:
         state: dict[str, Any] = {
-            "experiment": json.dumps(self.experiment.as_dict()),
+            "experiment": self._settings(),
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimiser": self.optimiser.state_dict(),

@@ -1,0 +1,62 @@
+"""Logits to probabilities, probabilities to outcomes."""
+
+import numpy as np
+import pytest
+
+from inference.calibration import (
+    Calibration,
+    OperatingPoint,
+    between_threshold,
+    class_probabilities,
+    fit_calibration,
+    sigmoid,
+    youden_threshold,
+)
+
+
+def test_fitting_finds_the_scale_and_bias_that_made_the_data():
+    rng = np.random.default_rng(5)
+    logits = rng.normal(0, 3, 40_000)
+    targets = (rng.random(40_000) < sigmoid(0.5 * logits - 1.0)).astype(float)
+    fitted = fit_calibration(logits, targets)
+    assert fitted.scale == pytest.approx(0.5, abs=0.02)
+    assert fitted.bias == pytest.approx(-1.0, abs=0.05)
+
+
+def test_perfectly_separated_logits_do_not_end_in_certainty():
+    fitted = fit_calibration(np.array([-3.0, -2.0, 2.0, 3.0]), np.array([0.0, 0.0, 1.0, 1.0]))
+    assert 0.5 < fitted.probability(3.0) < 0.99
+
+
+def test_calibration_keeps_the_order():
+    probabilities = Calibration(0.7, -0.2).probability(np.array([-1.0, 0.0, 2.0]))
+    assert (np.diff(probabilities) > 0).all()
+
+
+def test_class_probabilities_sum_to_one():
+    shares = class_probabilities(np.array([0.0, 0.4, 1.0]), np.array([0.9, 0.25, 0.5]))
+    assert np.allclose(shares.sum(axis=-1), 1)
+    assert np.allclose(shares[1], [0.6, 0.3, 0.1])
+
+
+@pytest.mark.parametrize(
+    ("tumour", "malignant", "outcome"),
+    [
+        (0.9, 0.3, "malignant"),
+        (0.2, 0.3, "malignant"),
+        (0.9, 0.29, "benign"),
+        (0.5, 0.0, "benign"),
+        (0.49, 0, "normal"),
+    ],
+)
+def test_malignancy_is_asked_first_and_cut_offs_count_as_reached(tumour, malignant, outcome):
+    assert OperatingPoint("balanced", 0.3, 0.5, "").outcome(tumour, malignant) == outcome
+
+
+def test_youden_puts_the_cut_off_between_the_classes():
+    threshold = youden_threshold(np.array([0.1, 0.2, 0.6, 0.9]), np.array([0, 0, 1, 1]))
+    assert threshold == pytest.approx(0.4)
+
+
+def test_the_gate_cut_off_lies_between_the_tails():
+    assert between_threshold(np.full(100, 4.0), np.full(100, -2.0)) == pytest.approx(1.0)

@@ -1,0 +1,89 @@
+"""Small weights, films and data folders made in code, for tests that need a model or a laboratory in seconds."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import save
+
+from inference.imaging.canonical import PREPROCESSING_VERSION
+from inference.models.paper_cnn import build
+
+SMALL = {"widths": [4, 4], "size": 32, "dense": 8, "dropout": 0.0}
+
+
+def toy_weights(folder: Path, *, gate_bias: float = 20.0, change: dict[str, torch.Tensor] | None = None) -> dict:
+    """Write a matching pair of random weights and card; a large `gate_bias` lets every image pass the gate."""
+    torch.manual_seed(3)
+    tensors, networks = {}, {}
+    for name in ("gate", "tumour", "malignant"):
+        state = build(SMALL).state_dict()
+        tensors |= {f"{name}.{key}": value.contiguous() for key, value in state.items()}
+        bias = gate_bias if name == "gate" else 0.0
+        networks[name] = {"architecture": SMALL, "calibration": {"scale": 1.0, "bias": bias}, "parameters": 1}
+    data = save(tensors | (change or {}))
+    card = {
+        "name": "toy",
+        "version": "0",
+        "weights": {"file": "model.safetensors", "sha256": hashlib.sha256(data).hexdigest()},
+        "preprocessing_version": PREPROCESSING_VERSION,
+        "networks": networks,
+        "operating_point": {"name": "balanced", "malignant": 0.3, "tumour": 0.5, "chosen_on": "nothing"},
+        "gate": {"threshold": 0.5, "held_out_kinds": []},
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.safetensors").write_bytes(data)
+    (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    return card
+
+
+def toy_film(seed: int, *, lesion: int = 0, side: int = 96) -> np.ndarray:
+    """Return uint8 (side, side): a bright shaft on dark ground, with a dark hole of radius `lesion`."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:side, 0:side]
+    film = np.where(np.abs(x - side / 2) < side / 6, 200.0, 40.0)
+    if lesion:
+        film[np.hypot(x - side / 2, y - rng.integers(side // 4, 3 * side // 4)) < lesion] = 90.0
+    return np.clip(film + rng.normal(0, 6, film.shape), 0, 255).astype(np.uint8)
+
+
+def _write_rows(path: Path, rows: list[dict[str, str]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as handle:
+        writer = csv.DictWriter(handle, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def toy_data(root: Path) -> Path:
+    """Write a data folder in the form of the real one: 6 films of each class and part 12 images that are not bone."""
+    films = root / "btxrd"
+    for folder in (films / "images", films / "masks", films / "full_size", root / "gate" / "not_bone"):
+        folder.mkdir(parents=True)
+    labels, parts, number = [], [], 0
+    for part in ("fold0", "fold1", "fold2", "fold3", "fold4", "test"):
+        for label, lesion in (("normal", 0), ("benign", 8), ("malignant", 14)):
+            for _ in range(4):
+                name = f"FILM{number:03d}"
+                Image.fromarray(toy_film(number, lesion=lesion)).save(films / "images" / f"{name}.png")
+                if lesion:
+                    mask = np.zeros((96, 96), dtype=np.uint8)
+                    mask[24:72, 34:62] = 255
+                    Image.fromarray(mask).save(films / "masks" / f"{name}.png")
+                labels.append({"image_id": name, "label": label, "group_id": str(number // 2)})
+                parts.append({"image_id": name, "part": part})
+                number += 1
+    _write_rows(films / "labels.csv", labels)
+    _write_rows(films / "folds.csv", parts)
+    rng = np.random.default_rng(1)
+    rows = []
+    for index in range(20):
+        Image.fromarray(rng.integers(0, 255, (40, 40), dtype=np.uint8)).save(root / "gate/not_bone" / f"{index}.png")
+        rows.append({"file": f"{index}.png", "kind": "snow" if index % 2 else "static"})
+    _write_rows(root / "gate" / "not_bone.csv", rows)
+    return root
