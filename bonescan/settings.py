@@ -204,7 +204,7 @@ CONTENT_SECURITY_POLICY = {
 
 # --- files ----------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
-STATIC_ROOT = HOME / "staticfiles"
+STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(HOME / "staticfiles")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_ROOT = HOME / "media"
 MEDIA_URL = ""
