@@ -1,0 +1,119 @@
+"""Two at once: a film posted twice, a row claimed by several workers, two films of one case ending together."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.core.files.base import ContentFile
+from django.db import connection
+
+from analyses.models import Analysis, IdempotencyKey, Image, Patient, Study
+from analyses.services import intake, queue, results
+from analyses.services.intake import CaseFields
+from analyses.tests.factories import AnalysisFactory, StudyFactory, png_bytes
+
+pytestmark = pytest.mark.django_db(transaction=True)
+AT_ONCE = 6
+
+
+@pytest.fixture(autouse=True)
+def _silence(monkeypatch):
+    if connection.vendor != "postgresql":
+        pytest.skip("needs Postgres: SQLite has one writer at a time, and an in-memory one for each thread")
+    monkeypatch.setattr(queue, "wake", lambda _: True)
+
+
+def at_once(work: Callable[[int], object], times: int = AT_ONCE) -> list:
+    """The results of calls that begin together, each on its own connection."""
+    gate = threading.Barrier(times)
+
+    def call(number: int) -> object:
+        try:
+            gate.wait()
+            return work(number)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(times) as pool:
+        return list(pool.map(call, range(times)))
+
+
+def test_the_same_film_posted_at_once_becomes_one_analysis(doctor):
+    def post(_):
+        upload = ContentFile(png_bytes())
+        return intake.submit_film(user=doctor, token=None, upload=upload, fields=CaseFields(patient_id="R1"))
+
+    answers = at_once(post)
+    assert len({answer.analysis.pk for answer in answers}) == 1
+    assert sum(answer.created for answer in answers) == 1
+    assert (Analysis.objects.count(), Image.objects.count(), Patient.objects.count()) == (1, 1, 1)
+
+
+def test_different_films_of_a_new_patient_posted_at_once_make_one_patient_and_one_case(doctor):
+    def post(number):
+        fields = CaseFields(patient_id="R1", accession_number="A1")
+        return intake.submit_film(user=doctor, token=None, upload=ContentFile(png_bytes(seed=number)), fields=fields)
+
+    at_once(post)
+    assert (Patient.objects.count(), Study.objects.count(), Image.objects.count()) == (1, 1, AT_ONCE)
+
+
+def test_one_idempotency_key_used_at_once_answers_one_analysis(doctor):
+    def post(_):
+        return intake.submit_film(
+            user=doctor,
+            token=None,
+            upload=ContentFile(png_bytes()),
+            fields=CaseFields(),
+            idempotency_key="k",
+            again=True,
+        )
+
+    assert len({answer.analysis.pk for answer in at_once(post)}) == 1
+    assert (IdempotencyKey.objects.count(), Analysis.objects.count()) == (1, 1)
+
+
+def test_one_row_is_claimed_by_one_of_many_workers():
+    waiting = AnalysisFactory()
+    claims = at_once(lambda number: queue.claim(waiting.pk, f"w{number}"))
+    assert sum(claim is not None for claim in claims) == 1
+    assert Analysis.objects.get().attempts == 1
+
+
+def test_many_workers_share_the_queue_without_a_row_taken_twice():
+    ids = {AnalysisFactory().pk for _ in range(AT_ONCE)}
+    claims = at_once(lambda number: queue.claim_next(f"w{number}"))
+    assert {claim.analysis.pk for claim in claims} == ids
+
+
+def test_two_films_of_one_case_that_end_together_are_both_summed_up():
+    study = StudyFactory()
+    for _ in range(AT_ONCE):
+        AnalysisFactory(image__study=study)
+    claims = [queue.claim_next("w") for _ in range(AT_ONCE)]
+    film = results.Film({"format": "png", "width_px": 1, "height_px": 1}, "c.png", "b" * 64, 1, 1)
+    at_once(lambda number: results.finish(claims[number], film, results.Answer(None, "", "a" * 64, {}, "1")))
+    study.refresh_from_db()
+    assert (study.status, study.revision) == ("succeeded", 1 + AT_ONCE)
+
+
+def test_a_cancel_and_a_result_that_meet_leave_one_of_the_two(doctor):
+    for _ in range(5):
+        analysis = AnalysisFactory()
+        claim = queue.claim(analysis.pk, "w")
+        film = results.Film({"format": "png", "width_px": 1, "height_px": 1}, "c.png", "b" * 64, 1, 1)
+        answer = results.Answer(None, "", "a" * 64, {}, "1")
+
+        def act(number, claim=claim, analysis=analysis, film=film, answer=answer):
+            try:
+                return results.finish(claim, film, answer) if number else queue.cancel(analysis, doctor)
+            except Exception as error:
+                return type(error).__name__
+
+        outcomes = at_once(act, 2)
+        status = Analysis.objects.get(pk=analysis.pk).status
+        assert (status, sorted(map(str, outcomes))) in [
+            ("cancelled", ["LeaseLost", "None"]),
+            ("succeeded", ["Conflict", "None"]),
+        ]
