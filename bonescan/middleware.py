@@ -21,14 +21,22 @@ class UnavailableMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if not isinstance(exception, OperationalError | InterfaceError):
-            return None
-        log.error("database_unavailable", error=type(exception).__name__)
-        if request.path.startswith("/api/") or "application/json" in request.headers.get("Accept", ""):
-            answer: HttpResponse = JsonResponse(
-                {"code": "database_unavailable", "detail": SENTENCE, "fields": {}}, status=503
-            )
-        else:
-            answer = render(None, "503.html", {"detail": SENTENCE}, status=503)
-        answer["Retry-After"] = "30"
-        return answer
+        return unavailable(request, exception)
+
+
+def unavailable(request: HttpRequest, exception: BaseException | None) -> HttpResponse | None:
+    """503 when the database could not be reached, None for any other fault.
+
+    Also asked by the error handler, since Django shows a middleware (the one that reads the session) no other way out.
+    """
+    if not isinstance(exception, OperationalError | InterfaceError):
+        return None
+    log.error("database_unavailable", error=type(exception).__name__)
+    if request.path.startswith("/api/") or "application/json" in request.headers.get("Accept", ""):
+        answer: HttpResponse = JsonResponse(
+            {"code": "database_unavailable", "detail": SENTENCE, "fields": {}}, status=503
+        )
+    else:
+        answer = render(None, "503.html", {"detail": SENTENCE}, status=503)
+    answer["Retry-After"] = "30"
+    return answer

@@ -1,10 +1,13 @@
 """Liveness, readiness and the pages that are shown when something went wrong."""
 
+import sys
+
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 
 from bonescan.health import readiness
+from bonescan.middleware import unavailable
 
 
 def _problem(request: HttpRequest, status: int, code: str, sentence: str) -> HttpResponse:
@@ -51,4 +54,5 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return _problem(request, 500, "server_error", "The portal made an error. It has been logged; try again.")
+    away = unavailable(request, sys.exception())
+    return away or _problem(request, 500, "server_error", "The portal made an error. It has been logged; try again.")

@@ -1,7 +1,10 @@
 """Changes to people, departments and settings."""
 
+from threading import Barrier, Thread
+
 import pytest
 from django.core import mail
+from django.db import connection
 
 from accounts.errors import Refused
 from accounts.models import AuditEvent, Department, PortalSettings, User
@@ -174,3 +177,28 @@ def test_settings_have_defaults_and_one_row(administrator):
     assert portal_settings().institution_name == "Clinic"
     changes = AuditEvent.objects.filter(action="settings_changed").order_by("id").values_list("detail", flat=True)
     assert [detail["changed"] for detail in changes] == [["institution_name"], []]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_administrators_who_deactivate_each_other_at_once_leave_one(administrator):
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite lets one writer in at a time")
+    second = UserFactory(roles=["administrator"])
+    start, answers = Barrier(2), []
+
+    def leave(user: User) -> None:
+        start.wait()
+        try:
+            deactivate(user, by=None)
+        except Refused as refusal:
+            answers.append(refusal.code)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=leave, args=[user]) for user in (administrator, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert answers == ["last_administrator"]
+    assert User.objects.active().count() == 1
