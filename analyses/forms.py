@@ -9,15 +9,9 @@ from django.utils import timezone
 from analyses.models import Laterality, Reading, Sex
 from analyses.services.fields import CaseFields
 
-MODALITIES = [
-    ("", "from the file"),
-    ("DX", "DX, digital radiograph"),
-    ("CR", "CR, computed radiograph"),
-    ("MR", "MR"),
-    ("CT", "CT"),
-]
+MODALITIES = [("", "from file"), ("DX", "DX"), ("CR", "CR"), ("MR", "MR"), ("CT", "CT")]
 VIEWS = [
-    ("", "from the file"),
+    ("", "from file"),
     ("AP", "AP"),
     ("PA", "PA"),
     ("LATERAL", "lateral"),
