@@ -36,6 +36,8 @@ class Experiment:
     start_from: str = ""
     bfloat16: bool = True
     held_out_kinds: tuple[str, ...] = ()
+    repeated_kinds: tuple[str, ...] = ()
+    repeats: int = 1
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     @property
@@ -52,7 +54,7 @@ def load_experiment(path: Path) -> Experiment:
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))
         entries["augmentation"] = Augmentation(**entries.get("augmentation", {}))
-        for key in ("widths", "held_out_kinds"):
+        for key in ("widths", "held_out_kinds", "repeated_kinds"):
             if key in entries:
                 entries[key] = tuple(entries[key])
         experiment = Experiment(**entries)

@@ -28,6 +28,7 @@ class OutlineCNN(PaperCNN):
         super().__init__(experiment.widths, experiment.size, experiment.dense, experiment.dropout)
         self.outline = nn.Conv2d(experiment.widths[-1], 2, 1)
         nn.init.normal_(self.outline.weight, std=0.01)
+        assert self.outline.bias is not None
         nn.init.constant_(self.outline.bias, -4.0)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -66,9 +66,14 @@ def _film_examples(films: list[Film], positive: tuple[str, ...]) -> Examples:
     return Examples(read_squares([film.path for film in films]), targets)
 
 
-def _gate_examples(root: Path, films: list[Film], held_out_kinds: tuple[str, ...], part: str, seed: int) -> Examples:
-    refused = [image for image in load_not_bone(root, held_out_kinds) if image.part == part]
-    made = synthetic_squares(SYNTHETIC_COUNT if part == "train" else SYNTHETIC_COUNT // 5, seed)
+def _gate_examples(root: Path, films: list[Film], experiment: Experiment, part: str) -> Examples:
+    training = part == "train"
+    refused = [image for image in load_not_bone(root, experiment.held_out_kinds) if image.part == part]
+    if training:
+        again = [image for image in refused if image.kind in experiment.repeated_kinds]
+        refused += again * (experiment.repeats - 1)
+    seed = experiment.seed if training else experiment.seed + 1
+    made = synthetic_squares(SYNTHETIC_COUNT if training else SYNTHETIC_COUNT // 5, seed)
     bones = read_squares([film.path for film in films])
     squares = np.concatenate([bones, read_squares([image.path for image in refused]), made])
     targets = np.zeros(len(squares), dtype=np.float32)
@@ -80,10 +85,9 @@ def load_examples(root: Path, experiment: Experiment) -> tuple[Examples, Example
     """Return training and validation examples of an experiment; the test parts are never opened here."""
     films = load_films(root / FILMS_FOLDER)
     if experiment.task == "gate":
-        kinds = experiment.held_out_kinds
         return (
-            _gate_examples(root, select(films, TRAIN_PARTS), kinds, "train", experiment.seed),
-            _gate_examples(root, select(films, VALIDATION_PARTS), kinds, "validation", experiment.seed + 1),
+            _gate_examples(root, select(films, TRAIN_PARTS), experiment, "train"),
+            _gate_examples(root, select(films, VALIDATION_PARTS), experiment, "validation"),
         )
     if experiment.task == "malignant":
         parts = (select(films, TRAIN_PARTS, TUMOURS), select(films, VALIDATION_PARTS, TUMOURS))
