@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -93,7 +94,7 @@ def _wanted(request: HttpRequest) -> tuple[AuditFilterForm, AuditEventQuerySet]:
 def _is_case(text: str) -> Q:
     try:
         return Q(case_id=AuditEvent._meta.get_field("case_id").to_python(text))
-    except Exception:
+    except ValidationError:
         return Q(pk__in=[])
 
 
