@@ -56,6 +56,12 @@ class _Post:
     idempotency_key: str
 
     @property
+    def department_id(self) -> UUID:
+        """The poster's department; ``submit_film`` has refused posters without one."""
+        assert self.user.department_id is not None
+        return self.user.department_id
+
+    @property
     def said(self) -> dict[str, str]:
         return self.fields.said()
 
@@ -162,6 +168,9 @@ def _by_idempotency_key(post: _Post) -> Submission | None:
 
 def _same_film(post: _Post) -> Analysis | None:
     """The newest analysis of the same bytes of the same patient that the poster may see, if any."""
+    # Nearly always nobody has sent these bytes: the cheap question first.
+    if not Image.objects.filter(original_sha256=post.film.sha256).exists():
+        return None
     rows = Analysis.objects.for_user(post.user).filter(
         image__original_sha256=post.film.sha256, image__study__department_id=post.user.department_id
     )
@@ -261,7 +270,7 @@ def _find_or_make_case(post: _Post) -> tuple[Study, list[dict[str, Any]]]:
 def _named_case(post: _Post) -> Study | None:
     if post.study is not None:
         return cases.lock(post.study.pk)
-    rows = Study.objects.filter(department_id=post.user.department_id).order_by("-created_at")
+    rows = Study.objects.filter(department_id=post.department_id).order_by("-created_at")
     if post.case_key is not None:
         found = rows.filter(case_key=post.case_key).values_list("pk", flat=True).first()
     elif post.fields.accession_number and post.fields.patient_id:
@@ -276,7 +285,7 @@ def _named_case(post: _Post) -> Study | None:
 def _new_case(post: _Post, said: Mapping[str, str]) -> Study:
     details = {name: value_of(name, said[name]) for name in CASE_FIELDS if said.get(name)}
     return Study(
-        department_id=post.user.department_id,
+        department_id=post.department_id,
         case_key=post.case_key,
         created_by=post.user,
         api_token=post.token,

@@ -101,7 +101,7 @@ def claim(analysis_id: UUID | str, worker: str) -> Claim | None:
     )
     if not taken:
         return None
-    rows = Analysis.objects.select_related("image")
+    rows = Analysis.objects.select_related("image", "department")
     return Claim(rows.get(pk=analysis_id), token)
 
 

@@ -56,8 +56,9 @@ def finish(claim: Claim, film: Film, answer: Answer) -> None:
     header = film.header
     if header:
         lock_department(claim.analysis.department_id)
-    study = cases.lock(Study.objects.values_list("pk", flat=True).get(images=claim.analysis.image_id))
     image = claim.analysis.image
+    # Only a header moves a film to another case, and whoever moves it holds the department.
+    study = cases.lock(Image.objects.values_list("study", flat=True).get(pk=image.pk) if header else image.study_id)
     values = answer_fields(answer)
     warnings, moved_from = claim.analysis.warnings, None
     if header:

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 # A woken worker goes on with what waits, so that a lost message idles nobody; not for ever, so that it can be stopped.
 DRAIN_S = 30.0
+# A stage that usually is over within this time is not worth an UPDATE: nobody could see it.
+WORTH_SHOWING_MS = 100.0
 _process: dict[str, Any] = {}
+_usual_ms: dict[str, float] = {}
 
 
 def predictor() -> "Predictor":
@@ -141,7 +144,8 @@ def _analyse(claim: Claim) -> None:
     timings = {"waiting": round(max(0.0, waited) * 1000, 1), "decoding": _ms_since(began)}
     prediction = None
     if _has_model(decoded, analysis.image.typed):
-        prediction = predictor().predict(decoded.grey, on_stage=lambda stage: queue.enter_stage(claim, Stage(stage)))
+        prediction = predictor().predict(decoded.grey, on_stage=lambda stage: _enter(claim, stage))
+        _usual_ms.update(prediction.timings_ms)
         timings |= prediction.timings_ms
     height, width = decoded.grey.shape
     stored: list[str] = []
@@ -157,6 +161,11 @@ def _analyse(claim: Claim) -> None:
     except BaseException:
         storage.discard(*stored)
         raise
+
+
+def _enter(claim: Claim, stage: str) -> None:
+    if _usual_ms.get(stage, WORTH_SHOWING_MS) >= WORTH_SHOWING_MS:
+        queue.enter_stage(claim, Stage(stage))
 
 
 def _keep_canonical(claim: Claim, decoded: DecodedRemote, stored: list[str]) -> str:

@@ -53,7 +53,7 @@ def store_bytes(folder: str, data: bytes, suffix: str = ".png") -> str:
 
 def _save(name: str, content: File) -> str:
     try:
-        return cast(str, default_storage.save(name, content))
+        return default_storage.save(name, content)
     except Exception as error:
         if not isinstance(error, OSError) or error.errno not in NO_ROOM:
             log.exception("storage_unavailable")
