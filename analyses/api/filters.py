@@ -1,9 +1,12 @@
 """Which analyses a list shows, and in which order."""
 
+from datetime import UTC, datetime
 from typing import Any
 
+from django import forms
 from django.db.models import F, QuerySet
 from django_filters import rest_framework as filters
+from django_filters.fields import IsoDateTimeField
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -19,6 +22,23 @@ ORDERS = {
 PAGING = frozenset({"page", "page_size"})
 
 
+class MomentField(IsoDateTimeField):
+    """A point in time that the database can hold, whatever its zone."""
+
+    def clean(self, value: Any) -> datetime | None:
+        moment = super().clean(value)
+        try:
+            return moment.astimezone(UTC) if moment else None
+        except OverflowError as error:
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from error
+
+
+class MomentFilter(filters.IsoDateTimeFilter):
+    """Compares with a point in time."""
+
+    field_class = MomentField
+
+
 class AnalysisFilter(filters.FilterSet):
     """Exact values only: searching words in names is what the pages are for."""
 
@@ -26,8 +46,8 @@ class AnalysisFilter(filters.FilterSet):
     outcome = filters.ChoiceFilter(choices=Outcome.choices)
     patient_id = filters.CharFilter("image__study__patient__patient_id", max_length=64, label="Record number, exact.")
     accession_number = filters.CharFilter("image__study__accession_number", max_length=64, label="Exact.")
-    created_after = filters.IsoDateTimeFilter("created_at", "gte", label="At or after this time (ISO 8601).")
-    created_before = filters.IsoDateTimeFilter("created_at", "lt", label="Before this time (ISO 8601).")
+    created_after = MomentFilter("created_at", "gte", label="At or after this time (ISO 8601).")
+    created_before = MomentFilter("created_at", "lt", label="Before this time (ISO 8601).")
     ordering = filters.ChoiceFilter(
         method="order", choices=[(name, name) for name in ORDERS], label="Newest first unless given."
     )
@@ -42,10 +62,17 @@ class AnalysisFilter(filters.FilterSet):
 
 
 class StrictFilterBackend(filters.DjangoFilterBackend):
-    """Refuses a filter that does not exist: a misspelt ``patient_id`` must not list everybody."""
+    """Refuses a filter that does not exist or is empty: a mistake in ``patient_id`` must not list everybody."""
 
     def filter_queryset(self, request: Request, queryset: QuerySet, view: APIView) -> Any:
-        unknown = sorted(set(request.query_params) - set(AnalysisFilter.base_filters) - PAGING)[:20]
-        if unknown:
-            raise ValidationError({name: ["There is no such filter."] for name in unknown})
+        known = set(AnalysisFilter.base_filters) | PAGING
+        judged = ((name, _problem(name, values, known)) for name, values in request.query_params.lists())
+        if wrong := {name: [problem] for name, problem in judged if problem}:
+            raise ValidationError(wrong)
         return super().filter_queryset(request, queryset, view)
+
+
+def _problem(name: str, values: list[str], known: set[str]) -> str:
+    if name not in known:
+        return "There is no such filter."
+    return "" if len(values) == 1 and values[0].strip() else "Give one value, or leave it out."

@@ -14,6 +14,7 @@ class PageNumberPagination(pagination.PageNumberPagination):
 
     page_size_query_param = "page_size"
     max_page_size = LARGEST_PAGE
+    last_page_strings = ()
     page_size_query_description = f"Entries per page, 1 to {LARGEST_PAGE}."
     page_query_description = "Which page, counted from 1."
     invalid_page_message = "There is no such page."

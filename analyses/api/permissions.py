@@ -30,7 +30,7 @@ class ActionPermission(BasePermission):
 
     def _needed(self, view: Any) -> tuple[Action, ...]:
         name = getattr(view, "action", "*")
-        if name is None:
+        if name in (None, "metadata"):  # the second is the framework's name for OPTIONS
             return UNKNOWN_METHOD
         try:
             return view.required_actions[name]

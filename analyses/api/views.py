@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.core.files.storage import default_storage
 from django.db.models import QuerySet
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from drf_spectacular.renderers import OpenApiJsonRenderer2
@@ -117,14 +117,14 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
         return _private(response)
 
     @schema.IMAGE
-    def image(self, request: Request, pk: UUID) -> FileResponse:
+    def image(self, request: Request, pk: UUID) -> HttpResponse:
         analysis = self.get_object()
         if not analysis.image.canonical_file:
             raise ServiceError("no_image", "The film has not been decoded. Ask again when it is analysed.", status=404)
         return self._picture(analysis, analysis.image.canonical_file, "image")
 
     @schema.SALIENCY
-    def saliency(self, request: Request, pk: UUID) -> FileResponse:
+    def saliency(self, request: Request, pk: UUID) -> HttpResponse:
         analysis = self.get_object()
         if not analysis.saliency_file:
             raise ServiceError("no_saliency", "There is no saliency map for this film.", status=404)
@@ -163,15 +163,18 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
             raise ValidationError({"again": ["The address takes '?again=1' and nothing else."]})
         return value in YES
 
-    def _picture(self, analysis: Analysis, name: str, what: str) -> FileResponse:
+    def _picture(self, analysis: Analysis, name: str, what: str) -> HttpResponse:
         try:
-            content = default_storage.open(name)
+            with default_storage.open(name) as file:
+                content = file.read()
         except FileNotFoundError as error:
             raise ServiceError(
                 "file_unavailable", "The file cannot be read now. Tell the administrator.", status=503
             ) from error
         self._record_on(analysis, "download_image", picture=what)
-        return _private(FileResponse(content, filename=f"{what}-{analysis.pk}.png", content_type="image/png"))
+        response = HttpResponse(content, content_type="image/png")
+        response["Content-Disposition"] = f'inline; filename="{what}-{analysis.pk}.png"'
+        return _private(response)
 
     def _record_on(self, analysis: Analysis, action: str, **detail: Any) -> None:
         study = analysis.image.study
@@ -215,7 +218,7 @@ def docs(request: HttpRequest) -> HttpResponse:
     return render(request, "analyses/api_docs.html", {"has_tokens": has_tokens})
 
 
-def _private(response: Any) -> Any:
+def _private(response: HttpResponse) -> HttpResponse:
     response["Cache-Control"] = "private, no-store"
     response["X-Content-Type-Options"] = "nosniff"
     return response
