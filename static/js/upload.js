@@ -50,8 +50,8 @@
         });
         films.push(film);
         list.append(row);
-        if (file.size > limit) mark(film, "refused", `Larger than the limit of ${size(limit)}. Export a smaller file.`);
-        else if (!file.size) mark(film, "refused", "The file is empty. Export it again.");
+        if (file.size > limit) mark(film, "unfit", `Larger than the limit of ${size(limit)}. Export a smaller file.`);
+        else if (!file.size) mark(film, "unfit", "The file is empty. Export it again.");
         else mark(film, "ready", "Ready");
       }
       picker.value = "";
@@ -68,7 +68,9 @@
     function refusal(request) {
       const answer = answerOf(request);
       if (request.status === 401) return "Your session has ended. Sign in again and upload this film again.";
-      const details = Object.entries(answer.fields || {}).map(([name, texts]) => `${name.replaceAll("_", " ")}: ${texts.join(" ")}`);
+      const details = Object.entries(answer.fields || {})
+        .filter(([, texts]) => texts.join(" ") !== answer.detail)
+        .map(([name, texts]) => `${name.replaceAll("_", " ")}: ${texts.join(" ")}`);
       const text = [answer.detail, ...details].filter(Boolean).join(" ");
       if (text) return answer.code ? `${text} (${answer.code})` : text;
       if (request.status === 413) return "The server refused the file because of its size. (too_large)";
@@ -113,7 +115,7 @@
 
     function conclude() {
       const accepted = films.filter((film) => film.state === "accepted");
-      const refused = films.filter((film) => film.state === "refused");
+      const refused = films.filter((film) => film.state === "refused" || film.state === "unfit");
       const counts = [`${accepted.length} of ${films.length} films received.`];
       if (refused.length) counts.push(`${refused.length} refused: the reason stands at each.`);
       const notice = document.createElement("div");
@@ -124,7 +126,7 @@
       caseLink.href = accepted[0].answer.case;
       caseLink.hidden = false;
       nextLink.hidden = false;
-      submit.hidden = !refused.length;
+      submit.hidden = !refused.some((film) => film.state === "refused");
       caseLink.classList.toggle("btn-primary", !refused.length);
       caseLink.focus();
     }
