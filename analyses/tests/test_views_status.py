@@ -69,6 +69,16 @@ def test_a_card_without_figures_warns(client, doctor, monkeypatch):
     assert "has not been evaluated" in client.get("/model/").content.decode()
 
 
+def test_a_figure_stands_on_the_page_with_its_interval_and_how_it_was_measured(client, doctor, monkeypatch):
+    figure = {"estimate": 0.812, "low": 0.701, "high": 0.9, "n": 551}
+    card = load_card() | {"figures": {"malignant_auroc": figure}, "evaluation": {"part": "test", "films": 551}}
+    monkeypatch.setattr("analyses.views.status.load_card", lambda: card)
+    client.force_login(doctor)
+    text = client.get("/model/").content.decode()
+    for words in ("AUROC, malignant", "0.812", "0.701 to 0.900", "551", "Films", "has not been evaluated"):
+        assert (words in text) == (words != "has not been evaluated")
+
+
 def test_every_figure_of_the_card_is_shown_with_its_interval():
     figures = figures_of(
         {"macro_auroc": {"estimate": 0.9, "low": 0.8, "high": 0.95, "n": 551}, "recall": {"benign": {"estimate": 1.0}}}

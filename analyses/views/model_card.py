@@ -28,6 +28,7 @@ def page_of(card: dict[str, Any]) -> dict[str, Any]:
         "protocol": _pairs(card.get("protocol", {})),
         "networks": [_network(name, entry) for name, entry in card["networks"].items()],
         "figures": figures_of(card.get("figures", {})),
+        "evaluation": _pairs(card.get("evaluation", {})),
         "licence": card.get("licence", ""),
         "command": card.get("command", ""),
     }
