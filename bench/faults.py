@@ -110,7 +110,8 @@ def upload_all(client: Client, count: int, pause_s: float, answers: list[Answer]
 
 def strike(faults: Faults, seed: int, running_uploads: threading.Thread, least: int) -> Counter[str]:
     """Strike in a seeded order until the uploads are done and at least ``least`` faults have hit."""
-    chooser, hits, kinds = random.Random(seed), Counter(), faults.all()
+    hits: Counter[str] = Counter()
+    chooser, kinds = random.Random(seed), faults.all()
     order: list[str] = []
     while running_uploads.is_alive() or sum(hits.values()) < least:
         if not order:

@@ -57,7 +57,7 @@ def stored_names(cursor: Any) -> list[str]:
     for model in apps.get_models():
         for field in model._meta.concrete_fields:
             if field.name.endswith("_file"):
-                quoted = [connection.ops.quote_name(word) for word in (field.column, model._meta.db_table)]
+                quoted = [connection.ops.quote_name(word) for word in (str(field.column), model._meta.db_table)]
                 cursor.execute(f"SELECT {quoted[0]} FROM {quoted[1]} WHERE {quoted[0]} <> ''")  # noqa: S608
                 names.update(row[0] for row in cursor.fetchall())
     return sorted(names)
@@ -141,7 +141,7 @@ def _add(tar: tarfile.TarFile, name: str, content: IO[bytes] | File, size: int) 
     member.size = size
     member.mode = 0o600
     member.mtime = int(datetime.now(UTC).timestamp())
-    tar.addfile(member, reader)  # type: ignore[arg-type]
+    tar.addfile(member, reader)
     return reader.digest.hexdigest()
 
 
@@ -253,7 +253,7 @@ def _read(tar: tarfile.TarFile, name: str) -> bytes:
 
 
 def _refuse_newer(manifest: dict[str, Any]) -> None:
-    known = {f"{app}.{name}" for app, name in MigrationLoader(None).disk_migrations}  # type: ignore[union-attr]
+    known = {f"{app}.{name}" for app, name in MigrationLoader(None).disk_migrations}
     unknown = sorted(set(manifest["migrations"]) - known)
     if unknown:
         raise BackupError(
@@ -279,7 +279,7 @@ def _restore_file(tar: tarfile.TarFile, member: str, sha256: str, *, force: bool
     name = member.removeprefix(FILES)
     if default_storage.exists(name):
         with default_storage.open(name, "rb") as present:
-            if _sha256(present) == sha256:  # type: ignore[arg-type]
+            if _sha256(present) == sha256:
                 return
         if not force:
             raise BackupError(f"The store holds another {name}. The database was not changed; give --force to replace.")

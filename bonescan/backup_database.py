@@ -132,5 +132,5 @@ def _restore_sqlite(path: Path) -> None:
     finally:
         source.close()
     # What this connection remembers of the old content ends with it.
-    if not connection.is_in_memory_db():
+    if not connection.is_in_memory_db():  # type: ignore[attr-defined]
         connection.close()

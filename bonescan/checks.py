@@ -11,10 +11,12 @@ from django.conf import settings
 from django.contrib.auth.hashers import get_hasher
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from inference.card import load_card, verified_weights
+from inference.errors import WeightsError
 from inference.imaging.limits import Limits
 
-# sockaddr_un.sun_path holds 108 bytes on Linux, the closing zero among them (unix(7)).
-SOCKET_PATH_MAX_BYTES = 107
+# sockaddr_un.sun_path holds 108 bytes on Linux, the closing zero among them (unix(7)); each worker adds "-<pid>".
+SOCKET_PATH_MAX_BYTES = 107 - len("-4194304")
 SECRET_KEY_MIN_LENGTH = 32
 
 Apps = Sequence[AppConfig] | None
@@ -23,7 +25,7 @@ Apps = Sequence[AppConfig] | None
 @register(Tags.files)
 def paths_are_writable(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     """Everything that the portal writes to can be written to."""
-    places = {"BONESCAN_HOME": settings.HOME, "BONESCAN_HOME/tmp": settings.FILE_UPLOAD_TEMP_DIR}
+    places: dict[str, str | Path] = {"BONESCAN_HOME": settings.HOME, "BONESCAN_HOME/tmp": settings.FILE_UPLOAD_TEMP_DIR}
     if not settings.STORAGE_URL:
         places["BONESCAN_HOME/media"] = settings.MEDIA_ROOT
     if not settings.REDIS_URL:
@@ -93,11 +95,21 @@ def decode_socket_path_fits(app_configs: Apps, **kwargs: Any) -> list[CheckMessa
         return []
     return [
         Error(
-            f"DECODE_SOCKET has {length} bytes; a unix socket's path may have {SOCKET_PATH_MAX_BYTES}.",
+            f"DECODE_SOCKET has {length} bytes; with the worker's number at most {SOCKET_PATH_MAX_BYTES} fit.",
             hint="Set DECODE_SOCKET to a short path, for instance in /run or /tmp.",
             id="bonescan.E004",
         )
     ]
+
+
+@register("weights")
+def weights_are_those_of_their_card(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """The shipped weights are complete and the ones that the figures in the card belong to. Imports no torch."""
+    try:
+        verified_weights(load_card())
+    except WeightsError as error:
+        return [Error(error.message, hint=f"Code {error.code}.", id="bonescan.E005")]
+    return []
 
 
 @register(Tags.compatibility)

@@ -41,7 +41,7 @@ class Channel(filesystem.Channel):
         if entry not in table:
             table.append(entry)
 
-    def _put(self, queue: str, payload: dict[str, Any], **kwargs: Any) -> None:
+    def _put(self, queue: str, payload: dict[str, Any], **kwargs: Any) -> None:  # type: ignore[override]
         folder = Path(self.data_folder_out)
         name = f"{time.time_ns():020d}_{uuid.uuid4().hex}"
         hidden = folder / f".{name}.part"
@@ -52,7 +52,7 @@ class Channel(filesystem.Channel):
             hidden.unlink(missing_ok=True)
             raise
 
-    def _get(self, queue: str) -> dict[str, Any]:
+    def _get(self, queue: str) -> dict[str, Any]:  # type: ignore[override]
         for name in sorted(os.listdir(self.data_folder_in)):
             if name.startswith(".") or not name.endswith(f".{queue}.msg"):
                 continue

@@ -96,7 +96,7 @@ def _broker_answers() -> bool:
 
 def _there_is_room() -> bool:
     """At least ten of the largest uploads fit on the local disk; object storage has no such limit."""
-    places = [settings.FILE_UPLOAD_TEMP_DIR]
+    places: list[str | Path] = [settings.FILE_UPLOAD_TEMP_DIR]
     if isinstance(default_storage, FileSystemStorage):
         places.append(settings.MEDIA_ROOT if Path(settings.MEDIA_ROOT).exists() else settings.HOME)
     return all(shutil.disk_usage(place).free > 10 * settings.MAX_UPLOAD_BYTES for place in places)

@@ -6,6 +6,7 @@ and on files, for one machine; with both it is the same code on Postgres and Red
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import environ
@@ -270,7 +271,7 @@ CELERY_WORKER_PROC_ALIVE_TIMEOUT = 60
 # A wake that cannot be sent must not hold up an upload: the sweeper sends it again.
 CELERY_TASK_PUBLISH_RETRY = False
 if REDIS_URL:
-    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
         "visibility_timeout": 132,
         "socket_connect_timeout": 0.5,
         "socket_timeout": 5,

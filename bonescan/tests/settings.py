@@ -16,7 +16,10 @@ os.environ.update(
     }
 )
 
-from bonescan.settings import *  # noqa: E402, F403
+from bonescan.settings import *  # noqa: F403
 
 # WhiteNoise warns where nothing was collected, and warnings are errors.
 STATIC_ROOT.mkdir(exist_ok=True)  # noqa: F405
+
+# Tests run side by side, and each begins with an empty cache: one of its own for every process.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

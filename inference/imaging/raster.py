@@ -28,6 +28,8 @@ _UPRIGHT = {
 
 def decode_raster(data: bytes, kind: str, limits: Limits) -> tuple[np.ndarray, dict[str, Any]]:
     """Return (grey uint8 (H, W), meta) for a picture of format `kind`; raises DecodeError or what Pillow raises."""
+    # A library that shares the process (WeasyPrint does) may have asked Pillow to fill up cut pictures with grey.
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
     try:
         image = Image.open(io.BytesIO(data), formats=(kind.upper(),))
     except Image.DecompressionBombError:

@@ -31,18 +31,23 @@ class PaperCNN(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                nn.init.zeros_(module.bias)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
 
     def features(self, images: Tensor) -> Tensor:
         """Return the last block's activations before pooling, (N, C, h, w): the finest map that Grad-CAM may read."""
         maps = (images - 0.5) * 4.0
         for block in self.blocks[:-1]:
             maps = block(maps)
-        return self.blocks[-1][:2](maps)
+        last = self.blocks[-1]
+        assert isinstance(last, nn.Sequential)
+        return last[:2](maps)
 
     def classify(self, maps: Tensor) -> Tensor:
         """Return the logits (N,) that follow from `features`."""
-        return self.head(self.blocks[-1][2](maps)).squeeze(1)
+        last = self.blocks[-1]
+        assert isinstance(last, nn.Sequential)
+        return self.head(last[2](maps)).squeeze(1)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.classify(self.features(images))
