@@ -19,6 +19,5 @@ def run_analysis(self: Task, analysis_id: str) -> None:
     worker = str(self.request.hostname or "worker")
     try:
         running.run(analysis_id, worker)
-        running.drain(worker)
     except (OperationalError, InterfaceError) as error:
         log.warning("database_unavailable", error=type(error).__name__)

@@ -105,9 +105,15 @@ def claim(analysis_id: UUID | str, worker: str) -> Claim | None:
     return Claim(rows.get(pk=analysis_id), token)
 
 
-def claim_next(worker: str) -> Claim | None:
-    """Take the analysis that has waited longest, or return None when the queue is empty."""
+def claim_next(worker: str, *, untried: bool = False) -> Claim | None:
+    """Take the analysis that has waited longest, or return None when the queue is empty.
+
+    Args:
+        untried: only one that no worker has begun before.
+    """
     due = Analysis.objects.filter(claimable()).order_by("queued_at", "id")
+    if untried:
+        due = due.filter(attempts=0)
     # Several workers may look at the same rows: whoever updates first has it, the others try the next.
     for analysis_id in due.values_list("pk", flat=True)[:8]:
         taken = claim(analysis_id, worker)
@@ -141,7 +147,7 @@ def end(claim: Claim, status: str, **values: Any) -> None:
 @transaction.atomic
 def fail(claim: Claim, code: str, message: str) -> None:
     """End as failed: the film could not be read, or a technical fault that trying again does not mend."""
-    study = cases.lock(claim.analysis.image.study_id)
+    study = cases.hold(claim.analysis.image.study_id)
     end(claim, Status.FAILED, error_code=code[:40], error_message=message[:400])
     cases.summarise(study, changed=True)
     record_result(claim.analysis, study.pk, {"status": Status.FAILED, "code": code})
@@ -173,7 +179,7 @@ def cancel(analysis: Analysis, user: User) -> None:
     Raises:
         Conflict: ``not_cancelable``.
     """
-    study = cases.lock(analysis.image.study_id)
+    study = cases.hold(analysis.image.study_id)
     stopped = (
         Analysis.objects.unfinished()
         .filter(pk=analysis.pk)

@@ -58,7 +58,10 @@ def finish(claim: Claim, film: Film, answer: Answer) -> None:
         lock_department(claim.analysis.department_id)
     image = claim.analysis.image
     # Only a header moves a film to another case, and whoever moves it holds the department.
-    study = cases.lock(Image.objects.values_list("study", flat=True).get(pk=image.pk) if header else image.study_id)
+    if header:
+        study = cases.lock(Image.objects.values_list("study", flat=True).get(pk=image.pk))
+    else:
+        study = cases.hold(image.study_id)
     values = answer_fields(answer)
     warnings, moved_from = claim.analysis.warnings, None
     if header:

@@ -5,6 +5,10 @@ The model is loaded lazily, in the process that uses it: torch must not be loade
 
 import hashlib
 import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 # A woken worker goes on with what waits, so that a lost message idles nobody; not for ever, so that it can be stopped.
-DRAIN_S = 30.0
+DRAIN_S, RENEW_S = 10.0, 2.0
 # A stage that usually is over within this time is not worth an UPDATE: nobody could see it.
 WORTH_SHOWING_MS = 100.0
 _process: dict[str, Any] = {}
@@ -56,28 +60,75 @@ def decoder() -> DecodeClient:
     return _process["decoder"]
 
 
-def run(analysis_id: UUID | str, worker: str) -> bool:
-    """Analyse one film if there is something to do; tells whether there was."""
-    claim = queue.claim(analysis_id, worker)
-    if claim is not None:
-        work(claim)
-    return claim is not None
+@dataclass(frozen=True)
+class Fetched:
+    """A film's canonical image, the proof of the bytes it came from, and how long that took."""
+
+    decoded: DecodedRemote
+    input_sha256: str
+    took_ms: float
 
 
-def drain(worker: str, seconds: float = DRAIN_S) -> int:
-    """Take what has waited longest, one after the other, for some seconds; returns how many."""
-    until, done = time.monotonic() + seconds, 0
-    while time.monotonic() < until:
-        claim = queue.claim_next(worker)
-        if claim is None:
-            break
-        work(claim)
-        done += 1
-    return done
+class Line:
+    """Films of one worker, one after the other: while one is being judged, the next one is already decoded.
+
+    Only a film that nobody has begun before is taken ahead. Were it otherwise, a film that ends its worker each time
+    could use up the attempts of an innocent neighbour.
+    """
+
+    def __init__(self, worker: str, seconds: float = DRAIN_S) -> None:
+        self._worker = worker
+        self._until = time.monotonic() + seconds
+        self._ahead: tuple[Claim, Future[Fetched]] | None = None
+
+    def run(self, first: Claim | None) -> int:
+        """Analyse ``first`` and what waits behind it until the time is over or the queue is empty; return how many."""
+        done, current = 0, self._begin(first or queue.claim_next(self._worker))
+        while current is not None:
+            self._ahead = None
+            work(*current, meanwhile=self._look_ahead)
+            done += 1
+            current = self._ahead or (self._begin(queue.claim_next(self._worker)) if self._in_time() else None)
+        return done
+
+    def _begin(self, claim: Claim | None) -> "tuple[Claim, Future[Fetched]] | None":
+        return (claim, _pool().submit(fetch, claim)) if claim else None
+
+    def _in_time(self) -> bool:
+        return time.monotonic() < self._until
+
+    def _look_ahead(self) -> None:
+        if self._in_time():
+            self._ahead = self._begin(queue.claim_next(self._worker, untried=True))
 
 
-def work(claim: Claim) -> None:
+def _pool() -> ThreadPoolExecutor:
+    if "pool" not in _process:
+        _process["pool"] = ThreadPoolExecutor(1, thread_name_prefix="fetch")
+    return _process["pool"]
+
+
+def run(analysis_id: UUID | str, worker: str, seconds: float = DRAIN_S) -> int:
+    """Analyse this film if it waits, then for some seconds what has waited longest; returns how many films."""
+    return Line(worker, seconds).run(queue.claim(analysis_id, worker))
+
+
+def fetch(claim: Claim) -> Fetched:
+    """Read and decode a film; touches no database, so that it can run beside the worker's own thread."""
+    began = time.perf_counter()
+    image = claim.analysis.image
+    data = storage.read(image.original_file)
+    input_sha256 = hashlib.sha256(data).hexdigest()
+    if input_sha256 != image.original_sha256:
+        raise InferenceError("original_damaged", "The stored file is damaged. Tell the operator; backups hold it.")
+    return Fetched(decoder().decode(data), input_sha256, _ms_since(began))
+
+
+def work(claim: Claim, fetching: "Future[Fetched]", meanwhile: Callable[[], None] = lambda: None) -> None:
     """Bring one claimed analysis to an end, or back into the queue.
+
+    Args:
+        meanwhile: called once the film is decoded and before it is judged.
 
     Raises:
         OperationalError, InterfaceError: the database is away; the lease runs out and another attempt follows.
@@ -85,13 +136,26 @@ def work(claim: Claim) -> None:
     analysis = claim.analysis
     with structlog.contextvars.bound_contextvars(request_id=analysis.request_id, analysis_id=str(analysis.pk)):
         try:
-            _analyse(claim)
+            fetched = _await(claim, fetching)
+            meanwhile()
+            _analyse(claim, fetched)
         except LeaseLost:
             log.info("lease_lost")
         except (OperationalError, InterfaceError):
             raise
         except Exception as error:
             _end_badly(claim, error)
+
+
+def _await(claim: Claim, fetching: "Future[Fetched]") -> Fetched:
+    """Wait for the decoded film and keep the lease meanwhile."""
+    while True:
+        try:
+            return fetching.result(timeout=RENEW_S)
+        except FutureTimeout:
+            if fetching.done():
+                raise
+            queue.renew(claim)
 
 
 def _end_badly(claim: Claim, error: Exception) -> None:
@@ -132,16 +196,10 @@ def _fault(error: Exception) -> tuple[str, str, bool]:
     )
 
 
-def _analyse(claim: Claim) -> None:
-    analysis = claim.analysis
-    began = time.perf_counter()
-    data = storage.read(analysis.image.original_file)
-    input_sha256 = hashlib.sha256(data).hexdigest()
-    if input_sha256 != analysis.image.original_sha256:
-        raise InferenceError("original_damaged", "The stored file is damaged. Tell the operator; backups hold it.")
-    decoded = decoder().decode(data, keep_alive=lambda: queue.renew(claim))
+def _analyse(claim: Claim, fetched: Fetched) -> None:
+    analysis, decoded = claim.analysis, fetched.decoded
     waited = (analysis.started_at - analysis.queued_at).total_seconds() if analysis.started_at else 0.0
-    timings = {"waiting": round(max(0.0, waited) * 1000, 1), "decoding": _ms_since(began)}
+    timings = {"waiting": round(max(0.0, waited) * 1000, 1), "decoding": fetched.took_ms}
     prediction = None
     if _has_model(decoded, analysis.image.typed):
         prediction = predictor().predict(decoded.grey, on_stage=lambda stage: _enter(claim, stage))
@@ -156,7 +214,7 @@ def _analyse(claim: Claim) -> None:
             saliency_file = storage.store_bytes("saliency", saliency_png(prediction.saliency, width, height))
             stored.append(saliency_file)
         film = results.Film(decoded.meta, canonical_file, decoded.canonical_sha256, width, height)
-        answer = results.Answer(prediction, saliency_file, input_sha256, timings, PREPROCESSING_VERSION)
+        answer = results.Answer(prediction, saliency_file, fetched.input_sha256, timings, PREPROCESSING_VERSION)
         results.finish(claim, film, answer)
     except BaseException:
         storage.discard(*stored)

@@ -32,11 +32,8 @@ class FakeDecoder:
     def __init__(self) -> None:
         self.identity, self.warnings, self.modality = {}, [], ""
         self.error: Exception | None = None
-        self.during = lambda: None
 
-    def decode(self, data, *, keep_alive=None):
-        keep_alive()
-        self.during()
+    def decode(self, data):
         if self.error:
             raise self.error
         meta = {
@@ -56,11 +53,13 @@ class FakePredictor:
 
     error: Exception | None = None
     calls = 0
+    during = staticmethod(lambda: None)
 
     def predict(self, canonical, *, on_stage, explain=True):
         for stage in ("checking", "classifying", "explaining"):
             on_stage(stage)
         self.calls += 1
+        self.during()
         if self.error:
             raise self.error
         return SimpleNamespace(
@@ -228,8 +227,8 @@ def _damage(name):
         file.write(b"damaged")
 
 
-def test_a_cancelled_analysis_stops_and_leaves_no_file(analyse, decoder, doctor):
-    decoder.during = lambda: queue.cancel(Analysis.objects.get(), doctor)
+def test_a_cancelled_analysis_stops_and_leaves_no_file(analyse, predictor, doctor):
+    predictor.during = lambda: queue.cancel(Analysis.objects.get(), doctor)
     done = analyse()
     assert (done.status, done.outcome) == ("cancelled", "")
     assert derived_files() == []
@@ -253,6 +252,21 @@ def test_the_task_leaves_the_row_to_the_sweeper_while_the_database_is_away(monke
 
     monkeypatch.setattr(running, "run", gone)
     tasks.run_analysis.apply(args=["00000000-0000-4000-8000-000000000000"], throw=True)
+
+
+def test_the_next_film_is_taken_ahead_while_one_is_judged_unless_it_was_begun_before(analyse, predictor, doctor):
+    fresh, begun = (
+        intake.submit_film(
+            user=doctor, token=None, upload=ContentFile(png_bytes(seed=70 + n)), fields=CaseFields(patient_id=f"P{n}")
+        ).analysis
+        for n in range(2)
+    )
+    Analysis.objects.filter(pk=begun.pk).update(attempts=1, queued_at="2020-01-01T00:00Z")
+    seen = []
+    predictor.during = lambda: seen.append(set(Analysis.objects.filter(status="running").values_list("pk", flat=True)))
+    first = analyse()
+    assert seen == [{first.pk, fresh.pk}, {fresh.pk}, {begun.pk}]
+    assert Analysis.objects.filter(status="succeeded").count() == 3
 
 
 def test_a_woken_worker_goes_on_with_what_has_waited_longest(analyse, doctor):
@@ -320,19 +334,21 @@ def test_films_of_one_case_whose_headers_name_different_patients_are_questioned(
     assert not Patient.objects.filter(patient_id="R2").exists()
 
 
-def test_a_reassignment_while_the_film_waits_is_asked_about_only_when_the_file_says_otherwise(analyse, decoder, doctor):
+def test_a_reassignment_while_the_film_waits_is_asked_about_only_when_the_file_says_otherwise(
+    analyse, decoder, predictor, doctor
+):
     def reassign():
         cases.reassign(Study.objects.get(), patient_id="R2", reason="x", user=doctor)
 
-    decoder.during, decoder.identity = reassign, {"patient_id": "R2"}
+    predictor.during, decoder.identity = reassign, {"patient_id": "R2"}
     assert analyse(CaseFields(patient_id="R1")).open_warnings == []
 
 
-def test_a_third_patient_in_the_header_is_asked_about_after_a_reassignment(analyse, decoder, doctor):
+def test_a_third_patient_in_the_header_is_asked_about_after_a_reassignment(analyse, decoder, predictor, doctor):
     def reassign():
         cases.reassign(Study.objects.get(), patient_id="R2", reason="x", user=doctor)
 
-    decoder.during, decoder.identity = reassign, {"patient_id": "R3"}
+    predictor.during, decoder.identity = reassign, {"patient_id": "R3"}
     assert [w["field"] for w in analyse(CaseFields(patient_id="R1")).open_warnings] == ["patient_id"]
 
 

@@ -35,7 +35,7 @@ class Command(BaseCommand):
                 server = start_server(Path(folder) / "decode.sock")
                 try:
                     running.use_decoder(str(server.socket_path))
-                    running.run(analysis.pk, "analyze_sample")
+                    running.run(analysis.pk, "analyze_sample", seconds=0)
                 finally:
                     server.stop()
             analysis.refresh_from_db()
