@@ -1,0 +1,113 @@
+"""Start-up checks: each finds its fault, and a complete production environment passes them all."""
+
+import json
+import shutil
+
+import pytest
+from django.core.checks import Error
+
+from bonescan import checks
+from bonescan.tests.processes import KEY, manage
+from inference import card
+
+PRODUCTION = {
+    "SECRET_KEY": KEY,
+    "ALLOWED_HOSTS": "bonescan.hospital.example",
+    "CSRF_TRUSTED_ORIGINS": "https://bonescan.hospital.example",
+    "PUBLIC_URL": "https://bonescan.hospital.example",
+    "DATABASE_URL": "postgres://bonescan:secret@postgres:5432/bonescan",
+    "REDIS_URL": "redis://redis:6379/0",
+    "EMAIL_URL": "smtp+tls://user:password@mail.hospital.example:587",
+    "TRUSTED_PROXY_COUNT": "1",
+}
+
+
+def ids(messages: list) -> list[str]:
+    return [message.id for message in messages]
+
+
+def test_a_production_environment_passes_the_deployment_checks_without_a_warning(tmp_path):
+    done = manage("check", "--deploy", "--fail-level", "WARNING", BONESCAN_HOME=str(tmp_path), **PRODUCTION)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "no issues (0 silenced)" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"PUBLIC_URL": "http://bonescan.hospital.example"}, "bonescan.W001"),
+        ({"TRUSTED_PROXY_COUNT": "0"}, "bonescan.W002"),
+        ({"EMAIL_URL": "consolemail://"}, "bonescan.W003"),
+        ({"REDIS_URL": ""}, "bonescan.W004"),
+    ],
+)
+def test_an_incomplete_deployment_is_told_what_is_missing(settings, monkeypatch, changes, found):
+    values = {**PRODUCTION, **changes}
+    settings.PUBLIC_URL, settings.REDIS_URL = values["PUBLIC_URL"], values["REDIS_URL"]
+    settings.SECURE, settings.ALLAUTH_TRUSTED_PROXY_COUNT = True, int(values["TRUSTED_PROXY_COUNT"])
+    console = "django.core.mail.backends.console.EmailBackend"
+    settings.EMAIL_BACKEND = console if values["EMAIL_URL"].startswith("console") else "mail.Other"
+    monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.postgresql")
+    assert ids(checks.deployment_is_complete(None)) == [found]
+
+
+def test_a_folder_that_cannot_be_written_to_stops_the_start(settings, tmp_path):
+    (tmp_path / "file").touch()
+    settings.MEDIA_ROOT = tmp_path / "file" / "media"
+    [message] = checks.paths_are_writable(None)
+    assert (message.id, isinstance(message, Error)) == ("bonescan.E001", True)
+    assert str(tmp_path) not in message.msg
+
+
+def test_writable_folders_pass_and_the_probe_is_gone(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path / "media"
+    assert checks.paths_are_writable(None) == []
+    assert list(settings.MEDIA_ROOT.iterdir()) == []
+
+
+@pytest.mark.parametrize("key", ["short", "a" * 60, "django-insecure-" + KEY])
+def test_a_weak_key_stops_the_start(settings, key):
+    settings.DEBUG, settings.SECRET_KEY = False, key
+    assert ids(checks.secret_key_is_strong(None)) == ["bonescan.E002"]
+
+
+def test_a_weak_former_key_stops_the_start_too(settings):
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = KEY, ["old"]
+    assert ids(checks.secret_key_is_strong(None)) == ["bonescan.E002"]
+
+
+def test_passwords_hashed_by_anything_but_argon2_stop_the_start(settings):
+    assert checks.passwords_are_hashed_with_argon2(None) == []
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+    assert ids(checks.passwords_are_hashed_with_argon2(None)) == ["bonescan.E003"]
+    settings.PASSWORD_HASHERS = ["nowhere.Hasher"]
+    assert ids(checks.passwords_are_hashed_with_argon2(None)) == ["bonescan.E003"]
+
+
+@pytest.mark.parametrize(("length", "found"), [(99, []), (100, ["bonescan.E004"])])
+def test_a_socket_path_that_leaves_no_room_for_the_workers_number_stops_the_start(settings, length, found):
+    settings.DECODE_SOCKET = "/" + "d" * (length - 1)
+    assert ids(checks.decode_socket_path_fits(None)) == found
+
+
+def test_weights_that_are_not_those_of_the_card_stop_the_start(tmp_path, monkeypatch):
+    assert checks.weights_are_those_of_their_card(None) == []
+    shutil.copytree(card.SHIPPED, tmp_path / "weights")
+    monkeypatch.setattr(card, "SHIPPED", tmp_path / "weights")
+    name = json.loads((tmp_path / "weights" / card.CARD_NAME).read_text())["weights"]["file"]
+    with (tmp_path / "weights" / name).open("ab") as weights:
+        weights.write(b"\0")
+    [message] = checks.weights_are_those_of_their_card(None)
+    assert (message.id, message.hint) == ("bonescan.E005", "Code weights_mismatch.")
+    (tmp_path / "weights" / name).unlink()
+    assert ids(checks.weights_are_those_of_their_card(None)) == ["bonescan.E005"]
+
+
+def test_an_upload_limit_above_what_the_decoder_takes_stops_the_start(settings, monkeypatch):
+    assert checks.limits_agree(None) == []
+    settings.MAX_UPLOAD_BYTES = 65 * 1024 * 1024
+    assert ids(checks.limits_agree(None)) == ["bonescan.E006"]
+    monkeypatch.setenv("BONESCAN_DECODE_MAX_INPUT_BYTES", str(80 * 1024 * 1024))
+    assert checks.limits_agree(None) == []
+    monkeypatch.setenv("BONESCAN_DECODE_CPU_S", "soon")
+    assert ids(checks.limits_agree(None)) == ["bonescan.E006"]
