@@ -3,7 +3,7 @@
 import structlog
 from celery import shared_task
 from celery.app.task import Task
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 
 from analyses.services import running
 
@@ -17,7 +17,11 @@ def run_analysis(self: Task, analysis_id: str) -> None:
     While the database is away nothing is lost: the row stays as it is, and the sweeper wakes it again.
     """
     worker = str(self.request.hostname or "worker")
-    try:
-        running.run(analysis_id, worker)
-    except (OperationalError, InterfaceError) as error:
-        log.warning("database_unavailable", error=type(error).__name__)
+    # The second time with a new connection: after an outage the old one stays broken.
+    for _ in range(2):
+        try:
+            running.run(analysis_id, worker)
+            return
+        except (OperationalError, InterfaceError) as error:
+            log.warning("database_unavailable", error=type(error).__name__)
+            connection.close()

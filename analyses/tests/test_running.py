@@ -246,12 +246,17 @@ def test_a_result_that_comes_too_late_is_thrown_away_with_its_files(analyse, mon
     assert derived_files() == []
 
 
-def test_the_task_leaves_the_row_to_the_sweeper_while_the_database_is_away(monkeypatch):
+def test_the_task_tries_once_more_on_a_new_connection_and_then_leaves_the_row_to_the_sweeper(monkeypatch):
+    calls = []
+
     def gone(*_):
+        calls.append("run")
         raise OperationalError
 
     monkeypatch.setattr(running, "run", gone)
+    monkeypatch.setattr("django.db.connection.close", lambda: calls.append("close"))
     tasks.run_analysis.apply(args=["00000000-0000-4000-8000-000000000000"], throw=True)
+    assert calls == ["run", "close"] * 2
 
 
 def test_the_next_film_is_taken_ahead_while_one_is_judged_unless_it_was_begun_before(analyse, predictor, doctor):
