@@ -104,7 +104,9 @@ class Faults:
 def upload_all(client: Client, count: int, pause_s: float, answers: list[Answer]) -> None:
     """Post films of distinct patients, each until it is accepted."""
     for number in range(count):
-        answers.append(client.post_until_accepted(film_jpeg(number), patient_id=f"F-{number:04d}"))
+        # Every other film is large, so that its decoding lasts long enough to be struck.
+        film = film_jpeg(number, 3000, 2500) if number % 2 else film_jpeg(number)
+        answers.append(client.post_until_accepted(film, patient_id=f"F-{number:04d}"))
         time.sleep(pause_s)
 
 
@@ -142,24 +144,28 @@ def judge(client: Client, answers: list[Answer], running: Portal, began: float) 
     }
 
 
+def measure(count: int, least: int, seed: int) -> dict[str, Any]:
+    """Analyse ``count`` films while faults strike at least ``least`` times, on a fresh portal; return the figures."""
+    with portal(LEASE_S="6", WAKE_AGAIN_S="3", SWEEP_INTERVAL_S="1", MAX_ATTEMPTS="12") as running:
+        running.passwords()
+        client = Client(running.url, running.token())
+        answers: list[Answer] = []
+        uploads = threading.Thread(target=upload_all, args=(client, count, 0.4, answers))
+        uploads.start()
+        hits = strike(Faults(running), seed, uploads, least)
+        uploads.join()
+        return {"faults": dict(hits), **judge(client, answers, running, time.monotonic())}
+
+
 def main() -> int:
-    """Run against a fresh portal; exit status 0 when nothing was lost, doubled or stuck."""
+    """Print the figures; exit status 0 when nothing was lost, doubled, stuck or failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--n", type=int, default=60)
     parser.add_argument("--faults", type=int, default=0, help="strike at least so often (default: N / 2)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    with portal(LEASE_S="6", WAKE_AGAIN_S="3", SWEEP_INTERVAL_S="1", MAX_ATTEMPTS="12") as running:
-        running.passwords()
-        client = Client(running.url, running.token())
-        answers: list[Answer] = []
-        uploads = threading.Thread(target=upload_all, args=(client, options.n, 0.4, answers))
-        uploads.start()
-        hits = strike(Faults(running), options.seed, uploads, options.faults or options.n // 2)
-        uploads.join()
-        figures = judge(client, answers, running, time.monotonic())
-    figures = {"faults": dict(hits), **figures}
+    figures = measure(options.n, options.faults or options.n // 2, options.seed)
     print(json.dumps(figures, indent=1))
     print(f"lost {figures['lost']}, doubled {figures['doubled']}, stuck {figures['stuck']}")
     if options.json:

@@ -100,6 +100,16 @@ def died(running: Portal) -> list[str]:
     return signs
 
 
+def answer_all(files: list[Path], jobs: int) -> tuple[list[Case], list[str]]:
+    """Post the files to a fresh portal; returns their answers and the signs of a death."""
+    with portal() as running:
+        running.passwords()
+        client = Client(running.url, running.token())
+        print(f"posting {len(files)} files", flush=True)
+        cases = post_all(client, files, jobs)
+        return cases, died(running)
+
+
 def report(cases: list[Case], readable: set[Path], signs: list[str]) -> tuple[dict[str, Any], bool]:
     """Count, compare and judge; returns what is printed as JSON and whether all is well."""
     unsound = [case for case in cases if not case.is_sound]
@@ -142,12 +152,7 @@ def main() -> int:
         files = files[:: options.sample]
     if not files:
         parser.error(f"{options.folder} holds no file")
-    with portal() as running:
-        running.passwords()
-        client = Client(running.url, running.token())
-        print(f"posting {len(files)} files", flush=True)
-        cases = post_all(client, files, options.jobs)
-        signs = died(running)
+    cases, signs = answer_all(files, options.jobs)
     figures, well = report(cases, manifest_ok(options.folder) & set(files), signs)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1))
