@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import TextChoices
 from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.reverse import reverse
@@ -13,7 +14,10 @@ SHOWN_UNKNOWN_FIELDS = 20
 
 
 class CodeField(serializers.ChoiceField):
-    """A DICOM code, which may be typed in small letters."""
+    """An optional DICOM code, which may be typed in small letters; empty means *not said*."""
+
+    def __init__(self, choices: type[TextChoices], **options: Any) -> None:
+        super().__init__(choices.choices, required=False, allow_blank=True, **options)
 
     def to_internal_value(self, data: Any) -> Any:
         return super().to_internal_value(str(data).strip().upper())
@@ -29,7 +33,7 @@ class FilmSerializer(serializers.Serializer):
     patient_id = serializers.CharField(max_length=64, required=False, allow_blank=True, help_text="Record number.")
     patient_name = serializers.CharField(max_length=200, required=False, allow_blank=True)
     patient_birth_date = serializers.DateField(required=False, help_text="YYYY-MM-DD.")
-    patient_sex = CodeField(choices=Sex.choices, required=False, allow_blank=True)
+    patient_sex = CodeField(Sex)
     accession_number = serializers.CharField(
         max_length=64,
         required=False,
@@ -38,7 +42,7 @@ class FilmSerializer(serializers.Serializer):
     )
     modality = serializers.CharField(max_length=16, required=False, allow_blank=True, help_text="CR, DX, ...")
     body_part_examined = serializers.CharField(max_length=64, required=False, allow_blank=True)
-    laterality = CodeField(choices=Laterality.choices, required=False, allow_blank=True)
+    laterality = CodeField(Laterality)
     view_position = serializers.CharField(max_length=32, required=False, allow_blank=True, help_text="AP, LL, ...")
     study_date = serializers.DateField(required=False, help_text="Day of the examination, YYYY-MM-DD.")
     referring_physician_name = serializers.CharField(max_length=200, required=False, allow_blank=True)
