@@ -8,4 +8,4 @@ class BonescanConfig(AppConfig):
     verbose_name = "BoneScan"
 
     def ready(self) -> None:
-        from bonescan import checks  # noqa: F401  (registers the start-up checks)
+        from bonescan import checks, request_id  # noqa: F401  (registers start-up checks; names requests in answers)

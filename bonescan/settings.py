@@ -333,6 +333,8 @@ LOGGING = logging_config(LOG_LEVEL)
 structlog_config()
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 DJANGO_STRUCTLOG_USER_ID_FIELD = "id"
+# The proxy's id for a request is also ours; without a proxy it would be whatever the client likes.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = ALLAUTH_TRUSTED_PROXY_COUNT > 0
 TOKEN_DEFAULT_LIFETIME = timedelta(days=365)
 
 SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -53,7 +53,7 @@ class JsonLogger(Logger):
             code=int(str(resp.status).split(None, 1)[0]),
             sent_bytes=getattr(resp, "sent", None),
             duration_ms=round(request_time.total_seconds() * 1000),
-            request_id=environ.get("HTTP_X_REQUEST_ID", ""),
+            request_id=dict(resp.headers).get("X-Request-ID", ""),
         )
 
     def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
