@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import schemathesis
 from django.core.management import call_command
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
 from django.test import Client
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -103,8 +105,19 @@ def analyses(api_client, token, other_token) -> list[str]:
     return [str(row.pk) for row in rows] + [post_film(caller(token)).json()["id"], foreign]
 
 
+@pytest.fixture
+def one_connection():
+    """Requests end without closing the connection that holds the test's transaction, as in Django's own test client."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
 @pytest.mark.slow
 @pytest.mark.django_db
+@pytest.mark.usefixtures("one_connection")
 @pytest.mark.parametrize(("path", "method"), OPERATIONS, ids=[f"{method} {path}" for path, method in OPERATIONS])
 def test_what_the_portal_answers_is_what_the_schema_says(path, method, described, analyses, token):
     tested = schemathesis.openapi.from_dict(described)
