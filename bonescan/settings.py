@@ -287,7 +287,7 @@ else:
         "data_folder_in": str(_queue_dir / "messages"),
         "data_folder_out": str(_queue_dir / "messages"),
         "control_folder": str(_queue_dir / "control"),
-        "polling_interval": 0.2,
+        "polling_interval": 0.05,
     }
 CELERY_BEAT_SCHEDULE: dict[str, schedule] = {}
 

@@ -81,9 +81,9 @@ class Line:
         self._until = time.monotonic() + seconds
         self._ahead: tuple[Claim, Future[Fetched]] | None = None
 
-    def run(self, first: Claim | None) -> int:
+    def run(self, first: Claim) -> int:
         """Analyse ``first`` and what waits behind it until the time is over or the queue is empty; return how many."""
-        done, current = 0, self._begin(first or queue.claim_next(self._worker))
+        done, current = 0, self._begin(first)
         while current is not None:
             self._ahead = None
             work(*current, meanwhile=self._look_ahead)
@@ -109,8 +109,12 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def run(analysis_id: UUID | str, worker: str, seconds: float = DRAIN_S) -> int:
-    """Analyse this film if it waits, then for some seconds what has waited longest; returns how many films."""
-    return Line(worker, seconds).run(queue.claim(analysis_id, worker))
+    """Analyse this film if it waits, then for some seconds what has waited longest; returns how many films.
+
+    A message about a film that was already taken is over at once: whoever took it goes on with the queue.
+    """
+    claim = queue.claim(analysis_id, worker)
+    return Line(worker, seconds).run(claim) if claim else 0
 
 
 def fetch(claim: Claim) -> Fetched:
