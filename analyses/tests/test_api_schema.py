@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 import schemathesis
+from django.conf import settings as django_settings
 from django.core.management import call_command
-from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
-from django.db import close_old_connections
 from django.test import Client
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -64,6 +63,19 @@ def test_every_operation_needs_a_token_or_a_session_and_states_its_refusals(desc
                     assert shape == {"$ref": "#/components/schemas/Error"}
 
 
+def test_the_handbook_lists_every_code_of_the_schema_under_its_status(described):
+    stated: dict[str, set[str]] = {"405": {"method_not_allowed"}, "429": {"throttled"}}
+    for methods in described["paths"].values():
+        for operation in methods.values():
+            for status, response in operation["responses"].items():
+                for example in response["content"].get("application/json", {}).get("examples", {}).values():
+                    if int(status) >= 400:
+                        stated.setdefault(status, set()).add(example["value"]["code"])
+    handbook = (django_settings.BASE_DIR / "docs" / "api.md").read_text()
+    rows = re.findall(r"^\| (\d{3}) \| (.*?) \|", handbook, re.MULTILINE)
+    assert {status: set(re.findall(r"`(\w+)`", codes)) for status, codes in rows} == stated
+
+
 def test_the_examples_have_the_keys_of_the_answers():
     for example in (words.ANALYSED, words.WAITING, words.UNREADABLE):
         assert set(example) == set(AnalysisSerializer().fields)
@@ -105,19 +117,9 @@ def analyses(api_client, token, other_token) -> list[str]:
     return [str(row.pk) for row in rows] + [post_film(caller(token)).json()["id"], foreign]
 
 
-@pytest.fixture
-def one_connection():
-    """Requests end without closing the connection that holds the test's transaction, as in Django's own test client."""
-    for signal in (request_started, request_finished):
-        signal.disconnect(close_old_connections)
-    yield
-    for signal in (request_started, request_finished):
-        signal.connect(close_old_connections)
-
-
+# Whole requests end and close connections here, which a test inside one transaction would not survive.
 @pytest.mark.slow
-@pytest.mark.django_db
-@pytest.mark.usefixtures("one_connection")
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("path", "method"), OPERATIONS, ids=[f"{method} {path}" for path, method in OPERATIONS])
 def test_what_the_portal_answers_is_what_the_schema_says(path, method, described, analyses, token):
     tested = schemathesis.openapi.from_dict(described)
