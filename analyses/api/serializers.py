@@ -167,7 +167,7 @@ class AnalysisSerializer(serializers.Serializer):
             "case": {"id": str(study.pk), "url": self._url("analyses:case", study.pk)},
             "result": _result(analysis),
             "model": _model(analysis),
-            "timings_ms": analysis.timings_ms,
+            "timings_ms": _in_order(analysis.timings_ms, Stage.values),
             "warnings": [
                 {name: warning.get(name) or None for name in ("code", "field", "against", "confirmed")}
                 for warning in analysis.warnings
@@ -187,9 +187,14 @@ def _result(analysis: Analysis) -> dict[str, Any] | None:
     return {
         "outcome": analysis.outcome,
         "reason_code": analysis.reason_code or None,
-        "probabilities": analysis.probabilities,
+        "probabilities": analysis.probabilities and _in_order(analysis.probabilities, Outcome.values),
         "operating_point": analysis.operating_point,
     }
+
+
+def _in_order(values: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """The same values in the order that people expect; Postgres orders the keys of stored JSON by their length."""
+    return {name: values[name] for name in [*names, *values] if name in values}
 
 
 def _model(analysis: Analysis) -> dict[str, str] | None:

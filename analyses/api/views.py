@@ -114,7 +114,7 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
         self._record_on(analysis, "download_report", kind=report.kind)
         response = HttpResponse(content, content_type="application/pdf")
         response["Content-Disposition"] = f'attachment; filename="report-{report.pk}.pdf"'
-        return _private(response)
+        return response
 
     @schema.IMAGE
     def image(self, request: Request, pk: UUID) -> HttpResponse:
@@ -174,7 +174,7 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
         self._record_on(analysis, "download_image", picture=what)
         response = HttpResponse(content, content_type="image/png")
         response["Content-Disposition"] = f'inline; filename="{what}-{analysis.pk}.png"'
-        return _private(response)
+        return response
 
     def _record_on(self, analysis: Analysis, action: str, **detail: Any) -> None:
         study = analysis.image.study
@@ -216,9 +216,3 @@ def docs(request: HttpRequest) -> HttpResponse:
     """The interactive documentation, from this host only, for everybody who is signed in."""
     has_tokens = may(request.user, Action.OWN_TOKENS)  # type: ignore[arg-type]
     return render(request, "analyses/api_docs.html", {"has_tokens": has_tokens})
-
-
-def _private(response: HttpResponse) -> HttpResponse:
-    response["Cache-Control"] = "private, no-store"
-    response["X-Content-Type-Options"] = "nosniff"
-    return response

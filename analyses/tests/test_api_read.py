@@ -85,7 +85,13 @@ def test_an_answer_holds_everything_that_a_decision_needs(client, posted):
         "operating_point": analysis.operating_point,
     }
     assert body["model"] == {"name": "bonescan-test", "version": "0.0", "sha256": "c" * 64}
-    assert body["timings_ms"]["classifying"] == 14.0
+    assert list(body["result"]["probabilities"]) == ["normal", "benign", "malignant"]
+    assert list(body["timings_ms"].items()) == [
+        ("decoding", 11.0),
+        ("checking", 6.0),
+        ("classifying", 14.0),
+        ("explaining", 9.0),
+    ]
     assert body["patient_id"] == study.patient.patient_id
     assert body["case"] == {"id": str(study.pk), "url": f"http://testserver/cases/{study.pk}/"}
     assert body["canonical_sha256"] == "b" * 64
@@ -130,6 +136,11 @@ def test_reading_an_answer_is_recorded_and_asking_whether_it_is_done_is_not(clie
 
 
 # --- lists --------------------------------------------------------------------------------------------------------
+def test_nobody_on_the_way_keeps_an_answer(client, posted):
+    for path in (ANALYSES, address(posted()), f"{ANALYSES}?patient=4"):
+        assert client.get(path)["Cache-Control"] == "private, no-store"
+
+
 def test_a_list_shows_the_newest_first_in_the_shape_of_the_single_answer(client, posted):
     analyses = [posted(), posted("benign")]
     body = client.get(ANALYSES).json()
