@@ -28,6 +28,9 @@ STATEMENTS: dict[str, Any] = {
         "Trained on two sources; a third hospital's films may be judged worse.",
         "Each film is judged by itself, without age, site, other views or earlier films.",
         "It names neither the subtype nor grade nor stage of a tumour.",
+        "The gate knows what it was shown. An earlier one of the same recipe that had never seen small MR slices of "
+        "the breast let most of them pass: an unfamiliar kind of image may be judged as if it were bone.",
+        "A film stored with bone dark, against what its file says, may pass the gate and be judged wrongly.",
     ],
     "saliency": {
         "method": (

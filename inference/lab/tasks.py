@@ -22,7 +22,7 @@ from inference.lab.synthetic import synthetic_squares
 
 FILMS_FOLDER = "btxrd"
 GATE_FOLDER = "gate"
-SYNTHETIC_COUNT = 360
+SYNTHETIC_COUNT = 720
 TUMOURS = ("benign", "malignant")
 
 
@@ -66,16 +66,25 @@ def _film_examples(films: list[Film], positive: tuple[str, ...]) -> Examples:
     return Examples(read_squares([film.path for film in films]), targets)
 
 
+def _repeated(squares: np.ndarray, chosen: list[bool], repeats: int) -> np.ndarray:
+    """Append copies until each chosen square occurs `repeats` times; every second copy is a negative.
+
+    Chest films come in either polarity: a file with a wrong header shows bone dark.
+    """
+    again = squares[np.array(chosen)]
+    return np.concatenate([squares, *(255 - again if turn % 2 else again for turn in range(1, repeats))])
+
+
 def _gate_examples(root: Path, films: list[Film], experiment: Experiment, part: str) -> Examples:
     training = part == "train"
     refused = [image for image in load_not_bone(root, experiment.held_out_kinds) if image.part == part]
-    if training:
-        again = [image for image in refused if image.kind in experiment.repeated_kinds]
-        refused += again * (experiment.repeats - 1)
     seed = experiment.seed if training else experiment.seed + 1
     made = synthetic_squares(SYNTHETIC_COUNT if training else SYNTHETIC_COUNT // 5, seed)
     bones = read_squares([film.path for film in films])
-    squares = np.concatenate([bones, read_squares([image.path for image in refused]), made])
+    others = read_squares([image.path for image in refused])
+    if training:
+        others = _repeated(others, [image.kind in experiment.repeated_kinds for image in refused], experiment.repeats)
+    squares = np.concatenate([bones, others, made])
     targets = np.zeros(len(squares), dtype=np.float32)
     targets[: len(bones)] = 1.0
     return Examples(squares, targets)
