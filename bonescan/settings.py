@@ -251,7 +251,7 @@ MAX_ATTEMPTS = env.int("MAX_ATTEMPTS", default=4)
 SWEEP_INTERVAL_S = env.float("SWEEP_INTERVAL_S", default=5.0)
 WAKE_AGAIN_S = env.int("WAKE_AGAIN_S", default=10)
 DECODE_SOCKET = env.str("DECODE_SOCKET", default=str(HOME / "decode.sock"))
-CELERY_BROKER_URL = REDIS_URL or "filesystem://"
+CELERY_BROKER_URL = REDIS_URL or "filesystem://localhost//"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
