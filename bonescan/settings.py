@@ -205,6 +205,7 @@ CONTENT_SECURITY_POLICY = {
 
 # --- files ----------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
+PLAIN_STATIC = env.bool("PLAIN_STATIC", default=DEBUG)
 STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(HOME / "staticfiles")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_ROOT = HOME / "media"
@@ -234,10 +235,12 @@ STORAGES = {
     "default": _default_storage,
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if DEBUG or env.bool("PLAIN_STATIC", default=False)
+        if PLAIN_STATIC
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
+# Serve straight from the sources: nothing to collect and compress, for a trial and for tests.
+WHITENOISE_USE_FINDERS = PLAIN_STATIC
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 FILE_UPLOAD_TEMP_DIR = str(HOME / "tmp")
