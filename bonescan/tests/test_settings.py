@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bonescan.tests.processes import KEY, ROOT, python
+from bonescan.tests.processes import KEY, ROOT, manage, python
 
 SHOW = """
 import json
@@ -79,3 +79,15 @@ def test_the_example_environment_is_understood_with_every_line_switched_on(tmp_p
     assert values["ALLOWED_HOSTS"] == ["bonescan.hospital.example"]
     assert values["EMAIL_HOST"] == "mail.hospital.example"
     assert values["STORAGES"]["default"]["OPTIONS"]["bucket_name"] == "bonescan"
+
+
+def test_collected_static_files_are_readable_for_a_web_process_of_another_user(tmp_path):
+    done = manage(
+        *("collectstatic", "--no-input", "--verbosity=0"),
+        BONESCAN_HOME=str(tmp_path / "home"),
+        STATIC_ROOT=str(tmp_path / "static"),
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = [tmp_path / "static", *(tmp_path / "static").rglob("*")]
+    assert len(found) > 20
+    assert [path for path in found if path.stat().st_mode & 0o777 != (0o755 if path.is_dir() else 0o644)] == []
