@@ -33,7 +33,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     train.set_defaults(run=_train)
     build = commands.add_parser("build", help="calibrate trained runs on validation and write weights and card")
     _common(build)
-    build.add_argument("--version", default="1.0.0", help="version of the model")
+    build.add_argument("--version", default="1.0.1", help="version of the model")
     build.add_argument("--out", type=Path, default=SHIPPED, help="folder for weights and card")
     build.add_argument("--experiments", type=Path, default=EXPERIMENTS, help="folder of TOML files")
     build.set_defaults(run=_build)
