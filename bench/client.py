@@ -72,6 +72,14 @@ class Client:
             return {}
         return _json(answer) if answer.status_code == 200 else {}
 
+    def count(self, status: str) -> int:
+        """How many analyses are in this state; -1 when no answer came."""
+        try:
+            answer = self.session.get(f"{self.url}/analyses/", params={"status": status, "page_size": 1}, timeout=20)
+        except requests.RequestException:
+            return -1
+        return int(_json(answer).get("count", -1))
+
     def wait(self, analysis_id: str, seconds: float = 60, pause: float = 0.1) -> dict[str, Any]:
         """Wait for the end state of one analysis; the last known state when the time runs out."""
         state: dict[str, Any] = {}
