@@ -75,7 +75,7 @@ class Client:
     def count(self, status: str) -> int:
         """How many analyses are in this state; -1 when no answer came."""
         try:
-            answer = self.session.get(f"{self.url}/analyses/", params={"status": status, "page_size": 1}, timeout=20)
+            answer = self.session.get(f"{self.url}/analyses/", params={"status": status, "page_size": "1"}, timeout=20)
         except requests.RequestException:
             return -1
         return int(_json(answer).get("count", -1))
