@@ -6,7 +6,8 @@ Web answers on /livez. Worker and sweeper note in the database every few seconds
 import os
 import socket
 import sys
-import urllib.request
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 FRESH_S = 90
@@ -15,10 +16,10 @@ FRESH_S = 90
 def web() -> bool:
     """Ask under a name that the portal accepts: it refuses requests for hosts that it does not serve."""
     host = os.environ.get("ALLOWED_HOSTS", "localhost").split(",")[0].strip()
-    address = f"http://127.0.0.1:{os.environ.get('WEB_BIND', ':8000').rpartition(':')[2]}/livez"
-    request = urllib.request.Request(address, headers={"Host": host.lstrip(".*") or "localhost"})
-    with urllib.request.urlopen(request, timeout=4) as answer:
-        return bool(answer.status == 200)
+    port = int(os.environ.get("WEB_BIND", ":8000").rpartition(":")[2])
+    with closing(HTTPConnection("127.0.0.1", port, timeout=4)) as connection:
+        connection.request("GET", "/livez", headers={"Host": host.lstrip(".*") or "localhost"})
+        return connection.getresponse().status == 200
 
 
 def seen(kind: str) -> bool:
@@ -40,7 +41,7 @@ def main(kind: str) -> int:
     try:
         healthy = web() if kind == "web" else seen(kind)
     except Exception as error:
-        print(type(error).__name__, file=sys.stderr)
+        sys.stderr.write(f"{type(error).__name__}\n")
         return 1
     return 0 if healthy else 1
 

@@ -60,7 +60,7 @@ def test_web_is_asked_under_a_name_that_it_answers_to(web_port):
 
 def test_web_that_does_not_answer_is_unhealthy():
     done = check("web", ALLOWED_HOSTS="bonescan.hospital.example", WEB_BIND=f"0.0.0.0:{free_port()}")
-    assert (done.returncode, done.stderr) == (1, "URLError\n")
+    assert (done.returncode, done.stderr) == (1, "ConnectionRefusedError\n")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -33,7 +33,6 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         sweep_until(stop)
-        sweep_until(stop)
 
 
 def sweep_until(stop: threading.Event) -> None:
