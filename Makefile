@@ -3,7 +3,7 @@ PORT ?= 8000
 N ?= 60
 PY = .venv/bin/python
 
-.PHONY: run test lint format bench hostile faults
+.PHONY: run test lint format bench hostile faults results
 
 run: ## the portal on this machine
 	@PORT=$(PORT) scripts/run
@@ -26,3 +26,6 @@ hostile: ## post every file of DIR through the API: make hostile DIR=folder
 
 faults: ## kill everything during N analyses
 	@scripts/install test && $(PY) -m bench.faults --n $(N)
+
+results: ## docs/results.md from the card and the measurements
+	@scripts/results
