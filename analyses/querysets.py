@@ -35,11 +35,11 @@ class ScopedQuerySet(models.QuerySet):
     """Rows that belong to a department."""
 
     through = ""
-    token_lookup: str | None = None
+    posted_with: str | None = None
 
     def for_user(self, user: "User") -> Any:
         """The rows this user may know of."""
-        condition = scope(user, through=self.through, token=self.token_lookup)
+        condition = scope(user, through=self.through, token=self.posted_with)
         return self.none() if condition is None else self.filter(condition)
 
 
@@ -50,20 +50,20 @@ class PatientQuerySet(ScopedQuerySet):
 class StudyQuerySet(ScopedQuerySet):
     """Cases."""
 
-    token_lookup = "api_token"
+    posted_with = "api_token"
 
 
 class ImageQuerySet(ScopedQuerySet):
     """Films."""
 
     through = "study__"
-    token_lookup = "study__api_token"
+    posted_with = "study__api_token"
 
 
 class AnalysisQuerySet(ScopedQuerySet):
     """The model's answers."""
 
-    token_lookup = "api_token"
+    posted_with = "api_token"
 
     def waiting(self) -> "AnalysisQuerySet":
         return self.filter(status="queued")
@@ -76,7 +76,7 @@ class ReportQuerySet(ScopedQuerySet):
     """Issued PDFs."""
 
     through = "study__"
-    token_lookup = "study__api_token"
+    posted_with = "study__api_token"
 
     def for_user(self, user: "User") -> Any:
         """A clerk who is nothing else sees signed reports only."""
