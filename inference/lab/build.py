@@ -91,7 +91,8 @@ def _gate_entry(root: Path, experiment: Experiment, network: PaperCNN, films: li
         "threshold": round(threshold, 6),
         "chosen_on": "validation: half way between the lowest 1 % of bones and the top 1 % of others (logits)",
         "held_out_kinds": list(kinds),
-        "blank_rule": "refused where the 1st and 99th percentile of grey differ by less than 10 of 255",
+        "blank_rule": "refused where the 1st and 99th percentile of grey differ by less than 10 of 255, or where the "
+        "film is a smooth ramp (second differences on a 32 x 32 grid below 9)",
     }
 
 

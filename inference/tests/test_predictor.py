@@ -9,6 +9,8 @@ import torch
 from inference.card import identity
 from inference.errors import InferenceError, WeightsError
 from inference.imaging.canonical import canonical_sha256
+from inference.imaging.prepare import common_square
+from inference.lab.synthetic import synthetic_image
 from inference.predictor import Predictor, is_blank
 from inference.tests.toy import toy_film, toy_weights
 
@@ -77,8 +79,14 @@ def test_a_plain_image_is_refused_as_blank(weights, value):
     assert answer.gate.reason_code == "blank_image"
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_a_smooth_ramp_is_refused_as_blank(weights, seed):
+    ramp = synthetic_image("gradient", np.random.default_rng(seed))
+    assert Predictor.load(weights).predict(ramp).gate.reason_code == "blank_image"
+
+
 def test_a_film_is_not_blank():
-    assert not is_blank(toy_film(0))
+    assert not is_blank(common_square(toy_film(0)))
 
 
 def test_changed_weights_are_refused(weights):
