@@ -51,10 +51,11 @@ STATEMENTS: dict[str, Any] = {
     "protocol": {
         "name": "grouped",
         "text": (
-            "btxrd/folds.csv: trained on fold0 to fold3; early stop, calibration and cut-offs on fold4; figures on the "
-            "part test, which had no say in any choice about the tumour and malignant networks. The gate was trained again "
-            "after a first look at its test images (one kind moved to training, a rule for ramps added), so its figures "
-            "are optimistic. No group of neighbouring or look-alike films crosses parts."
+            "btxrd/folds.csv: trained on fold0 to fold3; early stop, calibration and cut-offs on fold4; figures "
+            "on the part test, which had no say in any choice about the tumour and malignant networks. The gate "
+            "was trained again after a first look at its test images (one kind moved to training, a rule for "
+            "ramps added), so its figures are optimistic. No group of neighbouring or look-alike films crosses "
+            "parts."
         ),
     },
     "licence": "Research, non-commercial use: see NOTICE beside the weights. The program is Apache-2.0.",
