@@ -1,5 +1,6 @@
-"""What the portal answers while its database is away."""
+"""What the portal answers while its database is away or its disk is full."""
 
+import errno
 from collections.abc import Callable
 
 import structlog
@@ -8,11 +9,16 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 log = structlog.get_logger(__name__)
-SENTENCE = "The database cannot be reached. Nothing was stored; try again in a minute."
+AWAY = (503, "database_unavailable", "The database cannot be reached. Nothing was stored; try again in a minute.")
+FULL = (
+    507,
+    "storage_full",
+    "The file store is full. Nothing was stored; tell the operator and send the film again later.",
+)
 
 
 class UnavailableMiddleware:
-    """Turns an unreachable database into 503 with a code, for pages and programs alike."""
+    """Turns an unreachable database into 503 and a full disk into 507, for pages and programs alike."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -24,19 +30,28 @@ class UnavailableMiddleware:
         return unavailable(request, exception)
 
 
+def _cause(exception: BaseException | None) -> tuple[int, str, str] | None:
+    if isinstance(exception, OperationalError | InterfaceError):
+        return AWAY
+    # Django writes a large upload to a temporary file while it reads the form, before any service is asked.
+    if isinstance(exception, OSError) and exception.errno in (errno.ENOSPC, errno.EDQUOT):
+        return FULL
+    return None
+
+
 def unavailable(request: HttpRequest, exception: BaseException | None) -> HttpResponse | None:
-    """503 when the database could not be reached, None for any other fault.
+    """503 when the database could not be reached, 507 when the disk is full, None for any other fault.
 
     Also asked by the error handler, since Django shows a middleware (the one that reads the session) no other way out.
     """
-    if not isinstance(exception, OperationalError | InterfaceError):
+    cause = _cause(exception)
+    if cause is None:
         return None
-    log.error("database_unavailable", error=type(exception).__name__)
+    status, code, sentence = cause
+    log.error(code, error=type(exception).__name__)
     if request.path.startswith("/api/") or "application/json" in request.headers.get("Accept", ""):
-        answer: HttpResponse = JsonResponse(
-            {"code": "database_unavailable", "detail": SENTENCE, "fields": {}}, status=503
-        )
+        answer: HttpResponse = JsonResponse({"code": code, "detail": sentence, "fields": {}}, status=status)
     else:
-        answer = render(None, "503.html", {"detail": SENTENCE}, status=503)
+        answer = render(None, f"{status}.html", {"detail": sentence}, status=status)
     answer["Retry-After"] = "30"
     return answer

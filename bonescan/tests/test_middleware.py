@@ -1,7 +1,11 @@
-"""What is answered while the database is away."""
+"""What is answered while the database is away or the disk is full."""
+
+import errno
 
 import pytest
 from django.contrib.sessions.backends.db import SessionStore
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.files.uploadhandler import MemoryFileUploadHandler, TemporaryFileUploadHandler
 from django.db import OperationalError
 from django.test import Client
 
@@ -47,3 +51,18 @@ def test_any_other_fault_is_a_server_error(patient_client, monkeypatch):
     answer = patient_client.get("/account/")
     assert answer.status_code == 500
     assert "The server made an error" in answer.content.decode()
+
+
+def test_a_disk_that_fills_while_an_upload_is_read_is_said_as_such(patient_client, monkeypatch):
+    def full(*_args, **_kwargs):
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr(TemporaryFileUploadHandler, "new_file", full)
+    monkeypatch.setattr(MemoryFileUploadHandler, "new_file", full)
+    film = SimpleUploadedFile("film.jpg", b"x" * 100)
+    answer = patient_client.post("/upload/", {"image": film}, headers={"Accept": "application/json"})
+    assert answer.status_code == 507
+    assert answer.json()["code"] == "storage_full"
+    page = patient_client.post("/upload/", {"image": SimpleUploadedFile("film.jpg", b"x" * 100)})
+    assert page.status_code == 507
+    assert "file store is full" in page.content.decode()
