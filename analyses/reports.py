@@ -11,15 +11,9 @@ from django.utils import timezone
 from accounts.services import portal_settings
 from analyses import report_images, signature
 from analyses.models import Analysis, Outcome, Report, ReportKind, Review, Stage, Status, Study
+from analyses.suspicion import rank
 from analyses.views import wording
 
-SUSPICION = [
-    Outcome.MALIGNANT,
-    Outcome.WITHHELD,
-    Outcome.BENIGN,
-    Outcome.NORMAL,
-    Outcome.NOT_ANALYSABLE,
-]
 JUDGED = (Outcome.MALIGNANT, Outcome.BENIGN, Outcome.NORMAL)
 UNFINISHED = "The model had not answered when this report was issued."
 CANCELLED = "The analysis was cancelled; the model was not asked."
@@ -50,9 +44,7 @@ class Film:
     @property
     def sort_key(self) -> tuple[int, float, int]:
         """Most suspicious first; films without an answer last."""
-        outcome = self.analysis.outcome
-        rank = SUSPICION.index(Outcome(outcome)) if outcome in SUSPICION else len(SUSPICION)
-        return rank, -(self.analysis.malignant_probability or 0.0), self.number
+        return *rank(self.analysis.outcome, self.analysis.malignant_probability), self.number
 
     @property
     def name(self) -> str:

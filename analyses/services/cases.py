@@ -10,12 +10,13 @@ from django.db.models import F
 from accounts import audit
 from accounts.models import User
 from analyses.errors import Conflict, Invalid
-from analyses.models import Analysis, Outcome, ReadingState, Status, Study
+from analyses.models import Analysis, ReadingState, Status, Study
 from analyses.services import identity, reporting
 from analyses.services.fields import CASE_FIELDS, IDENTITY_FIELDS, CaseFields, cleaned
 from analyses.services.patients import find_or_make, lock_department, require_same_person, value_of
+from analyses.signature import current_analyses
+from analyses.suspicion import rank
 
-SUSPICION = (Outcome.MALIGNANT, Outcome.WITHHELD, Outcome.BENIGN, Outcome.NORMAL, Outcome.NOT_ANALYSABLE)
 SIGNED_STATES = (ReadingState.FINAL, ReadingState.AMENDED)
 EDITABLE = tuple(name for name in CASE_FIELDS if name != "laterality")
 MAX_REASON = 120
@@ -50,15 +51,6 @@ def touch(study: Study) -> None:
     study.refresh_from_db(fields=["revision"])
 
 
-def current_analyses(study: Study) -> list[Analysis]:
-    """The latest analysis of each film."""
-    newest: dict[Any, Analysis] = {}
-    rows = Analysis.objects.filter(image__study_id=study.pk).select_related("image")
-    for analysis in rows.order_by("-created_at", "id"):
-        newest.setdefault(analysis.image_id, analysis)
-    return list(newest.values())
-
-
 def summarise(study: Study, *, changed: bool = False) -> None:
     """Write the case's status, outcome and probability from its current analyses: the most suspicious, never a mean.
 
@@ -73,7 +65,7 @@ def summarise(study: Study, *, changed: bool = False) -> None:
         newest.setdefault(image, (status, outcome, probability))
     study.status = _status(status for status, _, _ in newest.values())
     answers = [(outcome, chance) for status, outcome, chance in newest.values() if status == Status.SUCCEEDED]
-    study.outcome, study.malignant_probability = min(answers, key=_rank, default=("", None))
+    study.outcome, study.malignant_probability = min(answers, key=lambda answer: rank(*answer), default=("", None))
     values: dict[str, Any] = {name: getattr(study, name) for name in ("status", "outcome", "malignant_probability")}
     if changed:
         values["revision"] = F("revision") + 1
@@ -85,12 +77,6 @@ def _status(statuses: Iterable[str]) -> str:
     if not found or found & {Status.QUEUED, Status.RUNNING}:
         return Status.QUEUED
     return next(status for status in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED) if status in found)
-
-
-def _rank(answer: tuple[str, float | None]) -> tuple[int, float]:
-    outcome, probability = answer
-    place = SUSPICION.index(Outcome(outcome)) if outcome in SUSPICION else len(SUSPICION)
-    return place, -(probability or 0.0)
 
 
 @transaction.atomic
@@ -345,7 +331,6 @@ def _subject(record: Mapping[str, str]) -> str:
 __all__ = [
     "assign_patient",
     "confirm_identity",
-    "current_analyses",
     "edit_case",
     "is_signed",
     "lock",

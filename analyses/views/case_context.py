@@ -8,11 +8,11 @@ from django.db.models import Prefetch
 
 from accounts.models import AuditEvent
 from analyses.forms import AddendumForm, ReadingForm
-from analyses.models import Analysis, Image, Outcome, Report, Review, Stage, Status, Study
+from analyses.models import Analysis, Image, Report, Review, Stage, Status, Study
 from analyses.services import identity, queue
+from analyses.suspicion import rank
 from analyses.views import wording
 
-SUSPICION = (Outcome.MALIGNANT, Outcome.WITHHELD, Outcome.BENIGN, Outcome.NORMAL, Outcome.NOT_ANALYSABLE)
 STAGES = [stage for stage in Stage.values if stage != Stage.DONE]
 TRAIL_LENGTH = 200
 # Every look at the page fetches the film; the trail already has the look.
@@ -31,9 +31,7 @@ class Film:
     @property
     def sort_key(self) -> tuple[int, float, int]:
         """Most suspicious first; films without an answer last."""
-        outcome = self.analysis.outcome
-        rank = SUSPICION.index(Outcome(outcome)) if outcome else len(SUSPICION)
-        return rank, -(self.analysis.malignant_probability or 0.0), self.number
+        return *rank(self.analysis.outcome, self.analysis.malignant_probability), self.number
 
 
 def films_of(study: Study) -> list[Film]:
