@@ -56,7 +56,7 @@ def decode_dicom(data: bytes, limits: Limits) -> tuple[np.ndarray, dict[str, Any
         "modality": identity["modality"],
         "transfer_syntax_uid": file_meta.transfer_syntax,
         "pixel_spacing_mm": None if spacing is None else list(spacing),
-        "canonical_pixel_spacing_mm": None if spacing is None else _canonical_spacing(spacing, rows, square),
+        "canonical_pixel_spacing_mm": None if spacing is None else _canonical_spacing(spacing, (rows, columns), square),
         "spacing_source": source,
         "identity": identity,
         "burned_in_annotation": burned_in,
@@ -115,7 +115,11 @@ def _square(grey: np.ndarray, ratio: float, found: list[str]) -> np.ndarray:
     return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))
 
 
-def _canonical_spacing(spacing: tuple[float, float], rows: int, square: np.ndarray) -> float:
-    """Return mm per pixel of the canonical image, which is `square` shrunk to MAX_SIDE_PX where it is larger."""
-    height = square.shape[0] * min(1.0, MAX_SIDE_PX / max(square.shape))
-    return round(spacing[0] * rows / height, 6)
+def _canonical_spacing(spacing: tuple[float, float], stored: tuple[int, int], square: np.ndarray) -> list[float]:
+    """Return [row, column] mm per pixel of the canonical image, which is `square` shrunk to MAX_SIDE_PX if larger.
+
+    The two differ where the pixels' shape was left as it was (`_square`), and by rounding to whole pixels.
+    """
+    shrink = min(1.0, MAX_SIDE_PX / max(square.shape))
+    sides = (max(1, round(side * shrink)) for side in square.shape)
+    return [round(mm * count / side, 6) for mm, count, side in zip(spacing, stored, sides, strict=True)]

@@ -42,6 +42,9 @@ KEYWORDS = (
 
 CALIBRATED = "calibrated"
 DETECTOR_PLANE = "detector plane, uncalibrated"
+NOT_STATED = "calibration not stated"
+# Pixel Spacing of a slice is a distance in the patient (PS3.3, C.7.6.2.1.1); a projection magnifies.
+_SLICES = frozenset({"CT", "MR", "PT", "NM"})
 
 
 def empty_identity() -> dict[str, str]:
@@ -81,13 +84,19 @@ def read_identity(ds: Dataset, found: list[str]) -> dict[str, str]:
 def read_spacing(ds: Dataset) -> tuple[tuple[float, float] | None, str]:
     """Return ((row, column) spacing in mm, its source), or (None, "").
 
-    PS3.3, 10.7.1.3: a Pixel Spacing equal to Imager Pixel Spacing and without a calibration type was only copied there.
+    PS3.3, 10.7.1.1: of a projection, a Pixel Spacing that differs from the detector's or the scanner's, or that comes
+    with a calibration type, is calibrated; one that is equal was only copied there; with nothing to compare it with,
+    nobody can tell.
     """
-    pixel, imager = _pair(ds, "PixelSpacing"), _pair(ds, "ImagerPixelSpacing")
-    if pixel is not None:
-        copied = imager == pixel and not clean_text(_first(ds, "PixelSpacingCalibrationType"))
-        return pixel, DETECTOR_PLANE if copied else CALIBRATED
-    return (imager, DETECTOR_PLANE) if imager is not None else (None, "")
+    pixel, plane = _pair(ds, "PixelSpacing"), _pair(ds, "ImagerPixelSpacing") or _pair(ds, "NominalScannedPixelSpacing")
+    if pixel is None:
+        return (plane, DETECTOR_PLANE) if plane is not None else (None, "")
+    slices = clean_text(_first(ds, "Modality")).upper() in _SLICES
+    if slices or clean_text(_first(ds, "PixelSpacingCalibrationType")):
+        return pixel, CALIBRATED
+    if plane is None:
+        return pixel, NOT_STATED
+    return pixel, DETECTOR_PLANE if plane == pixel else CALIBRATED
 
 
 def pixel_ratio(ds: Dataset) -> float:

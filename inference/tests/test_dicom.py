@@ -230,7 +230,14 @@ def test_burned_in_text_is_passed_on():
 @pytest.mark.parametrize(
     ("elements", "spacing", "source"),
     [
-        ({"PixelSpacing": ["0.2", "0.2"]}, [0.2, 0.2], "calibrated"),
+        ({"PixelSpacing": ["0.2", "0.2"]}, [0.2, 0.2], "calibration not stated"),
+        ({"PixelSpacing": ["0.2", "0.2"], "Modality": "MR"}, [0.2, 0.2], "calibrated"),
+        ({"PixelSpacing": ["0.2", "0.2"], "PixelSpacingCalibrationType": "GEOMETRY"}, [0.2, 0.2], "calibrated"),
+        (
+            {"PixelSpacing": ["0.1", "0.1"], "NominalScannedPixelSpacing": ["0.1", "0.1"]},
+            [0.1, 0.1],
+            "detector plane, uncalibrated",
+        ),
         ({"ImagerPixelSpacing": ["0.1", "0.1"]}, [0.1, 0.1], "detector plane, uncalibrated"),
         ({"PixelSpacing": ["0.09", "0.09"], "ImagerPixelSpacing": ["0.1", "0.1"]}, [0.09, 0.09], "calibrated"),
         (
@@ -259,10 +266,14 @@ def test_spacing_is_called_calibrated_only_when_it_is(elements, spacing, source)
 @pytest.mark.parametrize(
     ("elements", "shape", "spacing"),
     [
-        ({"PixelSpacing": ["0.2", "0.1"]}, (96, 64), 0.1),
-        ({"PixelSpacing": ["0.1", "0.2"]}, (48, 128), 0.1),
+        ({"PixelSpacing": ["0.2", "0.1"]}, (96, 64), [0.1, 0.1]),
+        ({"PixelSpacing": ["0.1", "0.2"]}, (48, 128), [0.1, 0.1]),
         ({"PixelAspectRatio": ["2", "1"]}, (96, 64), None),
-        ({"PixelSpacing": ["0.2", "0.2"], "PixelAspectRatio": ["2", "1"]}, (48, 64), 0.2),
+        ({"PixelSpacing": ["0.2", "0.2"], "PixelAspectRatio": ["2", "1"]}, (48, 64), [0.2, 0.2]),
+        # a shape too odd to be true is left as it is, and the spacing of rows and columns stays apart
+        ({"PixelSpacing": ["1.0", "0.1"]}, (48, 64), [1.0, 0.1]),
+        # pixels within one per cent of square are left alone
+        ({"PixelSpacing": ["0.1005", "0.1"]}, (48, 64), [0.1005, 0.1]),
     ],
 )
 def test_pixels_that_are_not_square_are_made_so(elements, shape, spacing):
@@ -270,6 +281,16 @@ def test_pixels_that_are_not_square_are_made_so(elements, shape, spacing):
     assert decoded.grey.shape == shape
     assert decoded.meta["canonical_pixel_spacing_mm"] == spacing
     assert (decoded.meta["height_px"], decoded.meta["width_px"]) == (48, 64)
+
+
+def test_a_film_that_is_shrunk_keeps_its_length_in_mm():
+    data = dicom(ramp(0, 4095, width=20, height=4200), **WINDOW, PixelSpacing=["0.1", "0.1"])
+    decoded = decode_bytes(data)
+    height, width = decoded.grey.shape
+    row, column = decoded.meta["canonical_pixel_spacing_mm"]
+    assert height == 4096
+    assert row * height == pytest.approx(420, abs=0.01)
+    assert column * width == pytest.approx(2, abs=0.01)
 
 
 def test_an_implausible_pixel_shape_is_left_out_with_a_remark():
