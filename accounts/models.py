@@ -11,12 +11,22 @@ from django.utils.functional import cached_property
 from accounts.querysets import ApiTokenQuerySet, AuditEventQuerySet, UserQuerySet
 
 
+class OperatingPointChoice(models.TextChoices):
+    """Which cut-offs of the model a department works with; the model's card says what each is worth."""
+
+    BALANCED = "balanced", "Balanced"
+    RULE_OUT = "rule_out", "Rule-out"
+
+
 class Department(models.Model):
     """A clinical department: the border of every patient's record."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=120, unique=True)
     is_active = models.BooleanField(default=True)
+    operating_point = models.CharField(
+        max_length=20, choices=OperatingPointChoice.choices, default=OperatingPointChoice.BALANCED
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -1,0 +1,76 @@
+"""Which installed model answers, since when and why; and comparisons of two models on the same films."""
+
+import uuid
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+class ModelActivation(models.Model):
+    """One decision of an administrator; the newest of a modality is in force. Rows are only ever added.
+
+    Without a row the model that the release names as its default answers.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    modality = models.CharField(max_length=16)  # DX stands for all plain radiographs
+    model_key = models.CharField("model", max_length=130)  # "<name>-<version>"
+    model_sha256 = models.CharField(max_length=64)  # of the weights as they were then
+    previous = models.CharField(max_length=130)  # the model that was in force before
+    reason = models.CharField(max_length=200)
+    activated_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    activated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [models.Index(fields=["modality", "-id"], name="activation_in_force")]
+
+    def __str__(self) -> str:
+        return f"{self.modality}: {self.model_key}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError("activations are never changed")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise TypeError("activations are never deleted")
+
+
+class ComparisonStatus(models.TextChoices):
+    """Where a comparison stands."""
+
+    QUEUED = "queued", "waiting"
+    RUNNING = "running", "running"
+    SUCCEEDED = "succeeded", "done"
+    FAILED = "failed", "failed"
+
+
+class ModelComparison(models.Model):
+    """Two models asked about the same films. Nothing of it enters a case."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    modality = models.CharField(max_length=16)
+    model_a = models.CharField("first model", max_length=130)
+    model_b = models.CharField("second model", max_length=130)
+    films = models.PositiveIntegerField()  # how many of the newest films were asked for
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )  # None: the operator, by command
+    status = models.CharField(max_length=12, choices=ComparisonStatus.choices, default=ComparisonStatus.QUEUED)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True)
+    result = models.JSONField(default=dict)  # see services.comparing.summary
+    error_message = models.CharField(max_length=400, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-created_at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.model_a} against {self.model_b}"
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in (ComparisonStatus.SUCCEEDED, ComparisonStatus.FAILED)
