@@ -89,9 +89,23 @@ class Regions:
     hit: np.ndarray
 
 
-def _overlap(region: np.ndarray, lesion: np.ndarray) -> float:
-    both = int((region & lesion).sum())
-    return both / (int(region.sum()) + int(lesion.sum()) - both) if both else 0.0
+def _numbered(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the region 1 to M of every cell, int (N * h * w,) with 0 outside, and the cells of each, int (1 + M,)."""
+    _, number = np.unique(np.append(connected(cells).ravel(), 0), return_inverse=True)
+    number = number[:-1]
+    return number, np.bincount(number)
+
+
+def _best_overlaps(
+    region: np.ndarray, region_area: np.ndarray, lesion: np.ndarray, lesion_area: np.ndarray
+) -> np.ndarray:
+    """Return the highest IoU of each region with any lesion, float (1 + M,); numbers per cell, areas per number."""
+    both = (region > 0) & (lesion > 0)
+    pairs, shared = np.unique(region[both].astype(np.int64) * len(lesion_area) + lesion[both], return_counts=True)
+    first, second = pairs // len(lesion_area), pairs % len(lesion_area)
+    best = np.zeros(len(region_area))
+    np.maximum.at(best, first, shared / (region_area[first] + lesion_area[second] - shared))
+    return best
 
 
 def find_regions(masks: np.ndarray, threshold: float, truth: Truth) -> Regions:
@@ -99,17 +113,16 @@ def find_regions(masks: np.ndarray, threshold: float, truth: Truth) -> Regions:
 
     A region hits when its IoU with one connected lesion, or with all lesions of the film together, is at least 0.1.
     """
-    regions, lesions = connected(masks >= threshold), connected(truth.cells)
-    film, score, hit = [], [], []
-    for index in np.flatnonzero((regions > 0).any(axis=(1, 2))):
-        own = truth.cells[index]
-        wanted = [own] + [lesions[index] == number for number in np.unique(lesions[index][own])]
-        for number in np.unique(regions[index][regions[index] > 0]):
-            region = regions[index] == number
-            film.append(int(index))
-            score.append(float(masks[index][region].max()))
-            hit.append(max(_overlap(region, lesion) for lesion in wanted) >= HIT_IOU)
-    return Regions(np.array(film, dtype=int), np.array(score, dtype=float), np.array(hit, dtype=bool))
+    region, area = _numbered(masks >= threshold)
+    film_of_cell = np.repeat(np.arange(len(masks)), masks[0].size if len(masks) else 0)
+    film, score = np.zeros(len(area), dtype=int), np.zeros(len(area))
+    film[region] = film_of_cell
+    np.maximum.at(score, region, masks.ravel())
+    whole = np.where(truth.cells.ravel(), film_of_cell + 1, 0)
+    single = _best_overlaps(region, area, *_numbered(truth.cells))
+    together = _best_overlaps(region, area, whole, np.bincount(whole, minlength=len(masks) + 1))
+    hit = np.maximum(single, together) >= HIT_IOU
+    return Regions(film[1:], score[1:], hit[1:])
 
 
 def by_size(truth: Truth, figure: Callable[[np.ndarray], dict]) -> dict[str, dict]:

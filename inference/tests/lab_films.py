@@ -58,7 +58,7 @@ def made_outputs(films, skill=1.5, seed=2, full=True):
         "reasons": [["set_undecided"] if held else [] for held in withheld],
         "refused": np.arange(count) == 0,
         "prediction_sets": p > 0.1,
-        "masks": rng.random((count, 64, 64)).astype(np.float16) ** 4,
+        "masks": rng.random((count, 64, 64)).astype(np.float16) ** 12,
         "saliency": rng.integers(0, 255, (count, 16, 16)).astype(np.uint8),
         "saliency_random": rng.integers(0, 255, (count, 16, 16)).astype(np.uint8),
         "perturbed": {"blur": np.where(np.arange(count) % 10 == 0, (called + 1) % 3, called), "noise": called.copy()},
