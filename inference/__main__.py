@@ -13,7 +13,8 @@ from typing import Any
 from inference.errors import InferenceError
 from inference.imaging.decode import decode_bytes
 from inference.lab.commands import add_commands
-from inference.predictor import Prediction, Predictor
+from inference.prediction import Prediction
+from inference.predictor import Predictor
 
 
 def answer_of(data: bytes, prediction: Prediction) -> dict[str, Any]:

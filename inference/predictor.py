@@ -4,166 +4,125 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
-from inference.calibration import OUTCOMES, Calibration, OperatingPoint, class_probabilities
-from inference.card import ModelIdentity, load_card, verified_weights
-from inference.errors import InferenceError, WeightsError
-from inference.explain import grad_cam
+from inference.calibration import OperatingPoint
+from inference.card import ModelIdentity, family_of, load_card, operating_points, verified_weights
+from inference.errors import WeightsError
+from inference.imaging.blank import is_blank
 from inference.imaging.canonical import PREPROCESSING_VERSION, canonical_sha256
-from inference.imaging.prepare import common_square, model_input
-from inference.models.paper_cnn import PaperCNN, build
+from inference.imaging.prepare import common_square
+from inference.joint_model import JointModel
+from inference.paper_model import PaperModel
+from inference.prediction import BLANK, NOT_A_BONE, Gate, Judgement, Prediction
 
 # One thread per worker process: with two, torch collapses as soon as the other core is busy.
 torch.set_num_threads(1)
 
-NETWORKS = ("gate", "tumour", "malignant")
-NOT_A_BONE = "not_a_bone_radiograph"
-BLANK = "blank_image"
-_BLANK_GREY_SPAN = 10
-# Second differences on a 32 x 32 grid. Ramps with strong grain reach 8; the plainest film of the training parts has 10.
-_BLANK_DETAIL = 9
+DEFAULT_POINT = "balanced"
 
 
-@dataclass(frozen=True)
-class Gate:
-    """Whether the model may judge the image at all; `score` is compared with `threshold`, both probabilities."""
+class Model(Protocol):
+    """What a family of networks must do with a square uint8 (256, 256)."""
 
-    analysable: bool
-    score: float
-    threshold: float
-    reason_code: str
+    def gate_score(self, square: np.ndarray) -> float: ...
+    def judge(self, square: np.ndarray, point: OperatingPoint) -> Judgement: ...
+    def saliency(self, square: np.ndarray, judgement: Judgement) -> np.ndarray | None: ...
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """The whole answer for one film; `saliency` is uint8 (h, w) stretched over the film and not validated."""
-
-    outcome: str
-    probabilities: dict[str, float] | None
-    operating_point: dict[str, Any]
-    gate: Gate
-    model: ModelIdentity
-    preprocessing_version: str
-    canonical_sha256: str
-    saliency: np.ndarray | None
-    timings_ms: dict[str, float]
+FAMILIES: dict[str, Callable[[dict[str, Any], dict[str, Tensor]], Model]] = {"paper": PaperModel, "joint": JointModel}
 
 
-@dataclass(frozen=True)
-class Member:
-    """One calibrated network."""
-
-    network: PaperCNN
-    calibration: Calibration
-
-    def look(self, image: Tensor) -> tuple[Tensor, float]:
-        """Return the last feature maps and the calibrated probability for one image (1, 1, size, size)."""
-        with torch.no_grad():
-            maps = self.network.features(image.contiguous(memory_format=torch.channels_last))
-            logit = float(self.network.classify(maps))
-        probability = float(self.calibration.probability(logit))
-        if not np.isfinite(probability):
-            raise InferenceError("not_finite", "The model gave no number for this image: report it to the operator.")
-        return maps, probability
-
-
-def is_blank(square: np.ndarray) -> bool:
-    """True where a square (256, 256) uint8 holds next to no grey values or only a smooth ramp: nothing to judge."""
-    reached = np.cumsum(np.bincount(square.ravel(), minlength=256)) / square.size
-    low, high = np.searchsorted(reached, [0.01, 0.99])
-    if high - low < _BLANK_GREY_SPAN:
-        return True
-    coarse = np.asarray(Image.fromarray(square).reduce(8), dtype=np.int16)
-    across = coarse[1:-1, :-2] + coarse[1:-1, 2:] + coarse[:-2, 1:-1] + coarse[2:, 1:-1]
-    return bool(np.percentile(np.abs(4 * coarse[1:-1, 1:-1] - across), 95) < _BLANK_DETAIL)
-
-
-def load_members(card: dict[str, Any], data: bytes) -> dict[str, Member]:
-    """Build the card's networks and fill them from safetensors bytes; WeightsError where they do not fit."""
+def load_tensors(data: bytes) -> dict[str, Tensor]:
+    """Return the tensors of safetensors bytes; WeightsError where they are damaged or hold no numbers."""
     try:
         tensors = load(data)
     except SafetensorError as error:
         raise WeightsError("bad_weights", "The model's weights are damaged: install weights and card again.") from error
-    if any(not bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
+    if any(tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
         raise WeightsError(
             "not_finite_weights", "The model's weights hold values that are no numbers: do not use them."
         )
-    members = {}
-    for name in NETWORKS:
-        entry = card["networks"][name]
-        network = build(entry["architecture"])
-        own = {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
-        try:
-            network.load_state_dict(own, strict=True)
-        except RuntimeError as error:
-            raise WeightsError("bad_weights", "The model's weights do not fit the networks of its card.") from error
-        calibration = Calibration(entry["calibration"]["scale"], entry["calibration"]["bias"])
-        members[name] = Member(network.eval().requires_grad_(False), calibration)
-    return members
+    return tensors
 
 
 class Predictor:
     """A loaded, verified model. One instance serves one process; `predict` keeps no state between calls."""
 
-    def __init__(self, card: dict[str, Any], members: dict[str, Member]) -> None:
+    def __init__(self, card: dict[str, Any], model: Model) -> None:
         self.card = card
         self.identity = ModelIdentity(card["name"], card["version"], card["weights"]["sha256"])
-        self._members = members
-        self._point = OperatingPoint(**card["operating_point"])
+        self.model = model
+        self.points = {name: OperatingPoint(**point) for name, point in operating_points(card).items()}
         self._gate_threshold = float(card["gate"]["threshold"])
 
     @classmethod
     def load(cls, weights_dir: Path | None = None) -> Predictor:
-        """Load the shipped weights or those of `weights_dir`; WeightsError unless weights and card match."""
+        """Load the default weights or those of `weights_dir`; WeightsError unless weights and card match."""
         card = load_card(weights_dir)
+        family = FAMILIES.get(family_of(card))
+        if family is None:
+            raise WeightsError("unknown_family", "This program does not know the model's family: install a newer one.")
         try:
-            return cls(card, load_members(card, verified_weights(card, weights_dir)))
-        except (KeyError, TypeError) as error:
+            return cls(card, family(card, load_tensors(verified_weights(card, weights_dir))))
+        except (KeyError, TypeError, ValueError) as error:
             raise WeightsError("bad_card", "The model's card is incomplete: install weights and card again.") from error
 
+    def point(self, name: str = DEFAULT_POINT) -> OperatingPoint:
+        """Return the operating point of that name, or the balanced one where this model has none of it."""
+        return self.points.get(name) or self.points[DEFAULT_POINT]
+
     def predict(
-        self, canonical: np.ndarray, *, on_stage: Callable[[str], None] | None = None, explain: bool = True
+        self,
+        canonical: np.ndarray,
+        *,
+        on_stage: Callable[[str], None] | None = None,
+        explain: bool = True,
+        operating_point: str = DEFAULT_POINT,
     ) -> Prediction:
-        """Judge one canonical image, uint8 (H, W).
+        """Judge one canonical image, uint8 (H, W), at an operating point of the card.
 
         `on_stage` hears "checking", "classifying", "explaining" as each begins; what it raises stops the work.
         """
         announce = on_stage or (lambda stage: None)
-        clock = _Clock()
+        clock, point = _Clock(), self.point(operating_point)
         announce("checking")
         with clock.stage("checking"):
             square = common_square(canonical)
             gate = self.check(square)
-        probabilities, saliency, outcome = None, None, "not_analysable"
+        judgement, saliency = None, None
         if gate.analysable:
             announce("classifying")
             with clock.stage("classifying"):
-                maps, probabilities, outcome = self._classify(square)
+                judgement = self.model.judge(square, point)
             if explain:
                 announce("explaining")
                 with clock.stage("explaining"):
-                    deciding = "malignant" if outcome == "malignant" else "tumour"
-                    saliency = grad_cam(maps[deciding], self._members[deciding].network.classify)
+                    saliency = self.model.saliency(square, judgement)
+        found = judgement or Judgement({}, "not_analysable", "")
         return Prediction(
-            outcome=outcome,
-            probabilities=probabilities,
-            operating_point=self._point.as_dict(),
+            outcome=found.outcome,
+            probabilities=found.probabilities or None,
+            operating_point=point.as_dict(),
             gate=gate,
             model=self.identity,
             preprocessing_version=PREPROCESSING_VERSION,
             canonical_sha256=canonical_sha256(canonical),
             saliency=saliency,
             timings_ms=clock.timings_ms,
+            leaning=found.leaning,
+            withheld_reasons=found.withheld_reasons,
+            prediction_set=found.prediction_set,
+            subtypes=found.subtypes,
+            regions=found.regions,
+            distance=found.distance,
         )
 
     def check(self, canonical: np.ndarray) -> Gate:
@@ -171,25 +130,13 @@ class Predictor:
         square = common_square(canonical)
         if is_blank(square):
             return Gate(False, 0.0, self._gate_threshold, BLANK)
-        _, score = self._members["gate"].look(self._read(square, "gate"))
+        score = self.model.gate_score(square)
         analysable = score >= self._gate_threshold
         return Gate(analysable, score, self._gate_threshold, "" if analysable else NOT_A_BONE)
 
-    def classify(self, canonical: np.ndarray) -> tuple[dict[str, float], str]:
-        """Return class probabilities and outcome of any image, with the gate off: for measuring, not for the portal."""
-        _, probabilities, outcome = self._classify(common_square(canonical))
-        return probabilities, outcome
-
-    def _read(self, square: np.ndarray, name: str) -> Tensor:
-        return torch.from_numpy(model_input(square, self._members[name].network.size))[None, None]
-
-    def _classify(self, square: np.ndarray) -> tuple[dict[str, Tensor], dict[str, float], str]:
-        maps, chance = {}, {}
-        for name in ("tumour", "malignant"):
-            maps[name], chance[name] = self._members[name].look(self._read(square, name))
-        shares = class_probabilities(chance["tumour"], chance["malignant"]).tolist()
-        probabilities = dict(zip(OUTCOMES, shares, strict=True))
-        return maps, probabilities, self._point.outcome(chance["tumour"], probabilities["malignant"])
+    def judge(self, canonical: np.ndarray, operating_point: str = DEFAULT_POINT) -> Judgement:
+        """Judge any image with the gate off: for measuring, not for the portal."""
+        return self.model.judge(common_square(canonical), self.point(operating_point))
 
 
 class _Clock:

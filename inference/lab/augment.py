@@ -30,15 +30,18 @@ class Augmentation:
     jpeg: float = 0.0
     noise: float = 0.0
     border: float = 0.0
+    inversion: float = 0.0
+    erasure: float = 0.0
 
 
 def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
     return torch.rand(count, generator=generator) * (high - low) + low
 
 
-def geometry(images: Tensor, strengths: Augmentation, generator: torch.Generator) -> Tensor:
-    """Rotate, zoom, stretch, shift and flip (N, 1, H, W) in one bilinear resampling; outside is black."""
+def geometry(images: Tensor, strengths: Augmentation, generator: torch.Generator, side: int | None = None) -> Tensor:
+    """Rotate, zoom, stretch, shift and flip (N, C, H, W) in one bilinear resampling to `side`; outside is black."""
     count = len(images)
+    shape = list(images.shape[:2]) + ([side, side] if side else list(images.shape[2:]))
     angle = _uniform(count, -strengths.rotation, strengths.rotation, generator) * (math.pi / 180)
     zoom = torch.exp(_uniform(count, -strengths.zoom, strengths.zoom, generator))
     stretch = torch.exp(_uniform(count, -strengths.stretch, strengths.stretch, generator))
@@ -52,7 +55,7 @@ def geometry(images: Tensor, strengths: Augmentation, generator: torch.Generator
     matrix[:, 1, 1] = torch.cos(angle) * scale_y * upside
     matrix[:, 0, 1] *= upside
     matrix[:, :, 2] = _uniform(2 * count, -2 * strengths.shift, 2 * strengths.shift, generator).view(count, 2)
-    grid = functional.affine_grid(matrix, list(images.shape), align_corners=False)
+    grid = functional.affine_grid(matrix, shape, align_corners=False)
     return functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
@@ -92,6 +95,21 @@ def _collimated(image: Tensor, chance: float, generator: torch.Generator) -> Ten
     return framed if draw[2] < 0.65 else framed.transpose(-1, -2)
 
 
+def _erased(image: Tensor, generator: torch.Generator) -> Tensor:
+    """Cover one to three small rectangles near the edges, where lead markers and text stand, black or bright."""
+    out = image.clone()
+    side = out.shape[-1]
+    draw = torch.rand(13, generator=generator).tolist()
+    for turn in range(1 + int(draw[12] * 3)):
+        along, depth, long, value = draw[4 * turn : 4 * turn + 4] if turn < 3 else draw[:4]
+        width, height = int(side * (0.03 + 0.12 * long)), int(side * 0.06)
+        x = int(along * (side - width))
+        y = int(depth * side * 0.12) if value < 0.5 else side - height - int(depth * side * 0.12)
+        grey = 0.0 if along < 0.5 else 0.9
+        (out if long < 0.5 else out.transpose(-1, -2))[..., y : y + height, x : x + width] = grey
+    return out
+
+
 def file_history(images: Tensor, strengths: Augmentation, generator: torch.Generator) -> Tensor:
     """Blur, compress, add noise and black borders at random, so that none of them tells one source from another."""
     out = images.clone()
@@ -99,7 +117,11 @@ def file_history(images: Tensor, strengths: Augmentation, generator: torch.Gener
         image = out[index : index + 1]
         if strengths.border:
             image = _collimated(image, strengths.border, generator)
-        draw = torch.rand(6, generator=generator).tolist()
+        draw = torch.rand(8, generator=generator).tolist()
+        if draw[6] < strengths.erasure:
+            image = _erased(image, generator)
+        if draw[7] < strengths.inversion:
+            image = 1 - image
         if draw[0] < strengths.blur:
             image = _blurred(image, 1.2 + 3.3 * draw[1])
         if draw[2] < strengths.jpeg:
@@ -112,7 +134,11 @@ def file_history(images: Tensor, strengths: Augmentation, generator: torch.Gener
 
 def augment(images: Tensor, strengths: Augmentation, generator: torch.Generator) -> Tensor:
     """Return a varied copy of float32 (N, 1, H, W) in [0, 1]; the same generator state gives the same copy."""
-    varied = grey_values(geometry(images, strengths, generator), strengths, generator)
-    if strengths.blur or strengths.jpeg or strengths.noise or strengths.border:
-        varied = file_history(varied, strengths, generator)
-    return varied
+    return tones(geometry(images, strengths, generator), strengths, generator)
+
+
+def tones(images: Tensor, strengths: Augmentation, generator: torch.Generator) -> Tensor:
+    """Vary all but the geometry: grey values, then what happens to files."""
+    varied = grey_values(images, strengths, generator)
+    file = (strengths.blur, strengths.jpeg, strengths.noise, strengths.border, strengths.inversion, strengths.erasure)
+    return file_history(varied, strengths, generator) if any(file) else varied

@@ -138,7 +138,7 @@ def test_a_missing_card_says_what_to_do(tmp_path):
 def test_an_answer_that_is_no_number_is_an_error(weights):
     predictor = Predictor.load(weights)
     with torch.no_grad():
-        predictor._members["tumour"].network.head[-1].bias.fill_(float("nan"))
+        predictor.model.members["tumour"].network.head[-1].bias.fill_(float("nan"))
     with pytest.raises(InferenceError) as fault:
         predictor.predict(toy_film(0))
     assert fault.value.code == "not_finite"
