@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.services import portal_settings
 from analyses import report_images, signature
+from analyses.lesions import Lesion, lesions_of, no_mm_because, ranking_of
 from analyses.models import Analysis, Outcome, Report, ReportKind, Review, Stage, Status, Study
 from analyses.suspicion import rank
 from analyses.views import wording
@@ -23,6 +24,7 @@ CONFIRMED = {
     "record": "a doctor confirmed what the record says",
     "edited": "a doctor stated the right value",
 }
+SUBTYPES_SHOWN = 5
 # A longer impression stands under the two boxes, where it may run over the page.
 IMPRESSION_BESIDE = 420
 
@@ -37,9 +39,10 @@ class Film:
     word: str
     line: str
     notes: list[str]
-    picture: str
-    overlay: str
+    reasons: list[str]  # why the answer is withheld
+    pictures: report_images.Pictures
     scale: str
+    lesions: list[Lesion]
 
     @property
     def sort_key(self) -> tuple[int, float, int]:
@@ -53,13 +56,31 @@ class Film:
         return f"Film {self.number}, {view}" if view else f"Film {self.number}"
 
     @property
+    def number_of_pictures(self) -> int:
+        """How many stand side by side."""
+        return sum(bool(uri) for uri in (self.pictures.film, self.pictures.outline, self.pictures.saliency))
+
+    @property
+    def sizes(self) -> str:
+        """The outlined regions with their sizes, in a sentence, with the reason where there are no mm."""
+        several = len(self.lesions) > 1
+        parts = [f"{lesion.number}: {lesion.size_words}" if several else lesion.size_words for lesion in self.lesions]
+        why = no_mm_because(self.analysis.image)
+        return f"Longest diameter and area {'; '.join(parts)}{f' (no mm: {why})' if why else ''}."
+
+    @property
+    def ranking(self) -> list[tuple[str, float]]:
+        """The first subtypes; empty unless a tumour is called."""
+        return ranking_of(self.analysis)[:SUBTYPES_SHOWN]
+
+    @property
     def scale_text(self) -> str:
         """What the drawn scale shows, for people who hear it."""
         analysis, point = self.analysis, self.analysis.operating_point or {}
         text = f"Scale from 0 to 1: probability of malignancy {analysis.malignant_probability:.2f}"
         if "malignant" not in point:
             return text
-        return f"{text}, {point.get('name') or 'chosen'} operating point {point['malignant']:.2f}"
+        return f"{text}, {wording.point_name(point)} operating point {point['malignant']:.2f}"
 
 
 def render(report: Report, review: Review | None, analyses: list[Analysis]) -> bytes:
@@ -105,7 +126,7 @@ def report_context(report: Report, review: Review | None, analyses: list[Analysi
 
 def _film(number: int, analysis: Analysis) -> Film:
     tag, word = wording.tag_and_word(analysis)
-    picture, overlay = report_images.film_and_overlay(analysis)
+    lesions = lesions_of(analysis)
     return Film(
         number=number,
         analysis=analysis,
@@ -113,9 +134,10 @@ def _film(number: int, analysis: Analysis) -> Film:
         word=word,
         line=answer_line(analysis),
         notes=_notes(analysis),
-        picture=picture,
-        overlay=overlay,
+        reasons=wording.withheld_reasons(analysis),
+        pictures=report_images.pictures_of(analysis, lesions),
         scale=report_images.scale(analysis) if judged(analysis) else "",
+        lesions=lesions,
     )
 
 

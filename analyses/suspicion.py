@@ -1,4 +1,9 @@
-"""The one order of suspicion, by which lists, case page and report put films and cases."""
+"""The one order of suspicion, by which lists, case page and report put films and cases.
+
+A withheld answer stands after the malignant ones and before the benign: the model could not rule malignancy out, so the
+film is read before those that it answered. Among each other withheld films stand by P(malignant), which nobody is shown
+as an answer.
+"""
 
 from analyses.models import Outcome
 

@@ -16,6 +16,15 @@ ID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 CASE_ID = "0b8e2f0c-3f6b-4a53-9a57-2b6d3b1f9c11"
 HOST = "https://bonescan.example.org"
 ACCEPTED = {"id": ID, "status": "queued", "url": f"{HOST}/api/v1/analyses/{ID}/"}
+REGION: dict[str, Any] = {
+    "polygon": [[0.4, 0.25], [0.6, 0.25], [0.6, 0.5], [0.4, 0.5]],
+    "box": [0.4, 0.25, 0.6, 0.5],
+    "polygon_px": [[400.0, 500.0], [600.0, 500.0], [600.0, 1000.0], [400.0, 1000.0]],
+    "box_px": [400.0, 500.0, 600.0, 1000.0],
+    "area": 0.05,
+    "probability": 0.93,
+    "size": {"longest_diameter_px": 538.52, "area_px": 100000.0, "longest_diameter_mm": None, "area_mm2": None},
+}
 ANALYSED: dict[str, Any] = {
     "id": ID,
     "url": f"{HOST}/api/v1/analyses/{ID}/",
@@ -31,6 +40,12 @@ ANALYSED: dict[str, Any] = {
         "reason_code": None,
         "probabilities": {"normal": 0.05, "benign": 0.33, "malignant": 0.62},
         "operating_point": {"name": "balanced", "malignant": 0.31, "tumour": 0.52},
+        "leaning": "malignant",
+        "withheld_reasons": [],
+        "prediction_set": ["malignant"],
+        "subtypes": [{"name": "osteosarcoma", "probability": 0.71}, {"name": "giant cell tumour", "probability": 0.12}],
+        "regions": [REGION],
+        "distance": 3.2,
     },
     "model": {
         "name": "bonescan",
@@ -42,6 +57,18 @@ ANALYSED: dict[str, Any] = {
     "error": None,
     "input_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "canonical_sha256": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
+}
+WITHHELD = ANALYSED | {
+    "result": ANALYSED["result"]
+    | {
+        "outcome": "withheld",
+        "reason_code": "set_undecided",
+        "probabilities": None,
+        "leaning": None,
+        "withheld_reasons": ["set_undecided", "unstable"],
+        "prediction_set": ["benign", "malignant"],
+        "subtypes": [],
+    }
 }
 WAITING = ANALYSED | {
     "status": "queued",
@@ -92,6 +119,7 @@ EVERYWHERE = {
 ONE = EVERYWHERE | {404: refusal("No such analysis in this account's scope.", "not_found")}
 DETAIL_EXAMPLES = [
     OpenApiExample("analysed", value=ANALYSED, response_only=True),
+    OpenApiExample("withheld", value=WITHHELD, response_only=True),
     OpenApiExample("waiting", value=WAITING, response_only=True),
     OpenApiExample("failed", value=UNREADABLE, response_only=True),
 ]

@@ -1,5 +1,6 @@
 """What the API takes and gives, field by field; the OpenAPI schema is made from it."""
 
+from dataclasses import asdict
 from typing import Any
 
 from django.db.models import TextChoices
@@ -7,10 +8,12 @@ from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
+from analyses.lesions import Lesion, lesions_of, ranking_of
 from analyses.models import Analysis, Laterality, Outcome, Sex, Stage, Status
 from analyses.services.fields import CaseFields
 
 SHOWN_UNKNOWN_FIELDS = 20
+OUTCOMES_BY_RULE = [Outcome.NORMAL.value, Outcome.BENIGN.value, Outcome.MALIGNANT.value]
 
 
 class CodeField(serializers.ChoiceField):
@@ -85,16 +88,81 @@ class ProbabilitiesSerializer(serializers.Serializer):
     malignant = serializers.FloatField(min_value=0, max_value=1)
 
 
+class SubtypeSerializer(serializers.Serializer):
+    """One line of a ranking, which is not a diagnosis."""
+
+    name = serializers.CharField()
+    probability = serializers.FloatField(min_value=0, max_value=1)
+
+
+class SizeSerializer(serializers.Serializer):
+    """Longest diameter and area of a region, in canonical pixels and in mm."""
+
+    longest_diameter_px = serializers.FloatField(min_value=0)
+    area_px = serializers.FloatField(min_value=0, help_text="Square pixels of the canonical image.")
+    longest_diameter_mm = serializers.FloatField(
+        allow_null=True, min_value=0, help_text="Null unless the file's pixel spacing is calibrated."
+    )
+    area_mm2 = serializers.FloatField(
+        allow_null=True, min_value=0, help_text="Null unless the file's pixel spacing is calibrated."
+    )
+
+
+class CoordinatesField(serializers.ListField):
+    """A fixed number of coordinates: a point (x, y) or a box (x0, y0, x1, y1)."""
+
+    def __init__(self, count: int, **options: Any) -> None:
+        super().__init__(child=serializers.FloatField(), min_length=count, max_length=count, **options)
+
+
+class RegionSerializer(serializers.Serializer):
+    """One outlined region of the film, origin top left. Fractions hold for every copy of it, pixels for `image.png`."""
+
+    polygon = serializers.ListField(
+        child=CoordinatesField(2), help_text="Corners (x, y) as fractions of the film's width and height; closed."
+    )
+    box = CoordinatesField(4, help_text="x0, y0, x1, y1 as fractions.")
+    polygon_px = serializers.ListField(child=CoordinatesField(2), help_text="The corners in canonical pixels.")
+    box_px = CoordinatesField(4, help_text="The box in canonical pixels.")
+    area = serializers.FloatField(min_value=0, max_value=1, help_text="Share of the film's area.")
+    probability = serializers.FloatField(min_value=0, max_value=1, help_text="The highest of any place inside.")
+    size = SizeSerializer()
+
+
 class ResultSerializer(serializers.Serializer):
     """The model's answer. It is no diagnosis, and benign does not exclude malignancy."""
 
     outcome = serializers.ChoiceField(Outcome.choices)
     reason_code = serializers.CharField(
-        allow_null=True, help_text="Why a film is not analysable or the answer is withheld."
+        allow_null=True, help_text="Why a film is not analysable or the answer is withheld (the first reason)."
     )
-    probabilities = ProbabilitiesSerializer(allow_null=True)
+    probabilities = ProbabilitiesSerializer(
+        allow_null=True, help_text="Null where the film is not analysable or the answer is withheld."
+    )
     operating_point = serializers.DictField(
-        allow_null=True, help_text="The cut-offs that the outcome was made with; they belong to this model version."
+        allow_null=True,
+        help_text="The cut-offs that the outcome was made with; they belong to this model version. Its `name` is "
+        "`balanced` or `rule_out`.",
+    )
+    leaning = serializers.ChoiceField(
+        OUTCOMES_BY_RULE,
+        allow_null=True,
+        help_text="The outcome by the cut-offs alone; null where there is no answer or it is withheld.",
+    )
+    withheld_reasons = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="`set_undecided`, `unlike_training`, `unstable`, `withheld_for_all`; empty unless withheld.",
+    )
+    prediction_set = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Which of `normal`, `benign`, `malignant` the conformal set holds; several or none means undecided.",
+    )
+    subtypes = SubtypeSerializer(
+        many=True, help_text="A ranking, not a diagnosis; the highest first. Empty unless benign or malignant."
+    )
+    regions = RegionSerializer(many=True, help_text="Outlines, the most probable first.")
+    distance = serializers.FloatField(
+        allow_null=True, help_text="How far the film is from those that the model learnt from; a unit of the model."
     )
 
 
@@ -184,12 +252,27 @@ class AnalysisSerializer(serializers.Serializer):
 def _result(analysis: Analysis) -> dict[str, Any] | None:
     if analysis.status != Status.SUCCEEDED:
         return None
+    withheld = analysis.outcome == Outcome.WITHHELD
+    # What a withheld answer would have been is kept for the record and handed to no program.
+    shown = {} if withheld else analysis.probabilities or {}
     return {
         "outcome": analysis.outcome,
         "reason_code": analysis.reason_code or None,
-        "probabilities": analysis.probabilities and _in_order(analysis.probabilities, Outcome.values),
+        "probabilities": _in_order(shown, Outcome.values) or None,
         "operating_point": analysis.operating_point,
+        "leaning": None if withheld else analysis.leaning or None,
+        "withheld_reasons": analysis.withheld_reasons if withheld else [],
+        "prediction_set": [name for name in OUTCOMES_BY_RULE if name in analysis.prediction_set],
+        "subtypes": [{"name": name, "probability": chance} for name, chance in ranking_of(analysis)],
+        "regions": [_region(lesion) for lesion in lesions_of(analysis)],
+        "distance": analysis.distance,
     }
+
+
+def _region(lesion: Lesion) -> dict[str, Any]:
+    names = ("polygon", "box", "polygon_px", "box_px", "area", "probability")
+    size = {name: value if value is None else round(value, 2) for name, value in asdict(lesion.size).items()}
+    return {name: getattr(lesion, name) for name in names} | {"size": size}
 
 
 def _in_order(values: dict[str, Any], names: list[str]) -> dict[str, Any]:

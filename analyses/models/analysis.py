@@ -75,6 +75,14 @@ class Analysis(models.Model):
     probabilities = models.JSONField(null=True)  # {normal, benign, malignant}, calibrated
     malignant_probability = models.FloatField(null=True)
     operating_point = models.JSONField(null=True)
+    # What the outcome would be by the rule if nothing were withheld; never shown in place of a withheld answer.
+    leaning = models.CharField(max_length=16, blank=True)
+    withheld_reasons = models.JSONField(default=list)  # codes, see views.wording.WITHHELD
+    prediction_set = models.JSONField(default=list)  # outcomes that the conformal set holds
+    subtypes = models.JSONField(default=list)  # [[name, probability]], a ranking
+    # [{polygon: [[x, y]], box: [x0, y0, x1, y1], area, probability}]; lengths and area are fractions of the film
+    regions = models.JSONField(default=list)
+    distance = models.FloatField(null=True)  # from the films that the model learnt from
     gate = models.JSONField(null=True)
     model_name = models.CharField(max_length=80, blank=True)
     model_version = models.CharField(max_length=40, blank=True)

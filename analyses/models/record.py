@@ -131,7 +131,7 @@ class Image(models.Model):
     series_instance_uid = models.CharField(max_length=64, blank=True)
     sop_instance_uid = models.CharField(max_length=64, blank=True)
     pixel_spacing_mm = models.JSONField(null=True)  # [row, column], mm per canonical pixel
-    spacing_source = models.CharField(max_length=40, blank=True)  # calibrated | detector plane, uncalibrated
+    spacing_source = models.CharField(max_length=40, blank=True)  # see dicom_identity.read_spacing
     # What the uploader typed for this film and what its DICOM header says (DICOM keywords in snake_case).
     typed = models.JSONField(default=dict)
     header = models.JSONField(default=dict)

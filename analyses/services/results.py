@@ -14,7 +14,7 @@ from analyses.services.patients import complete, complete_case, find_or_make, lo
 from analyses.services.queue import Claim
 
 if TYPE_CHECKING:
-    from inference.predictor import Prediction
+    from inference.prediction import Prediction, Region
 
 NO_MODEL = "no_model_for_modality"
 
@@ -90,12 +90,19 @@ def answer_fields(answer: Answer) -> dict[str, Any]:
         return fields | {"outcome": Outcome.NOT_ANALYSABLE, "reason_code": NO_MODEL}
     gate = prediction.gate
     chances = prediction.probabilities
+    withheld = list(getattr(prediction, "withheld_reasons", ()))
     return fields | {
         "outcome": prediction.outcome,
-        "reason_code": gate.reason_code,
+        "reason_code": gate.reason_code or (withheld[0] if withheld else ""),
         "probabilities": chances,
         "malignant_probability": chances["malignant"] if chances else None,
         "operating_point": prediction.operating_point,
+        "leaning": getattr(prediction, "leaning", ""),
+        "withheld_reasons": withheld,
+        "prediction_set": list(getattr(prediction, "prediction_set", ())),
+        "subtypes": [[name, chance] for name, chance in getattr(prediction, "subtypes", ())],
+        "regions": [_region(region) for region in getattr(prediction, "regions", ())],
+        "distance": getattr(prediction, "distance", None),
         "gate": {
             "analysable": gate.analysable,
             "score": gate.score,
@@ -105,6 +112,16 @@ def answer_fields(answer: Answer) -> dict[str, Any]:
         "model_name": prediction.model.name,
         "model_version": prediction.model.version,
         "model_sha256": prediction.model.sha256,
+    }
+
+
+def _region(region: "Region") -> dict[str, Any]:
+    """One outline as JSON; lengths stay fractions of the film, so that they hold for every copy of it."""
+    return {
+        "polygon": [[float(x), float(y)] for x, y in region.polygon],
+        "box": [float(edge) for edge in region.box],
+        "area": float(region.area),
+        "probability": float(region.probability),
     }
 
 

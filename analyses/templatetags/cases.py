@@ -4,12 +4,14 @@ from datetime import date, datetime
 from typing import Any
 
 from django import template
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from analyses import lesions as found
 from analyses.forms import BODY_PARTS
-from analyses.models import Analysis, Image, Stage, Study
+from analyses.models import Analysis, Image, Outcome, Stage, Study
 from analyses.views import wording
 
 register = template.Library()
@@ -36,13 +38,15 @@ def percent_of(value: float | None) -> str:
 
 @register.inclusion_tag("analyses/_scale.html")
 def probability_scale(analysis: Analysis) -> dict[str, Any]:
-    """The malignant probability as a mark on a scale with its operating point; labels stay inside the drawing."""
-    point = analysis.operating_point or {}
-    threshold, value = point.get("malignant"), analysis.malignant_probability
+    """The malignant probability as a mark on a scale with its operating point; labels stay inside the drawing.
+
+    Nothing is drawn for an answer that was withheld: a mark beside a cut-off would be one.
+    """
+    threshold, value = (analysis.operating_point or {}).get("malignant"), shown_probability(analysis)
     return {
         "value": value,
         "threshold": threshold,
-        "threshold_name": point.get("name", ""),
+        "threshold_name": wording.point_name(analysis.operating_point),
         "above": None if threshold is None else 1 - threshold,
         "value_anchor": _anchor(value),
         "threshold_anchor": _anchor(threshold),
@@ -102,6 +106,72 @@ def spacing(image: Image) -> str:
     row, column = image.pixel_spacing_mm
     size = f"{row:.3f}" if abs(row - column) < 0.0005 else f"{row:.3f} x {column:.3f}"
     return f"{size} mm/px, {image.spacing_source}" if image.spacing_source else f"{size} mm/px"
+
+
+@register.filter
+def shown_probability(row: Analysis | Study) -> float | None:
+    """P(malignant) where the model answered; a withheld answer has none to show."""
+    return None if row.outcome == Outcome.WITHHELD else row.malignant_probability
+
+
+@register.filter
+def withheld_reasons(analysis: Analysis) -> list[str]:
+    """Why the answer is withheld, a sentence for each reason."""
+    return wording.withheld_reasons(analysis)
+
+
+@register.simple_tag
+def not_an_answer() -> str:
+    """What the probabilities of a withheld answer are not."""
+    return wording.NOT_AN_ANSWER
+
+
+@register.simple_tag
+def model_url(analysis: Analysis) -> str:
+    """The model page of the version that answered, not of the one that answers now."""
+    return reverse("analyses:model")
+
+
+@register.filter
+def point_name(point: dict[str, Any] | None) -> str:
+    """The name of an operating point in words."""
+    return wording.point_name(point)
+
+
+@register.filter
+def point_words(point: dict[str, Any] | None) -> str:
+    """An operating point with its cut-offs."""
+    return wording.point_words(point)
+
+
+@register.filter
+def class_words(prediction_set: list[str]) -> str:
+    """The outcomes of a conformal set in words."""
+    return ", ".join(wording.class_names(prediction_set)) or "empty"
+
+
+@register.filter
+def lesions(analysis: Analysis | None) -> list[found.Lesion]:
+    """The outlined regions with their sizes."""
+    return found.lesions_of(analysis) if analysis else []
+
+
+@register.filter
+def ranking(analysis: Analysis) -> list[tuple[str, float]]:
+    """Subtypes, the highest first; empty unless a tumour is called."""
+    return found.ranking_of(analysis)
+
+
+@register.filter
+def no_mm_because(image: Image) -> str:
+    """Why sizes on this film are in px; empty where they are in mm."""
+    return found.no_mm_because(image)
+
+
+@register.filter
+def svg_number(value: float) -> str:
+    """A number for SVG attributes, which no locale changes."""
+    return f"{value:.1f}"
 
 
 @register.filter

@@ -21,7 +21,23 @@ PROBABILITIES = {
     "normal": {"normal": 0.9, "benign": 0.08, "malignant": 0.02},
     "benign": {"normal": 0.1, "benign": 0.8, "malignant": 0.1},
     "malignant": {"normal": 0.05, "benign": 0.15, "malignant": 0.8},
+    "withheld": {"normal": 0.11, "benign": 0.47, "malignant": 0.42},
 }
+# What only a withheld answer carries; its leaning is shown to nobody.
+WITHHELD = {
+    "leaning": "malignant",
+    "reason_code": "set_undecided",
+    "withheld_reasons": ["set_undecided"],
+    "prediction_set": ["benign", "malignant"],
+}
+# A region as the worker stores it: half as wide and a quarter as high as the film.
+REGION = {
+    "polygon": [[0.25, 0.25], [0.75, 0.25], [0.75, 0.5], [0.25, 0.5]],
+    "box": [0.25, 0.25, 0.75, 0.5],
+    "area": 0.125,
+    "probability": 0.9,
+}
+SUBTYPES = [["osteosarcoma", 0.7], ["giant cell tumour", 0.2], ["osteochondroma", 0.07], ["simple bone cyst", 0.03]]
 MODEL = {"model_name": "bonescan-test", "model_version": "0.0", "model_sha256": "c" * 64, "preprocessing_version": "1"}
 
 
@@ -152,6 +168,7 @@ def result(outcome: str = "malignant", *, study: models.Study | None = None, **f
             "probabilities": PROBABILITIES[outcome],
             "malignant_probability": PROBABILITIES[outcome]["malignant"],
         }
+        values |= WITHHELD if outcome == "withheld" else {"leaning": outcome, "prediction_set": [outcome]}
         values |= {"gate": {"analysable": True, "score": 0.99, "threshold": 0.5}, "canonical_sha256": "b" * 64}
         values["saliency_file"] = default_storage.save(f"saliency/{uuid.uuid4()}.png", ContentFile(saliency_bytes()))
     if study is not None:

@@ -16,7 +16,7 @@ from accounts.services import create_token
 from analyses.models import Analysis, Report
 from analyses.services import queue
 from analyses.tests.api_calls import ANALYSES, assert_refused, caller, film, post_film
-from analyses.tests.factories import AnalysisFactory, result
+from analyses.tests.factories import REGION, SUBTYPES, AnalysisFactory, png_bytes, result
 
 pytestmark = pytest.mark.django_db
 KEYS = {
@@ -83,6 +83,12 @@ def test_an_answer_holds_everything_that_a_decision_needs(client, posted):
         "reason_code": None,
         "probabilities": {"normal": 0.05, "benign": 0.15, "malignant": 0.8},
         "operating_point": analysis.operating_point,
+        "leaning": "malignant",
+        "withheld_reasons": [],
+        "prediction_set": ["malignant"],
+        "subtypes": [],
+        "regions": [],
+        "distance": None,
     }
     assert body["model"] == {"name": "bonescan-test", "version": "0.0", "sha256": "c" * 64}
     assert list(body["result"]["probabilities"]) == ["normal", "benign", "malignant"]
@@ -103,6 +109,43 @@ def test_a_refused_film_says_why_and_has_no_probability(client, posted):
     assert body["result"]["outcome"] == "not_analysable"
     assert body["result"]["reason_code"] == "not_a_bone_radiograph"
     assert body["result"]["probabilities"] is None
+
+
+def test_a_withheld_answer_gives_its_reasons_and_nothing_that_could_be_taken_for_an_answer(client, posted):
+    row = posted("withheld", subtypes=SUBTYPES, withheld_reasons=["set_undecided", "unstable"], distance=7.5)
+    found = client.get(address(row)).json()["result"]
+    assert (found["outcome"], found["reason_code"]) == ("withheld", "set_undecided")
+    assert found["withheld_reasons"] == ["set_undecided", "unstable"]
+    assert found["prediction_set"] == ["benign", "malignant"]
+    assert found["probabilities"] is found["leaning"] is None
+    assert found["subtypes"] == []
+    assert found["distance"] == 7.5
+
+
+def test_regions_come_in_fractions_and_in_pixels_of_the_canonical_image(client, posted):
+    row = posted(regions=[REGION], subtypes=SUBTYPES, image__film_bytes=png_bytes(400, 1000))
+    found = client.get(address(row)).json()["result"]
+    assert found["regions"] == [
+        REGION
+        | {
+            "polygon_px": [[100.0, 250.0], [300.0, 250.0], [300.0, 500.0], [100.0, 500.0]],
+            "box_px": [100.0, 250.0, 300.0, 500.0],
+            "size": {
+                "longest_diameter_px": 320.16,
+                "area_px": 50000.0,
+                "longest_diameter_mm": None,
+                "area_mm2": None,
+            },
+        }
+    ]
+    assert found["subtypes"][0] == {"name": "osteosarcoma", "probability": 0.7}
+
+
+def test_sizes_are_in_mm_where_the_film_is_calibrated(client, posted):
+    spaced = {"image__pixel_spacing_mm": [0.2, 0.1], "image__spacing_source": "calibrated"}
+    row = posted(regions=[REGION], image__film_bytes=png_bytes(400, 1000), **spaced)
+    size = client.get(address(row)).json()["result"]["regions"][0]["size"]
+    assert (size["longest_diameter_mm"], size["area_mm2"]) == (53.85, 1000.0)
 
 
 def test_a_failed_film_has_a_code_and_a_sentence_and_no_result(client, posted):

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from schemathesis.checks import CHECKS
 
 from analyses.api import schema as words
-from analyses.api.serializers import AnalysisSerializer
+from analyses.api.serializers import AnalysisSerializer, RegionSerializer, ResultSerializer, SizeSerializer
 from analyses.api.urls import urlpatterns
 from analyses.models import Analysis
 from analyses.tests.api_calls import caller, post_film
-from analyses.tests.factories import result
+from analyses.tests.factories import REGION, result
+from analyses.views.wording import WITHHELD
 
 SCHEMA = "/api/v1/schema/"
 OPERATIONS = [
@@ -77,8 +78,28 @@ def test_the_handbook_lists_every_code_of_the_schema_under_its_status(described)
 
 
 def test_the_examples_have_the_keys_of_the_answers():
-    for example in (words.ANALYSED, words.WAITING, words.UNREADABLE):
+    for example in (words.ANALYSED, words.WITHHELD, words.WAITING, words.UNREADABLE):
         assert set(example) == set(AnalysisSerializer().fields)
+    for example in (words.ANALYSED, words.WITHHELD):
+        assert list(example["result"]) == list(ResultSerializer().fields)
+    assert set(words.REGION) == set(RegionSerializer().fields)
+    assert set(words.REGION["size"]) == set(SizeSerializer().fields)
+
+
+def test_the_handbook_shows_an_answer_with_the_fields_of_the_schema():
+    handbook = (django_settings.BASE_DIR / "docs" / "api.md").read_text()
+    shown = json.loads(re.findall(r"```json\n(.*?)```", handbook, re.DOTALL)[0])
+    assert list(shown) == list(AnalysisSerializer().fields)
+    assert list(shown["result"]) == list(ResultSerializer().fields)
+    assert set(shown["result"]["regions"][0]) == set(RegionSerializer().fields)
+    explained = set(re.findall(r"^- `(\w+)`", handbook, re.MULTILINE))
+    assert {"outcome", "leaning", "withheld_reasons", "prediction_set", "subtypes", "regions", "distance"} <= explained
+
+
+def test_the_handbook_names_every_reason_for_withholding(described):
+    handbook = (django_settings.BASE_DIR / "docs" / "api.md").read_text()
+    text = described["components"]["schemas"]["Result"]["properties"]["withheld_reasons"]["description"]
+    assert all(f"`{code}`" in handbook and f"`{code}`" in text for code in WITHHELD)
 
 
 @pytest.mark.django_db
@@ -112,7 +133,8 @@ def analyses(api_client, token, other_token) -> list[str]:
     """One analysis in each state, and one of another department."""
     by = api_client.api_tokens.get()
     owner = {"api_token": by, "requested_by": api_client, "image__study__owner": api_client.department}
-    rows = [result(outcome, **owner) for outcome in ("malignant", "not_analysable", "failed")]
+    rows = [result(outcome, **owner) for outcome in ("withheld", "not_analysable", "failed")]
+    rows.append(result("malignant", regions=[REGION], **owner))
     foreign = post_film(caller(other_token), seed=1).json()["id"]
     return [str(row.pk) for row in rows] + [post_film(caller(token)).json()["id"], foreign]
 

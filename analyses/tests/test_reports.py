@@ -11,7 +11,7 @@ from pypdf import PdfReader
 from accounts.services import change_settings
 from analyses.models import Analysis
 from analyses.services import cases, reading, reporting
-from analyses.tests.factories import AnalysisFactory, ImageFactory, StudyFactory, png_bytes, result
+from analyses.tests.factories import REGION, SUBTYPES, AnalysisFactory, ImageFactory, StudyFactory, png_bytes, result
 from inference.imaging.decode import decode_bytes
 
 BANNER = "PRELIMINARY, NOT READ BY A DOCTOR"
@@ -207,9 +207,10 @@ def test_several_films_are_printed_most_suspicious_first_with_their_own_answers(
     ("outcome", "fields", "line"),
     [
         ("not_analysable", {}, "The gate did not recognise a bone radiograph"),
-        ("not_analysable", {"reason_code": "no_model_for_modality"}, "No model of this portal judges this modality."),
+        ("not_analysable", {"reason_code": "no_model_for_modality"}, "No validated model for this modality."),
         ("failed", {}, "Export it again. (code unreadable)"),
-        ("malignant", {"outcome": "withheld"}, "The model declines to answer on this film."),
+        ("withheld", {}, "The model declines to answer on this film."),
+        ("withheld", {}, "The film does not decide between benign and malignant"),
         ("benign", {"status": "cancelled", "outcome": ""}, "The analysis was cancelled; the model was not asked."),
     ],
 )
@@ -276,6 +277,60 @@ def test_pictures_are_jpegs_of_moderate_size_and_the_overlay_differs_from_the_fi
     assert max(film.image.size) == max(overlay.image.size) == 1400
     assert film.name.endswith(".jpg")
     assert np.asarray(overlay.image.convert("RGB"))[..., 0].mean() > np.asarray(film.image.convert("L")).mean() + 5
+
+
+def test_the_outline_is_drawn_into_a_picture_of_its_own_with_version_and_size(department, doctor):
+    study = StudyFactory(owner=department)
+    spaced = {"image__pixel_spacing_mm": [0.2, 0.1], "image__spacing_source": "calibrated"}
+    black = io.BytesIO()
+    Picture.new("L", (400, 1000)).save(black, "PNG")
+    result("malignant", study=study, regions=[REGION], image__film_bytes=black.getvalue(), **spaced)
+    page = pdf_of(study, doctor).pages[0]
+    film, outline, _ = (np.asarray(image.image.convert("L")) for image in page.images)
+    assert film.max() < 20
+    assert outline[250, 200] > 200
+    assert outline[375, 100] > 200
+    assert outline[375, 200] < 20, "the inside stays as it is"
+    text = text_of(study, doctor)
+    assert "Outline, bonescan-test 0.0. Longest diameter and area 54 mm, 1,000 mm²." in text
+
+
+def test_without_calibrated_spacing_the_report_gives_pixels_and_says_why(department, doctor):
+    study = StudyFactory(owner=department)
+    plane = {"image__pixel_spacing_mm": [0.2, 0.2], "image__spacing_source": "detector plane, uncalibrated"}
+    result("malignant", study=study, regions=[REGION], image__film_bytes=png_bytes(400, 1000), **plane)
+    text = text_of(study, doctor)
+    assert "320 px, 50,000 px² (no mm: detector plane, uncalibrated)." in text
+    assert " mm²" not in text
+
+
+def test_subtypes_are_printed_as_a_ranking_only_where_a_tumour_is_called(department, doctor):
+    called, withheld = StudyFactory(owner=department), StudyFactory(owner=department)
+    result("benign", study=called, subtypes=SUBTYPES)
+    result("withheld", study=withheld, subtypes=SUBTYPES)
+    assert "Subtype ranking, not a diagnosis: osteosarcoma 0.70, giant cell tumour 0.20" in text_of(called, doctor)
+    assert "osteosarcoma" not in text_of(withheld, doctor)
+
+
+def test_a_withheld_answer_prints_its_reasons_and_neither_outcome_nor_probability(department, doctor):
+    study = StudyFactory(owner=department)
+    result("withheld", study=study, withheld_reasons=["set_undecided", "unstable", "unlike_training"])
+    text = text_of(study, doctor)
+    assert "Withheld" in text
+    assert "Why the answer is withheld" in text
+    for words in ("between benign and malignant", "small changes of the film", "unlike the films"):
+        assert words in text
+    for words in ("Suspicious for malignancy", "Benign features", "No tumour found", "0.42", "0.47"):
+        assert words not in text
+
+
+def test_the_operating_point_is_the_one_that_the_answer_was_made_with(department, doctor):
+    study = StudyFactory(owner=department)
+    point = {"name": "rule_out", "malignant": 0.12, "tumour": 0.35, "chosen_on": "fold4"}
+    result("malignant", study=study, operating_point=point)
+    text = text_of(study, doctor)
+    assert "At or above the rule-out operating point of 0.12" in text
+    assert "operating point rule-out: malignant from 0.12, tumour from 0.35, chosen on fold4" in text
 
 
 def test_a_real_film_makes_a_small_report_that_shows_it(department, doctor, rg3):

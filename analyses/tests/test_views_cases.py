@@ -160,6 +160,17 @@ def test_the_export_holds_the_filtered_rows_of_the_own_department(web, departmen
     assert "no-store" in response["Cache-Control"]
 
 
+def test_a_withheld_case_stands_in_list_and_export_as_an_answer_of_its_own_without_a_probability(web, department):
+    result("withheld", study=case_of(department))
+    text = web.get("/cases/").content.decode()
+    assert 'class="tag tag--withheld">Withheld<' in text
+    assert "0.42" not in text
+    assert listed(web.get("/cases/?outcome=withheld")) == ["R1"]
+    exported = b"".join(web.get("/cases/export.csv").streaming_content).decode()
+    row = next(csv.DictReader(io.StringIO(exported)))
+    assert (row["outcome"], row["malignant_probability"]) == ("withheld", "")
+
+
 def test_the_export_cannot_smuggle_a_formula_into_a_spreadsheet(web, department):
     case_of(department, "R1", '=HYPERLINK("x")')
     text = b"".join(web.get("/cases/export.csv").streaming_content).decode()

@@ -193,10 +193,17 @@ def _csv_lines(rows: QuerySet[Study]) -> Iterator[str]:
                 row.films,  # type: ignore[attr-defined]
                 row.status,
                 row.outcome,
-                "" if row.malignant_probability is None else f"{row.malignant_probability:.4f}",
+                _probability_cell(row),
                 row.reading_state,
             ]
         )
+
+
+def _probability_cell(row: Study) -> str:
+    """P(malignant); empty where there is none, and where the model withheld its answer."""
+    if row.malignant_probability is None or row.outcome == Outcome.WITHHELD:
+        return ""
+    return f"{row.malignant_probability:.4f}"
 
 
 def safe_cell(text: str) -> str:

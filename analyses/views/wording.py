@@ -1,5 +1,7 @@
 """The words that pages use for states, reasons and warnings: one sentence each, and what to do next."""
 
+from typing import Any
+
 from analyses.models import Analysis, Outcome, Reading, Status, Study
 
 TAGS = {
@@ -23,8 +25,22 @@ REASONS = {
     "without a second opinion, or upload the right one.",
     "blank_image": "The image holds next to no contrast, so the model was not asked. Export the film again and "
     "upload it.",
-    "no_model_for_modality": "No model of this portal judges this modality. Read the images without a second opinion.",
+    "no_model_for_modality": "No validated model for this modality. Read the images without a second opinion.",
 }
+
+# Why an answer is withheld. ``{classes}`` are the outcomes that the conformal set holds.
+WITHHELD = {
+    "set_undecided": "The film does not decide between {classes}: at the error rate that the model keeps to, each "
+    "remains possible.",
+    "unlike_training": "The film is unlike the films that the model learnt from.",
+    "unstable": "The answer changes under small changes of the film, such as a slight turn or crop.",
+    "withheld_for_all": "This version of the model withholds its answer on every film.",
+}
+SET_EMPTY = "No class fits the film: at the error rate that the model keeps to, each of the three is excluded."
+NOT_AN_ANSWER = "These numbers are no answer: the model withheld it for the reasons above."
+
+CLASSES = {Outcome.NORMAL: "no tumour", Outcome.BENIGN: "benign", Outcome.MALIGNANT: "malignant"}
+POINTS = {"rule_out": "rule-out"}
 
 FIELDS = {
     "patient_id": "record number",
@@ -92,14 +108,46 @@ def meaning(analysis: Analysis) -> str:
     return MEANINGS.get(Outcome(analysis.outcome), "") if analysis.outcome else ""
 
 
+def withheld_reasons(analysis: Analysis) -> list[str]:
+    """Why the answer is withheld, a sentence for each reason; empty for every other answer."""
+    if analysis.outcome != Outcome.WITHHELD:
+        return []
+    return [_withheld_reason(code, analysis.prediction_set) for code in analysis.withheld_reasons]
+
+
+def _withheld_reason(code: str, prediction_set: list[str]) -> str:
+    classes = class_names(prediction_set)
+    if code == "set_undecided" and not classes:
+        return SET_EMPTY
+    together = " and ".join([", ".join(classes[:-1]), classes[-1]] if len(classes) > 1 else classes)
+    return WITHHELD.get(code, f"The model gave the reason {code}.").format(classes=together)
+
+
+def class_names(prediction_set: list[str]) -> list[str]:
+    """The outcomes of a conformal set in words, in the order of the outcomes."""
+    return [word for outcome, word in CLASSES.items() if outcome.value in prediction_set]
+
+
+def point_name(point: dict[str, Any] | None) -> str:
+    """The name of an operating point in words; *chosen* where it has none."""
+    name = (point or {}).get("name") or "chosen"
+    return POINTS.get(name, name)
+
+
+def point_words(point: dict[str, Any] | None) -> str:
+    """An operating point with its cut-offs, e.g. ``rule-out: malignant from 0.12, tumour from 0.48``."""
+    point = point or {}
+    cuts = [f"{name} from {point[name]:.2f}" for name in ("malignant", "tumour") if point.get(name) is not None]
+    return f"{point_name(point)}: {', '.join(cuts)}" if cuts else ""
+
+
 def standing(analysis: Analysis) -> str:
-    """Where the probability stands against the operating point, in a sentence; empty where there is none."""
-    point = analysis.operating_point or {}
-    threshold = point.get("malignant")
-    if threshold is None or analysis.malignant_probability is None:
+    """Where the probability stands against the operating point, in a sentence; empty where there is no answer."""
+    threshold = (analysis.operating_point or {}).get("malignant")
+    if threshold is None or analysis.malignant_probability is None or analysis.outcome not in AGREEING:
         return ""
     side = "At or above" if analysis.malignant_probability >= threshold else "Below"
-    return f"{side} the {point.get('name') or 'chosen'} operating point of {threshold:.2f} for malignancy."
+    return f"{side} the {point_name(analysis.operating_point)} operating point of {threshold:.2f} for malignancy."
 
 
 def agreeing_reading(study: Study) -> str:

@@ -1,4 +1,4 @@
-// The film viewer: zoom and pan by the viewBox of the <svg>, invert by a class, saliency by attributes. Nothing is lost without it: the whole film shows.
+// The film viewer: zoom and pan by the viewBox of the <svg>, invert by a class, outline and saliency by attributes. Nothing is lost without it: the whole film shows.
 (function () {
   "use strict";
   const MAX_ZOOM = 12;
@@ -12,6 +12,7 @@
     const height = Number(svg.dataset.height);
     const zoomText = film.querySelector("[data-zoom-text]");
     const saliency = svg.querySelector("[data-saliency]");
+    const outline = svg.querySelector("[data-outline]");
     let zoom = 1;
     let centre = [width / 2, height / 2];
 
@@ -42,6 +43,12 @@
       const on = svg.classList.toggle("is-inverted");
       film.querySelectorAll("[data-film-do=invert]").forEach((button) => button.setAttribute("aria-pressed", String(on)));
     }
+    function showOutline(on) {
+      if (!outline) return;
+      outline.setAttribute("visibility", on ? "visible" : "hidden");
+      film.querySelectorAll("[data-film-do=outline]").forEach((button) => button.setAttribute("aria-pressed", String(on)));
+      film.querySelectorAll("[data-outline-only]").forEach((part) => (part.hidden = !on));
+    }
     function showSaliency(on) {
       if (!saliency) return;
       if (on && !saliency.getAttribute("href")) saliency.setAttribute("href", saliency.dataset.href);
@@ -55,6 +62,7 @@
       out: () => zoomTo(zoom / 1.4),
       fit: () => { centre = [width / 2, height / 2]; zoomTo(1); },
       invert,
+      outline: () => showOutline(outline && outline.getAttribute("visibility") === "hidden"),
       saliency: () => showSaliency(saliency && saliency.getAttribute("visibility") === "hidden"),
     };
     film.addEventListener("click", (event) => {
@@ -71,7 +79,7 @@
       if (event.altKey || event.ctrlKey || event.metaKey) return;
       const step = Math.min(width, height) / zoom / 8;
       const keys = {
-        "+": actions.in, "=": actions.in, "-": actions.out, 0: actions.fit, i: invert, s: actions.saliency,
+        "+": actions.in, "=": actions.in, "-": actions.out, 0: actions.fit, i: invert, o: actions.outline, s: actions.saliency,
         ArrowLeft: () => pan(-step, 0), ArrowRight: () => pan(step, 0), ArrowUp: () => pan(0, -step), ArrowDown: () => pan(0, step),
       };
       const act = keys[event.key];
