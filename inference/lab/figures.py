@@ -36,7 +36,7 @@ Figures = dict[str, Any]
 PREVALENCES = (0.1, 0.5)
 INTERVALS = (
     "95 %: bootstrap over groups within the class of their gravest film; a share of exactly 0 or 1 has Wilson's bound "
-    "with the number of groups as trials"
+    "with the number of groups as trials."
 )
 
 

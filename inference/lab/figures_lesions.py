@@ -17,7 +17,7 @@ STATEMENT = (
     "64 x 64 cells over the film stretched to a square; a cell is lesion where the drawn outline covers at least half "
     "of it (a smaller outline keeps its most covered cell); Dice over tumour films with an outline, 0 where nothing is "
     "outlined; regions are 8-connected; a film is hit by a region with IoU of at least 0.1 with one of its lesions or "
-    "with all of them together; false regions are those on normal films, scored by their highest cell"
+    "with all of them together; false regions are those on normal films, scored by their highest cell."
 )
 
 
@@ -61,7 +61,7 @@ def _froc(drawn: Resampling, regions: Regions, tumour: np.ndarray, normal: np.nd
     points = []
     for rate in FROC_RATES:
         values = hits_at(drawn, regions, tumour, normal, rate)
-        found = drawn.figure(values[:, 0], int(tumour.sum()))
+        found = drawn.bounded(values[:, 0], tumour)
         reached = drawn.figure(values[:, 1])["estimate"]
         points.append({"allowed": rate, "false_regions": reached, "hit_rate": found["estimate"], **_bounds(found)})
     return points
@@ -99,13 +99,12 @@ def outline_figures(
     }
     if normal.any():
         values = hits_at(drawn, regions, tumour, normal, FALSE_REGIONS_AIMED)
-        found["lesion_hits_at_0.2"] = drawn.figure(values[:, 0], int(tumour.sum()))
+        found["lesion_hits_at_0.2"] = drawn.bounded(values[:, 0], tumour)
         found["lesion_hits_at_0.2_false_regions"] = drawn.figure(values[:, 1], int(normal.sum()))
         found["lesion_hits_at_0.2_by_size"] = by_size(
             truth,
-            lambda inside: drawn.figure(
-                hits_at(drawn, regions, tumour & inside, normal, FALSE_REGIONS_AIMED)[:, 0],
-                int((tumour & inside).sum()),
+            lambda inside: drawn.bounded(
+                hits_at(drawn, regions, tumour & inside, normal, FALSE_REGIONS_AIMED)[:, 0], tumour & inside
             ),
         )
         found["froc"] = _froc(drawn, regions, tumour, normal)

@@ -15,11 +15,11 @@ Figures = dict[str, Any]
 TOLERANCE_CELLS = 2
 WINDOW = 7
 STATEMENT = (
-    "maps resampled to 64 x 64 cells; tumour films with an outline; pointing game (Zhang et al. 2018): the highest "
+    "Maps resampled to 64 x 64 cells; tumour films with an outline; pointing game (Zhang et al. 2018): the highest "
     "cell lies in the lesion or within 2 cells of it (1/32 of the side: 8 of 256 px), equal peaks count by their share "
     "inside; iou: lesion against the cells of at least half the peak; iou_same_area: against as many of the highest "
     "cells as the lesion has; randomisation: rank correlation and structural similarity (7 x 7 windows) of the map "
-    "with that of the same network with random weights, low where the map depends on what was learnt"
+    "with that of the same network with random weights, low where the map depends on what was learnt."
 )
 
 

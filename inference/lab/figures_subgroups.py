@@ -56,11 +56,14 @@ def subgroup(drawn: Resampling, labels: np.ndarray, outputs: Outputs, inside: np
 def subgroup_figures(
     drawn: Resampling, films: list[Film], labels: np.ndarray, outputs: Outputs, sizes: dict[str, np.ndarray]
 ) -> Figures:
-    """Return {column: {value: figures}}; `sizes` names bool (N,) masks of tumour films by lesion size."""
+    """Return {column: {value: figures}}; `sizes` names bool (N,) masks of tumour films by lesion size.
+
+    A value that only repeats a class (the subtype "normal") is left out.
+    """
     found: Figures = {}
     for column in COLUMNS:
         values = np.array([(film.attributes.get(column) or "").strip() for film in films])
-        rows = {value: values == value for value in sorted(set(values.tolist()) - {""})}
+        rows = {value: values == value for value in sorted(set(values.tolist()) - {"", *OUTCOMES})}
         found[column] = {
             value: subgroup(drawn, labels, outputs, inside) for value, inside in rows.items() if inside.sum() >= FEWEST
         }

@@ -56,6 +56,20 @@ class Outputs:
         if self.reasons is not None and len(self.reasons) != count:
             raise DataError("bad_outputs", f"reasons: {len(self.reasons)} entries for {count} films.")
 
+    def take(self, chosen: np.ndarray) -> Outputs:
+        """Return the answers for some of the films, `chosen` as indices (M,) or bool (N,)."""
+        places = np.arange(len(self.image_ids))[chosen]
+        some = {name: getattr(self, name)[places] for name in OPTIONAL if getattr(self, name) is not None}
+        return Outputs(
+            image_ids=[self.image_ids[place] for place in places],
+            probabilities=self.probabilities[places],
+            called=self.called[places],
+            reasons=None if self.reasons is None else [self.reasons[place] for place in places],
+            perturbed={name: values[places] for name, values in self.perturbed.items()},
+            ms_per_image=self.ms_per_image,
+            **some,
+        )
+
     def save(self, path: Path) -> None:
         """Write everything to one .npz; the file appears whole or not at all."""
         arrays: dict[str, np.ndarray] = {

@@ -73,13 +73,17 @@ class Resampling:
         }
 
     def share(self, hits: np.ndarray, among: np.ndarray | None = None) -> Figure:
-        """Return the share of `hits` among the films `among` (both bool (N,)).
+        """Return the share of `hits` among the films `among` (both bool (N,))."""
+        among = np.ones(len(hits), dtype=bool) if among is None else among
+        return self.bounded(self.ratio(hits & among, among), among)
+
+    def bounded(self, values: np.ndarray, among: np.ndarray) -> Figure:
+        """Return the figure of shares `values` (1 + R,) over the films `among`, never certain of 0 or 1.
 
         A share of exactly 0 or 1 does not vary between resamples, which is no certainty: its other bound is Wilson's,
         with the number of groups (not of films) as the number of trials.
         """
-        among = np.ones(len(hits), dtype=bool) if among is None else among
-        found = self.figure(self.ratio(hits & among, among), int(among.sum()))
+        found = self.figure(values, int(among.sum()))
         if found["estimate"] in (0, 1) and found["low"] == found["high"]:
             trials = len(np.unique(self.groups[among]))
             bound = wilson(trials if found["estimate"] else 0, trials)
@@ -89,7 +93,7 @@ class Resampling:
     def mean(self, values: np.ndarray, among: np.ndarray | None = None) -> Figure:
         """Return the mean of `values` (N,) over the films `among`; films where the value is nan are left out."""
         among = np.isfinite(values) if among is None else among & np.isfinite(values)
-        return self.figure(self.ratio(np.where(among, values, 0.0), among), int(among.sum()))
+        return self.bounded(self.ratio(np.where(among, values, 0.0), among), among)
 
 
 def _tied(weights: np.ndarray, targets: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

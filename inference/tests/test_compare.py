@@ -40,11 +40,11 @@ def test_a_better_model_is_found_better_and_the_signs_turn_with_the_order():
 
 
 def test_each_side_of_a_comparison_is_what_figures_say_of_it(tmp_path):
-    films = made_films(tmp_path)
+    films = made_films(tmp_path, count=60)
     a, b = made_outputs(films), made_outputs(films, seed=5)
-    found = compare(films, a, b, THRESHOLDS, THRESHOLDS, RESAMPLES)["figures"]
+    found = compare(films, a, b, THRESHOLDS, THRESHOLDS, 50)["figures"]
     for side, outputs in (("a", a), ("b", b)):
-        said = figures(films, outputs, THRESHOLDS, RESAMPLES)
+        said = figures(films, outputs, THRESHOLDS, 50)
         assert found["macro_auroc"][side] == said["macro_auroc"]
         assert found["cancers_called_normal"][side] == said["cancers_called_normal"]
         assert found["dice"][side] == said["outline"]["dice"]

@@ -371,8 +371,9 @@ def test_saliency_that_is_the_lesion_is_perfect_and_the_centre_is_told_beside_it
     assert abs(found["randomisation"]["rank_correlation"]["estimate"]) < 0.2
 
 
-def test_groups_matter_more_than_films(everything):
-    films, outputs, _ = everything
+def test_groups_matter_more_than_films():
+    films = made_films(None)
+    outputs = made_outputs(films, full=False)
     ungrouped = [replace(film, group_id=film.image_id) for film in films]
     alike = replace(outputs, called=np.repeat(outputs.called[::4], 4))
     wide, narrow = (figures(f, alike, THRESHOLDS, RESAMPLES)["accuracy"] for f in (films, ungrouped))

@@ -42,6 +42,17 @@ def test_what_was_saved_is_loaded_and_what_was_not_there_stays_none(tmp_path):
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["run.npz"]
 
 
+def test_some_of_the_films_keep_their_own_answers():
+    outputs = full_outputs()
+    some = outputs.take(np.array([False, True, True]))
+    assert some.image_ids == ["bb", "ccc"]
+    assert some.reasons == [["unstable", "set_undecided"], []]
+    assert some.perturbed["blur"].tolist() == [2, 2]
+    assert some.subtypes is None
+    np.testing.assert_array_equal(some.masks, outputs.masks[1:])
+    assert outputs.take(np.array([2, 0])).image_ids == ["ccc", "a"]
+
+
 def test_bare_answers_need_no_more_than_probabilities_and_calls(tmp_path):
     Outputs(["a"], np.array([[0.2, 0.3, 0.5]]), np.array([2])).save(tmp_path / "run.npz")
     again = Outputs.load(tmp_path / "run.npz")
