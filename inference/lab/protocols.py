@@ -28,18 +28,24 @@ class Split:
     sha256: str
 
 
-def load_split(folder: Path, name: str, held_out: str = DEFAULT_HELD_OUT, stored: Path = RECIPES) -> Split:
+def load_split(
+    folder: Path,
+    name: str,
+    held_out: str = DEFAULT_HELD_OUT,
+    stored: Path = RECIPES,
+    labels: Path | None = None,
+) -> Split:
     """Return the protocol `name` for the films of `folder`; `held_out` is the fold to validate on (not for paper).
 
-    A folder with the known labels.csv must give the stored assignment, else DataError; another folder is another
-    data set, and its hash is only computed.
+    `labels` names another table than labels.csv of the folder. The known table must give the stored assignment, else
+    DataError; another table is another data set, and its hash is only computed.
     """
     if name not in PROTOCOLS:
         raise DataError("unknown_protocol", f"The protocol {name!r} is none of {', '.join(PROTOCOLS)}.")
     if held_out not in FOLDS:
         raise DataError("unknown_fold", f"The fold {held_out!r} is none of {', '.join(FOLDS)}.")
     recipes = read_recipes(stored)
-    films = load_films(folder)
+    films = load_films(folder, labels)
     places = _PLACES[name](films, recipes[name], held_out)
     lists = {
         place: [film for film in films if places[film.image_id] == place] for place in ("train", "validation", "test")
@@ -50,7 +56,7 @@ def load_split(folder: Path, name: str, held_out: str = DEFAULT_HELD_OUT, stored
         _check_groups(name, lists)
     sha256 = assignment_sha256(lists)
     wanted = recipes[name]["sha256"]["all" if name == "paper" else held_out]
-    if file_sha256(folder / "labels.csv") == recipes["labels_sha256"] and sha256 != wanted:
+    if file_sha256(labels or folder / "labels.csv") == recipes["labels_sha256"] and sha256 != wanted:
         raise DataError(
             "other_split",
             f"{name} does not give the stored assignment of films ({sha256[:12]} instead of {wanted[:12]}): "
