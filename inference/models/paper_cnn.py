@@ -1,4 +1,4 @@
-"""The founding paper's network: blocks of 3x3 convolution, ReLU, 2x2 max-pooling; then flatten, dense, one logit."""
+"""The founding paper's network: blocks of 3x3 convolution, ReLU, 2x2 max-pooling; then flatten, dense, logits."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 
 class PaperCNN(nn.Module):
-    """Float32 images (N, 1, size, size) in [0, 1] to one logit each, (N,).
+    """Float32 images (N, 1, size, size) in [0, 1] to one logit each, (N,), as in the paper, or to (N, outcomes).
 
     Centring the input inside the network keeps the stored preprocessing at plain [0, 1] as the paper has it.
     """
 
-    def __init__(self, widths: Sequence[int], size: int, dense: int, dropout: float) -> None:
+    def __init__(self, widths: Sequence[int], size: int, dense: int, dropout: float, outcomes: int = 1) -> None:
         super().__init__()
         blocks: list[nn.Module] = []
         channels = 1
@@ -26,7 +26,11 @@ class PaperCNN(nn.Module):
         self.size = size
         self.blocks = nn.Sequential(*blocks)
         self.head = nn.Sequential(
-            nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels * side * side, dense), nn.ReLU(), nn.Linear(dense, 1)
+            nn.Flatten(),
+            nn.Dropout(dropout),
+            nn.Linear(channels * side * side, dense),
+            nn.ReLU(),
+            nn.Linear(dense, outcomes),
         )
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
@@ -43,11 +47,16 @@ class PaperCNN(nn.Module):
         assert isinstance(last, nn.Sequential)
         return last[:2](maps)
 
-    def classify(self, maps: Tensor) -> Tensor:
-        """Return the logits (N,) that follow from `features`."""
+    def read(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the dense layer's values (N, dense) and the logits (N, outcomes) that follow from `features`."""
         last = self.blocks[-1]
         assert isinstance(last, nn.Sequential)
-        return self.head(last[2](maps)).squeeze(1)
+        dense = self.head[:-1](last[2](maps))
+        return dense, self.head[-1](dense)
+
+    def classify(self, maps: Tensor) -> Tensor:
+        """Return the one logit (N,) that follows from `features`."""
+        return self.read(maps)[1].squeeze(1)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.classify(self.features(images))
