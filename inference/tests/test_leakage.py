@@ -225,6 +225,7 @@ def test_a_folder_with_a_split_of_its_own_is_compared_with_itself(tmp_path):
         load_own_split(root)
 
 
+@pytest.mark.slow
 def test_the_leaky_control_is_condemned(data_dir):
     verdict = condemned(*load_own_split(data_dir / "leaky_control"))
     assert verdict.reasons == ["identical_bytes", "twins"]
