@@ -7,7 +7,7 @@ from django import forms
 from django.conf import settings
 from django.utils import timezone
 
-from accounts.models import AuditEvent, Department, PortalSettings, Role
+from accounts.models import AuditEvent, Department, OperatingPointChoice, PortalSettings, Role
 
 LONGEST_TOKEN = timedelta(days=3 * 366)
 PERSON = forms.SearchInput(attrs={"placeholder": "E-mail or name"})
@@ -65,6 +65,17 @@ class PeopleFilterForm(forms.Form):
 
 class DepartmentForm(forms.Form):
     name = forms.CharField(label="Name", max_length=120)
+
+
+class DepartmentEditForm(DepartmentForm):
+    operating_point = forms.ChoiceField(
+        label="Operating point",
+        choices=OperatingPointChoice.choices,
+        required=False,
+        help_text="The cut-offs at which the model calls this department's new films. Rule-out misses fewer malignant "
+        "tumours and raises more false alarms; the model page says how many. A model without a rule-out point answers "
+        "at the balanced one. Each answer records which it was.",
+    )
 
 
 class SettingsForm(forms.ModelForm):

@@ -15,16 +15,18 @@ from django.urls import reverse
 
 from accounts import audit, sessions
 from accounts.errors import Refused
-from accounts.models import Department, PortalSettings, Role, RoleAssignment, User
+from accounts.models import Department, OperatingPointChoice, PortalSettings, Role, RoleAssignment, User
 from accounts.tokens import authenticate_token, create_token, revoke_all_of, revoke_token
 
 __all__ = [
     "authenticate_token",
     "change_settings",
+    "choose_operating_point",
     "create_department",
     "create_person",
     "create_token",
     "deactivate",
+    "edit_department",
     "edit_person",
     "mail_is_sent",
     "password_link",
@@ -227,6 +229,33 @@ def rename_department(department: Department, *, name: str, by: User | None) -> 
     department.name = _department_name(name, but=department)
     department.save(update_fields=["name"])
     audit.record("department_renamed", user=by, obj=department, department=department)
+
+
+@transaction.atomic
+def choose_operating_point(department: Department, *, operating_point: str, by: User | None) -> None:
+    """Let the answers to a department's films be made at other cut-offs from now on.
+
+    Raises:
+        Refused: ``unknown_operating_point``.
+    """
+    if operating_point not in OperatingPointChoice.values:
+        raise _refused("unknown_operating_point", "operating_point", "Choose one of the list.")
+    before = Department.objects.select_for_update().get(pk=department.pk).operating_point
+    if before == operating_point:
+        return
+    department.operating_point = operating_point
+    department.save(update_fields=["operating_point"])
+    detail = {"before": before, "after": operating_point}
+    audit.record("operating_point_changed", user=by, obj=department, department=department, detail=detail)
+
+
+@transaction.atomic
+def edit_department(department: Department, *, name: str, operating_point: str, by: User | None) -> None:
+    """Change a department's name and operating point together; an empty operating point stays as it is."""
+    if department.name != " ".join(name.split()):
+        rename_department(department, name=name, by=by)
+    if operating_point:
+        choose_operating_point(department, operating_point=operating_point, by=by)
 
 
 def _department_name(name: str, *, but: Department | None = None) -> str:

@@ -46,6 +46,10 @@ def test_only_auditors_read_the_log():
     assert [role for role, actions in ALLOWED.items() if Action.VIEW_AUDIT_LOG in actions] == [Role.AUDITOR]
 
 
+def test_only_administrators_choose_the_model():
+    assert [role for role, actions in ALLOWED.items() if Action.MANAGE_MODELS in actions] == [Role.ADMINISTRATOR]
+
+
 @pytest.mark.django_db
 def test_several_roles_add_up():
     both = UserFactory(roles=["administrator", "doctor"])

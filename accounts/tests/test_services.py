@@ -10,6 +10,7 @@ from accounts.errors import Refused
 from accounts.models import AuditEvent, Department, PortalSettings, User
 from accounts.services import (
     change_settings,
+    choose_operating_point,
     create_department,
     create_person,
     deactivate,
@@ -202,3 +203,11 @@ def test_two_administrators_who_deactivate_each_other_at_once_leave_one(administ
         thread.join(timeout=30)
     assert answers == ["last_administrator"]
     assert User.objects.active().count() == 1
+
+
+def test_an_operating_point_that_nobody_knows_is_refused(department, administrator):
+    with pytest.raises(Refused) as refusal:
+        choose_operating_point(department, operating_point="reckless", by=administrator)
+    assert refusal.value.code == "unknown_operating_point"
+    department.refresh_from_db()
+    assert department.operating_point == "balanced"

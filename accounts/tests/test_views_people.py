@@ -166,6 +166,21 @@ def test_departments_are_added_and_renamed(admin_page, department, doctor):
     assert "exists already" in text(admin_page.post(reverse("accounts:departments"), {"name": "imaging"}))
 
 
+def test_a_department_chooses_its_operating_point(admin_page, department):
+    url = reverse("accounts:department", args=[department.pk])
+    assert "Balanced" in text(admin_page.get(reverse("accounts:departments")))
+    admin_page.post(url, {"name": department.name, "operating_point": "rule_out"})
+    assert Department.objects.get(pk=department.pk).operating_point == "rule_out"
+    event = AuditEvent.objects.get(action="operating_point_changed")
+    assert (event.department, event.detail) == (department, {"before": "balanced", "after": "rule_out"})
+    assert not AuditEvent.objects.filter(action="department_renamed").exists()
+    admin_page.post(url, {"name": department.name, "operating_point": "rule_out"})
+    assert AuditEvent.objects.filter(action="operating_point_changed").count() == 1
+    answer = admin_page.post(url, {"name": department.name, "operating_point": "reckless"})
+    assert "not one of the available choices" in text(answer)
+    assert Department.objects.get(pk=department.pk).operating_point == "rule_out"
+
+
 def test_settings_are_saved(admin_page):
     fields = {"institution_name": "Clinic", "contact": "Tel. 4711", "tumour_centre": "Centre"}
     assert admin_page.post(reverse("accounts:settings"), fields).status_code == 302

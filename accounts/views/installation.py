@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import services
 from accounts.errors import Refused
-from accounts.forms import DepartmentForm, SettingsForm
+from accounts.forms import DepartmentEditForm, DepartmentForm, SettingsForm
 from accounts.models import Department
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller, show_refusal
@@ -36,12 +36,13 @@ def departments(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Action.MANAGE_PEOPLE)
 def department(request: HttpRequest, department_id: UUID) -> HttpResponse:
-    """Change what a department is called."""
+    """Change what a department is called, and the operating point that it works with."""
     row = get_object_or_404(Department, pk=department_id)
-    form = DepartmentForm(request.POST or None, initial={"name": row.name})
+    initial = {"name": row.name, "operating_point": row.operating_point}
+    form = DepartmentEditForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
-            services.rename_department(row, name=form.cleaned_data["name"], by=caller(request))
+            services.edit_department(row, by=caller(request), **form.cleaned_data)
         except Refused as refusal:
             show_refusal(form, refusal)
         else:
