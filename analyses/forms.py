@@ -190,3 +190,39 @@ def to_case_fields(cleaned: dict[str, Any]) -> CaseFields:
     """The services' value object from whatever case fields a form has."""
     names = CaseFields.__dataclass_fields__
     return CaseFields(**{name: value for name, value in cleaned.items() if name in names})
+
+
+def _reason_field(help_text: str) -> forms.CharField:
+    widget = forms.TextInput(attrs={"autocomplete": "off"})
+    return _text("Reason", 200, required=True, help_text=help_text, widget=widget)
+
+
+class ActivateForm(forms.Form):
+    """Which installed model is to answer; ``models`` are the keys of those that are fit."""
+
+    model = forms.ChoiceField(label="Model")
+    reason = _reason_field("Kept in the history, which every signed-in user can read on the model page.")
+
+    def __init__(self, *args: Any, models: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **{"auto_id": "activate_%s"} | kwargs)
+        self.fields["model"].choices = [(key, key) for key in models]  # type: ignore[attr-defined]
+
+
+class RollBackForm(forms.Form):
+    reason = _reason_field("What went wrong.")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"auto_id": "roll_back_%s"} | kwargs)
+
+
+class CompareForm(forms.Form):
+    """Two installed models and how many of the newest films both are asked about."""
+
+    model_a = forms.ChoiceField(label="First model")
+    model_b = forms.ChoiceField(label="Second model")
+    films = forms.IntegerField(label="Newest films", min_value=1, max_value=1000, initial=100)
+
+    def __init__(self, *args: Any, models: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("model_a", "model_b"):
+            self.fields[name].choices = [(key, key) for key in models]  # type: ignore[attr-defined]

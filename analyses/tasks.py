@@ -1,11 +1,13 @@
-"""The one Celery task: a message only wakes; what there is to do stands in the database."""
+"""The Celery tasks: a message only wakes; what there is to do stands in the database."""
+
+from uuid import UUID
 
 import structlog
 from celery import shared_task
 from celery.app.task import Task
 from django.db import InterfaceError, OperationalError, connection
 
-from analyses.services import running
+from analyses.services import comparing, running
 
 log = structlog.get_logger(__name__)
 
@@ -25,3 +27,10 @@ def run_analysis(self: Task, analysis_id: str) -> None:
         except (OperationalError, InterfaceError) as error:
             log.warning("database_unavailable", error=type(error).__name__)
             connection.close()
+
+
+@shared_task(ignore_result=True, name=comparing.TASK)
+def run_comparison(comparison_id: str) -> None:
+    """Compare two models on some more films, then let the films that wait have their turn."""
+    if comparing.run_slice(comparison_id):
+        comparing.wake_comparison(UUID(comparison_id))

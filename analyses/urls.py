@@ -3,7 +3,7 @@
 from django.urls import path
 
 from analyses import report_urls
-from analyses.views import case, cases, films, status, upload
+from analyses.views import case, cases, films, model, registry, status, upload
 
 app_name = "analyses"
 urlpatterns = [
@@ -27,6 +27,12 @@ urlpatterns = [
     path("films/<uuid:analysis_id>/thumbnail.png", films.film_thumbnail, name="film_thumbnail"),
     path("upload/", upload.upload, name="upload"),
     path("status/", status.status, name="status"),
-    path("model/", status.model, name="model"),
+    path("model/", model.model, name="model"),
+    path("model/<str:model_key>/", model.model, name="model_version"),
+    path("admin/models/", registry.models, name="registry"),
+    path("admin/models/activate/", registry.model_activate, name="model_activate"),
+    path("admin/models/roll-back/", registry.model_roll_back, name="model_roll_back"),
+    path("admin/models/compare/", registry.model_compare, name="model_compare"),
+    path("admin/models/comparisons/<uuid:comparison_id>/", registry.model_comparison, name="model_comparison"),
     *report_urls.urlpatterns,
 ]

@@ -1,4 +1,4 @@
-"""What every page's shell shows: navigation by right, the shipped model, the institution."""
+"""What every page's shell shows: navigation by right, the model in force, the institution."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from accounts.permissions import Action, may
 from accounts.services import portal_settings
-from inference.card import identity
+from analyses.services.registry import shown_model
 
 # label, URL name, right that shows it, access key
 NAV: tuple[tuple[str, str, Action, str], ...] = (
@@ -16,6 +16,7 @@ NAV: tuple[tuple[str, str, Action, str], ...] = (
     ("Reports", "analyses:report_list", Action.DOWNLOAD_SIGNED_REPORTS, "r"),
     ("People", "accounts:people", Action.MANAGE_PEOPLE, "p"),
     ("Departments", "accounts:departments", Action.MANAGE_PEOPLE, ""),
+    ("Models", "analyses:registry", Action.MANAGE_MODELS, ""),
     ("Settings", "accounts:settings", Action.MANAGE_SETTINGS, ""),
     ("Status", "analyses:status", Action.VIEW_STATUS, ""),
     ("Audit log", "accounts:audit_log", Action.VIEW_AUDIT_LOG, ""),
@@ -34,4 +35,4 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         for label, name, action, key in NAV
         if may(user, action)
     ]
-    return {"nav": entries, "shipped_model": identity(), "institution": portal_settings().institution_name}
+    return {"nav": entries, "shipped_model": shown_model(), "institution": portal_settings().institution_name}

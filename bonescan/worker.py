@@ -62,10 +62,15 @@ def start_heartbeat(sender: Any, **_: Any) -> None:
 @worker_process_init.connect
 def load_model(**_: Any) -> None:
     """Load torch and the weights before the first film asks for them; a fault here becomes that film's answer."""
+    from django.db import DatabaseError
+
     from analyses.services import running
     from inference.errors import InferenceError
 
     try:
         running.predictor()
+    except DatabaseError as error:
+        # Which model is in force stands there; the first film asks again.
+        log.warning("model_not_loaded", code=type(error).__name__)
     except InferenceError as error:
         log.error("model_not_loaded", code=error.code)

@@ -35,8 +35,9 @@ RETRY_DELAYS_S = (2, 15, 60)
 QUIET_S, ANSWER_S = 2.0, 0.5
 _PLACES = 5000
 # What a worker needs of a row: loading all of both tables costs as much as three statements.
-_WITH_FILM = Analysis.objects.select_related("image").only(
-    *("attempts", "department_id", "queued_at", "request_id", "started_at", "warnings"),
+_WITH_FILM = Analysis.objects.select_related("image", "department").only(
+    *("attempts", "department_id", "queued_at", "request_id", "started_at", "wanted_model", "warnings"),
+    "department__operating_point",
     *("image__original_file", "image__original_sha256", "image__canonical_file", "image__canonical_sha256"),
     *("image__study_id", "image__typed"),
 )
@@ -59,8 +60,7 @@ def wake(analysis_id: UUID) -> bool:
     global _broker_back_at
     if time.monotonic() >= _broker_back_at:
         try:
-            with _producers().acquire(block=True, timeout=ANSWER_S) as producer:
-                current_app.send_task(TASK, args=[str(analysis_id)], ignore_result=True, producer=producer)
+            send(TASK, str(analysis_id))
         except Exception as error:
             # Whatever a broker library raises: the row is queued, and that is what counts.
             log.warning("wake_not_sent", analysis_id=str(analysis_id), error=type(error).__name__)
@@ -72,6 +72,12 @@ def wake(analysis_id: UUID) -> bool:
     except DatabaseError as error:
         log.warning("wake_not_marked", analysis_id=str(analysis_id), error=type(error).__name__)
     return False
+
+
+def send(task: str, argument: str) -> None:
+    """Send one message, or raise soon: whatever the broker's library raises when it is away."""
+    with _producers().acquire(block=True, timeout=ANSWER_S) as producer:
+        current_app.send_task(task, args=[argument], ignore_result=True, producer=producer)
 
 
 @cache

@@ -17,11 +17,13 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
+from accounts.models import OperatingPointChoice
 from analyses.errors import LeaseLost, ServiceError
 from analyses.models import Stage
-from analyses.services import queue, results, storage
+from analyses.services import queue, registry, results, storage
 from analyses.services.identity import modalities_agree
 from analyses.services.queue import Claim
+from inference.card import operating_points
 from inference.errors import InferenceError
 from inference.imaging.canonical import PREPROCESSING_VERSION
 from inference.imaging.client import DecodeClient, DecodedRemote
@@ -33,19 +35,39 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 # A woken worker goes on with what waits, so that a lost message idles nobody; not for ever, so that it can be stopped.
 DRAIN_S, RENEW_S = 10.0, 2.0
+# Models that one process keeps loaded: the one in force, and one that a re-analysis or comparison asks for.
+KEPT_MODELS = 2
 # A stage that usually is over within this time is not worth an UPDATE: nobody could see it.
 WORTH_SHOWING_MS = 100.0
 _process: dict[str, Any] = {}
 _usual_ms: dict[str, float] = {}
 
 
-def predictor() -> "Predictor":
-    """This process's model, loaded once; WeightsError when weights and card do not match."""
-    if "predictor" not in _process:
+def predictor(key: str = "") -> "Predictor":
+    """The model of this key, else the one in force, loaded once per process.
+
+    Raises:
+        WeightsError: it is not installed, or weights and card do not match.
+    """
+    wanted = key or registry.active_model()
+    loaded = _process.setdefault("predictors", {})
+    found = loaded.pop(wanted, None)
+    if found is None:
         from inference.predictor import Predictor
 
-        _process["predictor"] = Predictor.load()
-    return _process["predictor"]
+        found = Predictor.load(registry.folder_of(wanted))
+        while len(loaded) >= KEPT_MODELS:
+            del loaded[next(iter(loaded))]
+    # The one asked for last stands last.
+    loaded[wanted] = found
+    return found
+
+
+def cut_offs(model: "Predictor", wanted: str) -> dict[str, Any]:
+    """How to ask for a department's operating point; nothing, which is *balanced*, where the model lacks it."""
+    if wanted == OperatingPointChoice.BALANCED or wanted not in operating_points(model.card):
+        return {}
+    return {"operating_point": wanted}
 
 
 def use_decoder(socket_path: str) -> None:
@@ -206,7 +228,9 @@ def _analyse(claim: Claim, fetched: Fetched) -> None:
     timings = {"waiting": round(max(0.0, waited) * 1000, 1), "decoding": fetched.took_ms}
     prediction = None
     if _has_model(decoded, analysis.image.typed):
-        prediction = predictor().predict(decoded.grey, on_stage=lambda stage: _enter(claim, stage))
+        model = predictor(analysis.wanted_model)
+        chosen = cut_offs(model, analysis.department.operating_point)
+        prediction = model.predict(decoded.grey, on_stage=lambda stage: _enter(claim, stage), **chosen)
         _usual_ms.update(prediction.timings_ms)
         timings |= prediction.timings_ms
     height, width = decoded.grey.shape

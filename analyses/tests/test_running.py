@@ -14,7 +14,7 @@ from accounts.models import AuditEvent
 from analyses import tasks
 from analyses.errors import StorageFull
 from analyses.models import Analysis, Patient, Study
-from analyses.services import cases, intake, queue, running, storage
+from analyses.services import cases, intake, queue, registry, running, storage
 from analyses.services.intake import CaseFields
 from analyses.tests.factories import PatientFactory, png_bytes
 from inference.card import ModelIdentity
@@ -75,13 +75,14 @@ class FakePredictor:
 
 @pytest.fixture
 def decoder(monkeypatch):
-    monkeypatch.setattr(running, "_process", {"decoder": FakeDecoder(), "predictor": FakePredictor()})
+    known = {"decoder": FakeDecoder(), "predictors": {registry.default_model(): FakePredictor()}}
+    monkeypatch.setattr(running, "_process", known)
     return running._process["decoder"]
 
 
 @pytest.fixture
 def predictor(decoder):
-    return running._process["predictor"]
+    return running._process["predictors"][registry.default_model()]
 
 
 @pytest.fixture

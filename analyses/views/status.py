@@ -1,4 +1,4 @@
-"""What an administrator watches, and what everybody should know of the model. No patient data on either page."""
+"""What an administrator watches. No patient data."""
 
 import shutil
 from typing import Any
@@ -10,9 +10,6 @@ from django.views.decorators.http import require_safe
 
 from accounts.permissions import Action, requires
 from analyses.services import sweeping
-from analyses.views.model_card import page_of
-from inference.card import load_card
-from inference.errors import WeightsError
 
 
 @require_safe
@@ -20,17 +17,6 @@ from inference.errors import WeightsError
 def status(request: HttpRequest) -> HttpResponse:
     """Age of the queue, processes last seen, failures by code, room for files."""
     return render(request, "analyses/status.html", {"summary": sweeping.status_summary(), "storage": storage_room()})
-
-
-@require_safe
-@requires(Action.VIEW_MODEL)
-def model(request: HttpRequest) -> HttpResponse:
-    """The model's card as a page: every word and figure comes from the card."""
-    try:
-        card = page_of(load_card())
-    except WeightsError as error:
-        return render(request, "analyses/model.html", {"missing": error.message}, status=503)
-    return render(request, "analyses/model.html", {"card": card})
 
 
 def storage_room() -> dict[str, Any]:

@@ -22,7 +22,8 @@ from django.utils import timezone
 from accounts.models import ApiToken, AuditEvent, User
 from accounts.services import create_token
 from accounts.tests.factories import ApiTokenFactory, UserFactory
-from analyses.models import Report, Review, Study
+from analyses.models import ModelComparison, Report, Review, Study
+from analyses.services.registry import default_model
 from analyses.tests.factories import StudyFactory, result
 
 PEOPLE = ("doctor", "other_doctor", "clerk", "other_clerk", "api_client", "administrator", "auditor", "nobody")
@@ -130,6 +131,16 @@ TABLE: dict[str, Route] = {
     "analyses:film_thumbnail": Route(FILM, get=of_department("doctor")),
     "analyses:status": Route(get=signed_in("administrator")),
     "analyses:model": Route(get=signed_in(*DOWNLOADERS, "api_client", "administrator", "auditor")),
+    "analyses:model_version": Route(
+        ("model_key",), get=signed_in(*DOWNLOADERS, "api_client", "administrator", "auditor")
+    ),
+    "analyses:registry": Route(get=signed_in("administrator")),
+    "analyses:model_activate": Route(post=signed_in("administrator")),
+    "analyses:model_roll_back": Route(post=signed_in("administrator")),
+    "analyses:model_compare": Route(post=signed_in("administrator")),
+    "analyses:model_comparison": Route(
+        ("comparison_id",), get=signed_in("administrator"), post=signed_in("administrator")
+    ),
     "analyses:report_list": Route(get=signed_in(*DOWNLOADERS)),
     "analyses:report_archive": Route(post=of_department("doctor", "clerk"), body=("case",)),
     "analyses:report_download": Route(("report_id",), get=ONE_REPORT),
@@ -243,6 +254,8 @@ def keys_of_a_signed_case(doctor: User, api_client: User, own_token: ApiToken) -
         "uidb36": "1",
         "key": "no-such-key",
         "case": study.pk,
+        "model_key": default_model(),
+        "comparison_id": ModelComparison.objects.create(modality="DX", model_a="a-1", model_b="b-1", films=1).pk,
     }
 
 

@@ -17,6 +17,7 @@ import pytest
 import yaml
 from django.conf import settings
 
+from inference.card import MODELS_VARIABLE
 from inference.imaging.limits import DECODE_CODES, Limits
 
 ROOT = Path(settings.BASE_DIR)
@@ -52,7 +53,7 @@ def compose_names() -> set[str]:
 
 def known_names() -> set[str]:
     plain = setting_names() | gunicorn_names() | decode_names()
-    return plain | {f"{name}_FILE" for name in plain} | compose_names()
+    return plain | {f"{name}_FILE" for name in plain} | compose_names() | {MODELS_VARIABLE}
 
 
 def rows_of(name: str) -> list[str]:

@@ -1,0 +1,68 @@
+"""Ask a model again about the films of listed cases; signed cases are left as they are."""
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from analyses.errors import ServiceError
+from analyses.models import Study
+from analyses.services import registry
+from analyses.services.reanalysing import reanalyse_case
+
+
+class Command(BaseCommand):
+    help = "Queue a new analysis for every film of these cases that is not signed. Earlier answers stay in the record."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("case", nargs="*", help="id of a case, as in the address of its page")
+        parser.add_argument(
+            "--cases", type=Path, metavar="FILE", help="a file with a case id a line (# begins a note)"
+        )
+        parser.add_argument("--model", default="", metavar="KEY", help="an installed model (default: the one in force)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        wanted = [*options["case"], *_lines(options["cases"])]
+        if not wanted:
+            raise CommandError("Name cases, or a file of cases with --cases.")
+        cases = list(dict.fromkeys(_case_id(text) for text in wanted))
+        if options["model"]:
+            try:
+                registry.require_fit(options["model"], registry.RADIOGRAPHS)
+            except ServiceError as error:
+                raise CommandError(f"{error.code}: {error.message}") from error
+        films = left = 0
+        for case_id in cases:
+            queued, sentence = self._reanalyse(case_id, options["model"])
+            films, left = films + queued, left + (not queued)
+            self.stdout.write(f"{case_id}: {sentence}")
+        self.stdout.write(f"{films} films queued; {left} of {len(cases)} cases left as they are")
+
+    def _reanalyse(self, case_id: UUID, model: str) -> tuple[int, str]:
+        try:
+            done = reanalyse_case(case_id, model)
+        except Study.DoesNotExist:
+            return 0, "left out, there is no such case"
+        except ServiceError as error:
+            return 0, f"left out, {error.code}"
+        waiting = f", {done.unfinished} not yet answered and left alone" if done.unfinished else ""
+        return done.queued, f"{done.queued} films queued{waiting}"
+
+
+def _lines(path: Path | None) -> list[str]:
+    if path is None:
+        return []
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{path} cannot be read.") from error
+    found = [line.split("#")[0].strip() for line in text.splitlines()]
+    return [line for line in found if line]
+
+
+def _case_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise CommandError(f"{text!r} is no case id. Nothing was queued.") from error
