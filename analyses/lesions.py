@@ -44,8 +44,8 @@ class Lesion:
         """Longest diameter and area with their unit: mm where the film is calibrated, else px."""
         size = self.size
         if size.longest_diameter_mm is not None and size.area_mm2 is not None:
-            return f"{size.longest_diameter_mm:.0f} mm, {size.area_mm2:,.0f} mm²"
-        return f"{size.longest_diameter_px:.0f} px, {size.area_px:,.0f} px²"
+            return f"longest {size.longest_diameter_mm:.0f} mm, area {size.area_mm2:,.0f} mm²"
+        return f"longest {size.longest_diameter_px:.0f} px, area {size.area_px:,.0f} px²"
 
 
 def lesions_of(analysis: Analysis) -> list[Lesion]:

@@ -62,11 +62,11 @@ class Film:
 
     @property
     def sizes(self) -> str:
-        """The outlined regions with their sizes, in a sentence, with the reason where there are no mm."""
+        """Longest diameter and area of each outlined region, with the reason where there are no mm."""
         several = len(self.lesions) > 1
         parts = [f"{lesion.number}: {lesion.size_words}" if several else lesion.size_words for lesion in self.lesions]
         why = no_mm_because(self.analysis.image)
-        return f"Longest diameter and area {'; '.join(parts)}{f' (no mm: {why})' if why else ''}."
+        return f"{'; '.join(parts)}{f' (no mm: {why})' if why else ''}.".capitalize()
 
     @property
     def ranking(self) -> list[tuple[str, float]]:

@@ -163,6 +163,12 @@ def ranking(analysis: Analysis) -> list[tuple[str, float]]:
 
 
 @register.filter
+def subtype_word(name: str) -> str:
+    """A subtype as people write it."""
+    return wording.subtype_word(name)
+
+
+@register.filter
 def no_mm_because(image: Image) -> str:
     """Why sizes on this film are in px; empty where they are in mm."""
     return found.no_mm_because(image)

@@ -292,7 +292,7 @@ def test_the_outline_is_drawn_into_a_picture_of_its_own_with_version_and_size(de
     assert outline[375, 100] > 200
     assert outline[375, 200] < 20, "the inside stays as it is"
     text = text_of(study, doctor)
-    assert "Outline, bonescan-test 0.0. Longest diameter and area 54 mm, 1,000 mm²." in text
+    assert "Outline, bonescan-test 0.0. Longest 54 mm, area 1,000 mm²." in text
 
 
 def test_without_calibrated_spacing_the_report_gives_pixels_and_says_why(department, doctor):
@@ -300,7 +300,7 @@ def test_without_calibrated_spacing_the_report_gives_pixels_and_says_why(departm
     plane = {"image__pixel_spacing_mm": [0.2, 0.2], "image__spacing_source": "detector plane, uncalibrated"}
     result("malignant", study=study, regions=[REGION], image__film_bytes=png_bytes(400, 1000), **plane)
     text = text_of(study, doctor)
-    assert "320 px, 50,000 px² (no mm: detector plane, uncalibrated)." in text
+    assert "Longest 320 px, area 50,000 px² (no mm: detector plane, uncalibrated)." in text
     assert " mm²" not in text
 
 

@@ -95,7 +95,7 @@ def test_an_outline_lies_over_the_film_with_its_version_its_size_and_a_switch(we
     assert '<rect class="outline-box" x="100.0" y="250.0" width="200.0" height="250.0"' in text
     assert 'data-film-do="outline" aria-pressed="true"' in text
     assert "<span data-outline-only>Outline, bonescan-test 0.0</span>" in text
-    assert "54 mm, 1,000 mm²" in text
+    assert "longest 54 mm, area 1,000 mm²" in text
     assert "No mm" not in text
 
 
@@ -108,22 +108,30 @@ def test_an_uncalibrated_film_gives_sizes_in_pixels_and_says_why(web, study):
     plane = {"image__pixel_spacing_mm": [0.2, 0.2], "image__spacing_source": "detector plane, uncalibrated"}
     result("benign", study=study, regions=[REGION], image__film_bytes=png_bytes(400, 1000), **plane)
     text = web.get(url(study)).content.decode()
-    assert "320 px, 50,000 px²" in text
+    assert "longest 320 px, area 50,000 px²" in text
     assert "No mm: detector plane, uncalibrated." in text
     assert " mm²" not in text
 
 
-def test_a_film_that_is_outlined_and_called_normal_sends_the_reader_to_the_place(web, study):
-    result("normal", study=study, regions=[REGION])
-    assert "Outlined, although the answer is no tumour" in web.get(url(study)).content.decode()
+@pytest.mark.parametrize("outcome", ["normal", "withheld"])
+def test_an_outline_without_a_tumour_called_is_a_place_to_look_at_and_no_answer(web, study, outcome):
+    result(outcome, study=study, regions=[REGION])
+    assert "The outline is a place to look at; it is no answer." in web.get(url(study)).content.decode()
 
 
 @pytest.mark.parametrize(("outcome", "shown"), [("malignant", True), ("benign", True), ("normal", False)])
 def test_subtypes_are_a_ranking_and_stand_only_where_a_tumour_is_called(web, study, outcome, shown):
     result(outcome, study=study, subtypes=SUBTYPES)
     text = web.get(url(study)).content.decode()
-    assert ("Subtypes: a ranking, not a diagnosis" in text) is shown
-    assert ("osteosarcoma" in text) is shown
+    assert ("Subtype ranking, not a diagnosis: osteosarcoma 0.70" in text) is shown
+    assert ("simple bone cyst" in text) is shown
+
+
+def test_names_of_the_training_data_are_put_into_words(web, study):
+    result("malignant", study=study, subtypes=[["other mt", 0.6], ["giant cell tumor", 0.4]])
+    text = web.get(url(study)).content.decode()
+    assert "Subtype ranking, not a diagnosis: other malignant tumour 0.60" in text
+    assert ">giant cell tumour<" in text
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,12 @@ NOT_AN_ANSWER = "These numbers are no answer: the model withheld it for the reas
 
 CLASSES = {Outcome.NORMAL: "no tumour", Outcome.BENIGN: "benign", Outcome.MALIGNANT: "malignant"}
 POINTS = {"rule_out": "rule-out"}
+# Names of the data set that the model learnt from, where they are no words that people use.
+SUBTYPES = {
+    "other bt": "other benign tumour",
+    "other mt": "other malignant tumour",
+    "giant cell tumor": "giant cell tumour",
+}
 
 FIELDS = {
     "patient_id": "record number",
@@ -126,6 +132,11 @@ def _withheld_reason(code: str, prediction_set: list[str]) -> str:
 def class_names(prediction_set: list[str]) -> list[str]:
     """The outcomes of a conformal set in words, in the order of the outcomes."""
     return [word for outcome, word in CLASSES.items() if outcome.value in prediction_set]
+
+
+def subtype_word(name: str) -> str:
+    """A subtype as people write it."""
+    return SUBTYPES.get(name, name.replace("_", " "))
 
 
 def point_name(point: dict[str, Any] | None) -> str:
