@@ -90,19 +90,19 @@ def answer_fields(answer: Answer) -> dict[str, Any]:
         return fields | {"outcome": Outcome.NOT_ANALYSABLE, "reason_code": NO_MODEL}
     gate = prediction.gate
     chances = prediction.probabilities
-    withheld = list(getattr(prediction, "withheld_reasons", ()))
+    withheld = list(prediction.withheld_reasons)
     return fields | {
         "outcome": prediction.outcome,
         "reason_code": gate.reason_code or (withheld[0] if withheld else ""),
         "probabilities": chances,
         "malignant_probability": chances["malignant"] if chances else None,
         "operating_point": prediction.operating_point,
-        "leaning": getattr(prediction, "leaning", ""),
+        "leaning": prediction.leaning,
         "withheld_reasons": withheld,
-        "prediction_set": list(getattr(prediction, "prediction_set", ())),
-        "subtypes": [[name, chance] for name, chance in getattr(prediction, "subtypes", ())],
-        "regions": [_region(region) for region in getattr(prediction, "regions", ())],
-        "distance": getattr(prediction, "distance", None),
+        "prediction_set": list(prediction.prediction_set),
+        "subtypes": [[name, chance] for name, chance in prediction.subtypes],
+        "regions": [_region(region) for region in prediction.regions],
+        "distance": prediction.distance,
         "gate": {
             "analysable": gate.analysable,
             "score": gate.score,

@@ -129,7 +129,9 @@ def not_an_answer() -> str:
 @register.simple_tag
 def model_url(analysis: Analysis) -> str:
     """The model page of the version that answered, not of the one that answers now."""
-    return reverse("analyses:model")
+    if not analysis.model_name:
+        return reverse("analyses:model")
+    return reverse("analyses:model_version", args=[f"{analysis.model_name}-{analysis.model_version}"])
 
 
 @register.filter

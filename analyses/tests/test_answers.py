@@ -14,29 +14,34 @@ from analyses.services.intake import CaseFields
 from inference.card import ModelIdentity
 from inference.imaging.canonical import canonical_sha256, encode_png
 from inference.imaging.decode import decode_bytes
+from inference.prediction import Gate, Prediction, Region
 from inference.tests.made_dicom import dicom
 
 pytestmark = pytest.mark.django_db
 SENTENCE = "No validated model for this modality. Read the images without a second opinion."
 
 
-def prediction(**fields) -> SimpleNamespace:
-    """A prediction of the shape that ``inference.predictor`` gives."""
+def prediction(**fields) -> Prediction:
+    """A prediction in which every detail is said."""
     values = {
         "outcome": "malignant",
         "probabilities": {"normal": 0.1, "benign": 0.2, "malignant": 0.7},
         "operating_point": {"name": "rule_out", "malignant": 0.3, "tumour": 0.5},
-        "gate": SimpleNamespace(analysable=True, score=0.99, threshold=0.5, reason_code=""),
+        "gate": Gate(analysable=True, score=0.99, threshold=0.5, reason_code=""),
         "model": ModelIdentity("m", "2.0.0", "f" * 64),
+        "preprocessing_version": "1",
+        "canonical_sha256": "c" * 64,
+        "saliency": None,
+        "timings_ms": {},
         "leaning": "malignant",
         "withheld_reasons": (),
         "prediction_set": ("malignant",),
         "subtypes": (("osteosarcoma", 0.7), ("other", 0.3)),
-        "regions": (SimpleNamespace(polygon=[(0.1, 0.2), (0.3, 0.2), (0.3, 0.4)], box=(0.1, 0.2, 0.3, 0.4), area=0.02,
+        "regions": (Region(polygon=((0.1, 0.2), (0.3, 0.2), (0.3, 0.4)), box=(0.1, 0.2, 0.3, 0.4), area=0.02,
                                     probability=np.float32(0.5)),),
         "distance": 3.25,
     }  # fmt: skip
-    return SimpleNamespace(**values | fields)
+    return Prediction(**values | fields)
 
 
 def stored(**fields) -> dict:
@@ -60,7 +65,7 @@ def test_a_withheld_answer_keeps_all_reasons_and_names_the_first():
 
 
 def test_a_refusal_of_the_gate_keeps_its_own_reason():
-    gate = SimpleNamespace(analysable=False, score=0.1, threshold=0.5, reason_code="not_a_bone_radiograph")
+    gate = Gate(analysable=False, score=0.1, threshold=0.5, reason_code="not_a_bone_radiograph")
     kept = stored(outcome="not_analysable", probabilities=None, gate=gate, leaning="", subtypes=(), regions=())
     assert (kept["reason_code"], kept["withheld_reasons"]) == ("not_a_bone_radiograph", [])
 

@@ -20,6 +20,7 @@ from analyses.tests.factories import PatientFactory, png_bytes
 from inference.card import ModelIdentity
 from inference.errors import DecodeError
 from inference.imaging.canonical import canonical_sha256, encode_png
+from inference.prediction import Gate, Prediction
 
 pytestmark = pytest.mark.django_db
 GREY = np.arange(64 * 80, dtype=np.uint32).reshape(80, 64).astype(np.uint8)
@@ -62,12 +63,14 @@ class FakePredictor:
         self.during()
         if self.error:
             raise self.error
-        return SimpleNamespace(
+        return Prediction(
             outcome="malignant",
             probabilities={"normal": 0.1, "benign": 0.2, "malignant": 0.7},
             operating_point={"name": "balanced", "malignant": 0.3, "tumour": 0.5},
-            gate=SimpleNamespace(analysable=True, score=0.99, threshold=0.5, reason_code=""),
+            gate=Gate(analysable=True, score=0.99, threshold=0.5, reason_code=""),
             model=ModelIdentity("m", "1", "f" * 64),
+            preprocessing_version="1",
+            canonical_sha256=canonical_sha256(canonical),
             saliency=np.full((7, 7), 200, np.uint8),
             timings_ms={"checking": 1.0, "classifying": 2.0, "explaining": 3.0},
         )

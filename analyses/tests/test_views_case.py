@@ -190,6 +190,18 @@ def test_the_operating_point_in_the_record_is_that_of_the_answer(web, study):
     assert "rule_out" not in text
 
 
+def test_an_answer_links_to_the_model_page_of_its_own_version(web, study):
+    result("malignant", study=study, model_name="bonescan-paper-cnn", model_version="0.9")
+    text = web.get(url(study)).content.decode()
+    assert '<a href="/model/bonescan-paper-cnn-0.9/">bonescan-paper-cnn 0.9</a>' in text
+    assert text.count('href="/model/bonescan-paper-cnn-0.9/"') == 2
+
+
+def test_an_answer_of_no_model_links_to_the_model_in_force(web, study):
+    result("not_analysable", study=study, model_name="", model_version="", reason_code="no_model_for_modality")
+    assert 'href="/model/">Intended use' in web.get(url(study)).content.decode()
+
+
 def test_the_saliency_button_is_there_only_with_a_map_and_says_what_it_shows(web, study):
     result("malignant", study=study)
     assert '"saliency" aria-pressed="false">Saliency map</button>' in web.get(url(study)).content.decode()
