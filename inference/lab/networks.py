@@ -12,6 +12,7 @@ from inference.lab.experiment import Experiment
 from inference.lab.nets import classifier
 from inference.lab.nets.efficientnet_lite import efficientnet_lite
 from inference.lab.nets.paper import PaperNet
+from inference.lab.nets.unet import UNet
 from inference.lab.pretrained import start_efficientnet_lite, start_encoder, start_mobilenet_v2
 from inference.models.joint import JointNet
 
@@ -57,6 +58,13 @@ def _resnet50(experiment: Experiment, fill: bool) -> nn.Module:
     return classifier.Classifier(classifier.resnet50(), **experiment.architecture)
 
 
+def _unet(experiment: Experiment, fill: bool) -> nn.Module:
+    network = UNet(**experiment.architecture)
+    if fill:
+        start_encoder(network.encoder)
+    return network
+
+
 def _options(experiment: Experiment) -> tuple[dict, dict]:
     """Divide the architecture's options between backbone and head."""
     options = experiment.architecture
@@ -74,6 +82,7 @@ BUILDERS: dict[str, Builder] = {
     "efficientnet_lite2": _lite(2),
     "vgg16": _vgg16,
     "resnet50": _resnet50,
+    "unet": _unet,
 }
 # Of these no ImageNet weights are to be had; an experiment that asks for them is mistaken.
 _FROM_SCRATCH = ("paper_cnn", "vgg16", "resnet50")
