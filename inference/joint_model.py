@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from inference.calibration import OUTCOMES, Calibration, OperatingPoint, class_probabilities
 from inference.errors import InferenceError, WeightsError
 from inference.explain import attribution
+from inference.models.gate_net import build as build_gate
 from inference.models.joint import JointNet
 from inference.models.joint import build as build_joint
 from inference.outline import regions_of
@@ -29,6 +30,11 @@ class Looks:
     cells: np.ndarray
     subtypes: np.ndarray
     features: np.ndarray
+
+
+def image_of(square: np.ndarray) -> Tensor:
+    """Return a square uint8 (H, W) as float32 (1, 1, H, W) in [0, 1]."""
+    return torch.from_numpy(np.array(square))[None, None].float().div_(255)
 
 
 def look_at(members: list[JointNet], square: Tensor) -> Looks:
@@ -65,8 +71,6 @@ class JointModel:
     """Judges squares uint8 (256, 256) by what the card fixed: calibration, operating point, sets, distance, outline."""
 
     def __init__(self, card: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-        from inference.models.gate_net import build as build_gate
-
         shape = card["architecture"]
         self.members: list[JointNet] = []
         for number in range(card["members"]):
@@ -74,7 +78,7 @@ class JointModel:
             assert isinstance(member, JointNet)
             self.members.append(member)
         self.gate = _filled(build_gate(shape["gate"]), tensors, "gate.")
-        self._gate_side = int(shape["gate_side"])
+        self._gate_side = int(shape["gate"]["size"])
         self._steps = [Calibration(**card["calibration"][name]) for name in ("tumour", "malignant")]
         withheld = card["withheld"]
         self._sets = ConformalSets(withheld["level"], tuple(withheld["cut_offs"]))
@@ -86,7 +90,7 @@ class JointModel:
 
     def gate_score(self, square: np.ndarray) -> float:
         """Return the gate's probability that a square is a bone radiograph."""
-        image = torch.from_numpy(square)[None, None].float().div_(255)
+        image = image_of(square)
         if self._gate_side != image.shape[-1]:
             image = nn.functional.interpolate(image, size=(self._gate_side,) * 2, mode="bilinear", antialias=True)
         with torch.inference_mode():
@@ -103,7 +107,7 @@ class JointModel:
         Raises:
             InferenceError: the networks gave no number.
         """
-        looks = look_at(self.members, torch.from_numpy(square)[None, None].float().div_(255))
+        looks = look_at(self.members, image_of(square))
         if not np.isfinite(looks.logits).all():
             raise InferenceError("not_finite", "The model gave no number for this image: report it to the operator.")
         tumour, shares = self.probabilities(looks.logits.mean(axis=(0, 1)))
@@ -140,8 +144,8 @@ class JointModel:
         """Return the attribution of the deciding logit, uint8, or None where the card does not let it be shown."""
         if not self._saliency_shown:
             return None
-        image = torch.from_numpy(square)[None, None].float().div_(255)
+        image = image_of(square)
         return attribution(self.members[0], image, 1 if judgement.leaning == "malignant" else 0)
 
 
-__all__ = ["VIEWS", "JointModel", "Looks", "look_at"]
+__all__ = ["VIEWS", "JointModel", "Looks", "image_of", "look_at"]

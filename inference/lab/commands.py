@@ -3,57 +3,170 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 import torch
 
-from inference.lab.data import data_root
-from inference.lab.examples import load_examples
-from inference.lab.experiment import EXPERIMENTS, Experiment, load_experiment
-from inference.lab.protocols import DEFAULT_HELD_OUT, FOLDS, PROTOCOLS, Split, load_split
-from inference.lab.runs import Run, run_key, write_run
-from inference.lab.train import Trainer
+from inference.card import WEIGHTS
+from inference.errors import DataError
+from inference.lab.build import assemble
+from inference.lab.data import Film, data_root, load_films
+from inference.lab.documents import describe, write_documents
+from inference.lab.evaluate import (
+    evaluate_model,
+    evaluate_run,
+    model_folder,
+    refuse_training_images,
+    write_measurement,
+)
+from inference.lab.experiment import EXPERIMENTS, load_experiment
+from inference.lab.gate import add_gate
+from inference.lab.leakage_commands import add_leakage
+from inference.lab.protocols import DEFAULT_HELD_OUT, FOLDS, PROTOCOLS, load_split
+from inference.lab.rows import train_row
+from inference.lab.runs import read_run
 
 FILMS_FOLDER = "btxrd"
 DEFAULT_RUNS = Path("runs")
+DEFAULT_DOCS = Path("docs")
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add the laboratory's sub-commands to the parser of `python -m inference`."""
-    train = commands.add_parser("train", help="train one experiment on one protocol, or go on with it")
-    train.add_argument("experiment", help=f"one of {', '.join(sorted(p.stem for p in EXPERIMENTS.glob('*.toml')))}")
-    train.add_argument("--protocol", choices=PROTOCOLS, default="grouped")
-    train.add_argument("--held-out", choices=FOLDS, default=DEFAULT_HELD_OUT, help="the fold to validate on")
-    train.add_argument("--experiments", type=Path, default=EXPERIMENTS, help="folder of TOML files")
-    _common(train)
-    train.set_defaults(run=_train)
+    _add_train(commands)
+    _add_build(commands)
+    _add_evaluate(commands)
+    add_leakage(commands)
+    add_gate(commands)
+    tell = commands.add_parser("describe", help="write measured figures into the card of an installed model")
+    tell.add_argument("model", help="<name>-<version>")
+    tell.add_argument(
+        "figures", nargs="+", metavar="NAME=FILE", help="grouped=FILE, centre=FILE, paper=FILE, gate=FILE"
+    )
+    tell.set_defaults(run=_describe)
+    results = commands.add_parser("results", help="rebuild docs/model-card.md and the tables of docs/results.md")
+    results.add_argument("--docs", type=Path, default=DEFAULT_DOCS, help="the documentation folder")
+    results.set_defaults(run=_results)
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="data folder (default: the variable BONESCAN_DATA)")
     parser.add_argument("--runs", type=Path, default=DEFAULT_RUNS, help="folder of training runs")
+    parser.add_argument("--experiments", type=Path, default=EXPERIMENTS, help="folder of TOML files")
 
 
-def train_one(experiment: Experiment, split: Split, runs: Path, held_out: str = DEFAULT_HELD_OUT) -> Run:
-    """Train one experiment on one split into its folder of `runs`."""
-    folder = runs / run_key(experiment.name, split.name, held_out)
-    trainer = Trainer(experiment, load_examples(split.train), load_examples(split.validation), folder)
-    progress = trainer.run()
-    parameters = sum(parameter.numel() for parameter in trainer.network.parameters())
-    facts = {
-        "parameters": parameters,
-        "minutes": round(progress.seconds / 60, 1),
-        "epochs": progress.epoch,
-        "epoch_kept": progress.best_epoch,
-        "history": progress.history,
-    }
-    return write_run(folder, experiment, split, held_out, facts)
+def _add_train(commands: argparse._SubParsersAction) -> None:
+    train = commands.add_parser("train", help="train one experiment on one protocol, or go on with it")
+    train.add_argument("experiment", help=f"one of {', '.join(sorted(p.stem for p in EXPERIMENTS.glob('*.toml')))}")
+    train.add_argument("--protocol", choices=PROTOCOLS, default="grouped")
+    train.add_argument("--held-out", choices=FOLDS, default=DEFAULT_HELD_OUT, help="the fold to validate on")
+    _common(train)
+    train.set_defaults(run=_train)
+
+
+def _add_build(commands: argparse._SubParsersAction) -> None:
+    build = commands.add_parser(
+        "build", help="make weights and card of trained members; cut-offs come from out of fold"
+    )
+    _common(build)
+    build.add_argument("--members", nargs="+", required=True, help="folders below --runs")
+    build.add_argument("--gate", type=Path, required=True, help="folder with gate.safetensors and gate.json")
+    build.add_argument("--level", type=float, default=0.05, help="level of the conformal sets, at least 0.05")
+    build.add_argument("--version", required=True, help="version of the model")
+    build.add_argument("--out", type=Path, default=WEIGHTS, help="folder of installed models")
+    build.set_defaults(run=_build)
+
+
+def _add_evaluate(commands: argparse._SubParsersAction) -> None:
+    measure = commands.add_parser("evaluate", help="measure a model on a labelled folder, or a run on its test list")
+    measure.add_argument("--images", type=Path, help="folder that holds images/ and perhaps masks/")
+    measure.add_argument("--labels", type=Path, help="CSV with image_id, label (default: labels.csv of the folder)")
+    measure.add_argument("--part", help="only films of this part of the folder's folds.csv")
+    measure.add_argument("--model", help="<name>-<version> or a folder (default: the shipped model)")
+    measure.add_argument("--operating-point", default="balanced", help="balanced or rule_out")
+    measure.add_argument(
+        "--run", dest="trained", type=Path, help="measure this training run on the test list of its protocol instead"
+    )
+    measure.add_argument("--data", type=Path, help="with --run: data folder (default: the variable BONESCAN_DATA)")
+    measure.add_argument("--experiments", type=Path, default=EXPERIMENTS, help="with --run: folder of TOML files")
+    measure.add_argument("--json", type=Path, required=True, help="where the figures go")
+    measure.add_argument("--html", type=Path, help="where a report with plots goes, readable without a network")
+    measure.add_argument("--outputs", type=Path, help="where the answers film by film go (.npz)")
+    measure.add_argument("--workers", type=int, default=2, help="processes that share the films")
+    measure.add_argument("--no-flips", action="store_true", help="leave out the eight perturbed copies of every film")
+    measure.add_argument("--allow-leaking", action="store_true", help="measure all the same, with LEAKING stamped")
+    measure.set_defaults(run=_evaluate)
 
 
 def _train(options: argparse.Namespace) -> int:
     torch.set_num_threads(1)
     experiment = load_experiment(options.experiments / f"{options.experiment}.toml")
     split = load_split(data_root(options.data) / FILMS_FOLDER, options.protocol, options.held_out)
-    run = train_one(experiment, split, options.runs, options.held_out)
-    print(f"{run.key}: {run.facts['minutes']} minutes, {run.facts['history'][-1]}")
+    run = train_row(experiment, split, options.runs, options.held_out)
+    print(f"{run.key}: {run.facts['minutes']} minutes of one core")
+    return 0
+
+
+def _build(options: argparse.Namespace) -> int:
+    if options.level < 0.05:
+        raise DataError("bad_level", "The level of the conformal sets is at least 0.05.")
+    runs = [read_run(options.runs / name) for name in options.members]
+    folder = data_root(options.data) / FILMS_FOLDER
+    card = assemble(folder, runs, options.experiments, options.gate, options.version, options.level, options.out)
+    shown = (
+        "name",
+        "version",
+        "weights",
+        "operating_points",
+        "specificity_cut_offs",
+        "outline",
+        "withheld",
+        "reference",
+    )
+    print(json.dumps({key: card[key] for key in shown}, indent=1))
+    return 0
+
+
+def _films(options: argparse.Namespace) -> list[Film]:
+    if options.images is None:
+        raise DataError("no_data", "Name a folder with --images DIR (it holds images/), or a run with --run FOLDER.")
+    films = load_films(options.images, options.labels)
+    return [film for film in films if film.part == options.part] if options.part else films
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    torch.set_num_threads(1)
+    flips = not options.no_flips
+    if options.trained is not None:
+        run = read_run(options.trained)
+        split = load_split(data_root(options.data) / FILMS_FOLDER, run.facts["protocol"], run.facts["held_out"])
+        measured, outputs = evaluate_run(
+            run, split, options.experiments, allow_leaking=options.allow_leaking, flips=flips
+        )
+    else:
+        folder, films = model_folder(options.model), _films(options)
+        leaking = refuse_training_images(folder, films, options.allow_leaking)
+        about = {"command": "python -m inference evaluate --images DIR --labels CSV --json OUT"}
+        measured, outputs = evaluate_model(
+            folder, films, options.operating_point, options.workers, leaking=leaking, flips=flips, about=about
+        )
+    if options.outputs:
+        outputs.save(options.outputs)
+    write_measurement(measured, options.json, options.html)
+    for name in ("macro_auroc", "malignant_auroc", "cancers_called_normal"):
+        if name in measured:
+            print(f"{name}: {measured[name]['estimate']} ({measured[name]['low']} to {measured[name]['high']})")
+    return 0
+
+
+def _describe(options: argparse.Namespace) -> int:
+    pairs = dict(text.split("=", 1) for text in options.figures)
+    describe(model_folder(options.model), {name: Path(path) for name, path in pairs.items()})
+    return 0
+
+
+def _results(options: argparse.Namespace) -> int:
+    for path in write_documents(options.docs):
+        print(path)
     return 0

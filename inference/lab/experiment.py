@@ -21,9 +21,10 @@ STARTS = ("random", "imagenet")
 class Experiment:
     """A network's recipe. Minutes are of one core and end the training early where the epochs have not.
 
-    `network` names an entry of inference.lab.networks, `architecture` holds its options. The first `small_epochs` see
-    films of `small_size`. `encoder_rate` scales the learning rate of what started from ImageNet. Weights of a loss are
-    relative to the classes' loss; `malignant_weight` is the positive weight of malignant among tumours.
+    `network` names an entry of inference.lab.networks, `architecture` holds its options. `start_from` names an
+    experiment whose run on the same split lends its weights. The first `small_epochs` see films of `small_size`.
+    `encoder_rate` scales the learning rate of what started from ImageNet. Weights of a loss are relative to the
+    classes' loss; `malignant_weight` is the positive weight of malignant among tumours.
     `keep` says which weights count: of the `best` validation epoch, or the `last` (then validation chose nothing).
     """
 
@@ -32,6 +33,7 @@ class Experiment:
     title: str = ""
     architecture: dict[str, Any] = field(default_factory=dict)
     start: str = "random"
+    start_from: str = ""
     preparation: str = "none"
     size: int = 224
     small_size: int = 0

@@ -43,7 +43,7 @@ def classes_loss(logits: Tensor, labels: Tensor, experiment: Experiment) -> Tens
 
 def mask_loss(cells: Tensor, masks: Tensor, labels: Tensor) -> Tensor:
     """Cross-entropy per cell plus Dice per tumour film (Milletari et al. 2016); cells (N, h, w), masks (N, 1, H, W)."""
-    wanted = functional.adaptive_avg_pool2d(masks, cells.shape[-2:])[:, 0]
+    wanted = functional.adaptive_avg_pool2d(masks, (cells.shape[-2], cells.shape[-1]))[:, 0]
     weight = torch.tensor(_CELL_WEIGHT)
     # A mean over all cells would drown a lesion of a few cells; the factor brings the term to the size of the others.
     entropy = 10 * functional.binary_cross_entropy_with_logits(cells, wanted, pos_weight=weight)

@@ -67,3 +67,9 @@ def history_plot(history: list[dict[str, float]]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif">'
         f"{frame}{ends}{''.join(parts)}</svg>\n"
     )
+
+
+def say(text: str) -> None:
+    """Say on standard error what comes next, so that nobody wonders during minutes of silence."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()

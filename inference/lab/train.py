@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -82,9 +82,14 @@ def raw_probabilities(logits: np.ndarray) -> np.ndarray:
 
 
 class Trainer:
-    """Trains `experiment` in `folder`; run again after an interruption it goes on from the last whole epoch."""
+    """Trains `experiment` in `folder`; run again after an interruption it goes on from the last whole epoch.
 
-    def __init__(self, experiment: Experiment, train: Examples, validation: Examples, folder: Path) -> None:
+    `start` is a file of weights to begin with.
+    """
+
+    def __init__(
+        self, experiment: Experiment, train: Examples, validation: Examples, folder: Path, start: Path | None = None
+    ) -> None:
         self.experiment = experiment
         self.folder = folder
         self.squares = torch.from_numpy(prepare(train.squares, experiment.preparation))
@@ -92,6 +97,8 @@ class Trainer:
         self.validation_squares = prepare(validation.squares, experiment.preparation)
         self.network = build_network(experiment)
         self.averaged = build_network(experiment)
+        if start is not None:
+            self.network.load_state_dict(load_file(start), strict=True)
         self.averaged.load_state_dict(self.network.state_dict())
         self.optimiser = self._optimiser()
         self.generator = torch.Generator().manual_seed(experiment.seed)

@@ -89,7 +89,7 @@ class Decoder(nn.Module):
 
 def _within(maps: Tensor, weights: Tensor) -> Tensor:
     """Mean of maps (N, C, h, w) where the outline's probability (N, 1, H, W) is high: (N, C)."""
-    weights = functional.adaptive_avg_pool2d(weights, maps.shape[-2:])
+    weights = functional.adaptive_avg_pool2d(weights, (maps.shape[-2], maps.shape[-1]))
     return (maps * weights).sum(dim=(2, 3)) / (weights.sum(dim=(2, 3)) + 1e-4)
 
 

@@ -9,9 +9,9 @@ import torch
 
 from inference.errors import DataError
 from inference.lab.augment import Augmentation, augment
-from inference.lab.commands import train_one
 from inference.lab.experiment import EXPERIMENTS, Experiment, load_experiment
 from inference.lab.protocols import load_split
+from inference.lab.rows import train_row
 from inference.lab.runs import load_network, read_run
 from inference.lab.synthetic import KINDS, synthetic_image
 from inference.tests.toy import toy_data
@@ -34,7 +34,7 @@ def split(tmp_path_factory):
 
 
 def test_a_joint_network_learns_what_is_plain_to_see(split, tmp_path):
-    run = train_one(tiny(epochs=8), split, tmp_path)
+    run = train_row(tiny(epochs=8), split, tmp_path)
     history = run.facts["history"]
     assert history[-1]["train_loss"] < 0.7 * history[0]["train_loss"]
     assert run.facts["epochs"] == 8
@@ -43,29 +43,29 @@ def test_a_joint_network_learns_what_is_plain_to_see(split, tmp_path):
 
 def test_an_interrupted_run_goes_on_to_the_same_end(split, tmp_path):
     whole = tiny(epochs=3)
-    straight = train_one(whole, split, tmp_path / "straight")
+    straight = train_row(whole, split, tmp_path / "straight")
     hasty = dataclasses.replace(whole, budget_minutes=0.0)
-    train_one(hasty, split, tmp_path / "broken")
-    resumed = train_one(whole, split, tmp_path / "broken")
+    train_row(hasty, split, tmp_path / "broken")
+    resumed = train_row(whole, split, tmp_path / "broken")
     assert resumed.facts["history"] == straight.facts["history"]
 
 
 def test_a_checkpoint_of_other_settings_is_refused(split, tmp_path):
-    train_one(tiny(epochs=1), split, tmp_path)
+    train_row(tiny(epochs=1), split, tmp_path)
     with pytest.raises(DataError) as refusal:
-        train_one(tiny(epochs=1, batch=11), split, tmp_path)
+        train_row(tiny(epochs=1, batch=11), split, tmp_path)
     assert refusal.value.code == "other_experiment"
 
 
 def test_smaller_films_come_first_where_the_recipe_says_so(split, tmp_path):
-    run = train_one(tiny(epochs=2, small_epochs=1, small_size=32, size=64), split, tmp_path)
+    run = train_row(tiny(epochs=2, small_epochs=1, small_size=32, size=64), split, tmp_path)
     assert run.facts["epochs"] == 2
 
 
 def test_a_run_is_read_with_its_recipe_and_refused_after_the_recipe_changed(split, tmp_path):
     recipe = 'name = "tiny"\nnetwork = "joint"\nsize = 32\nepochs = 1\nbfloat16 = false\n[architecture]\nsubtypes = 0\n'
     (tmp_path / "tiny.toml").write_text(recipe)
-    run = train_one(load_experiment(tmp_path / "tiny.toml"), split, tmp_path)
+    run = train_row(load_experiment(tmp_path / "tiny.toml"), split, tmp_path)
     network, experiment = load_network(read_run(run.folder), tmp_path)
     assert not network.training
     assert experiment.epochs == 1
@@ -75,7 +75,7 @@ def test_a_run_is_read_with_its_recipe_and_refused_after_the_recipe_changed(spli
 
 
 def test_a_run_says_what_it_was_trained_on(split, tmp_path):
-    run = train_one(tiny(epochs=1), split, tmp_path)
+    run = train_row(tiny(epochs=1), split, tmp_path)
     facts = json.loads((run.folder / "run.json").read_text())
     assert facts["split_sha256"] == split.sha256
     assert facts["films"] == {"train": len(split.train), "validation": len(split.validation)}
@@ -89,7 +89,7 @@ def test_a_run_that_never_ended_is_named(tmp_path):
 
 def test_a_loss_that_is_no_number_stops_the_training(split, tmp_path):
     with pytest.raises(DataError, match="lower its rate"):
-        train_one(tiny(learning_rate=1e30, epochs=4), split, tmp_path)
+        train_row(tiny(learning_rate=1e30, epochs=4), split, tmp_path)
 
 
 def test_augmentation_repeats_with_its_generator_and_stays_in_range():

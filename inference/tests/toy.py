@@ -6,14 +6,20 @@ import csv
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import save
 
-from inference.imaging.canonical import PREPROCESSING_VERSION
+from inference.imaging.canonical import PREPROCESSING_VERSION, canonical_sha256
+from inference.imaging.prepare import common_square
+from inference.lab.build import HASH_CHARACTERS, tensors_of
+from inference.models.gate_net import build as build_gate
+from inference.models.joint import build as build_joint
 from inference.models.paper_cnn import build
+from inference.withholding import fit_distance
 
 SMALL = {"widths": [4, 4], "size": 32, "dense": 8, "dropout": 0.0}
 
@@ -36,6 +42,51 @@ def toy_weights(folder: Path, *, gate_bias: float = 20.0, change: dict[str, torc
         "networks": networks,
         "operating_point": {"name": "balanced", "malignant": 0.3, "tumour": 0.5, "chosen_on": "nothing"},
         "gate": {"threshold": 0.5, "held_out_kinds": []},
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.safetensors").write_bytes(data)
+    (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    return card
+
+
+JOINT_SUBTYPES = ("osteochondroma", "osteosarcoma", "other mt")
+
+
+def toy_joint(folder: Path, *, trained_on: tuple[np.ndarray, ...] = (), **changes: Any) -> dict:
+    """Write a matching pair of the joint family: one random member, a gate that lets every image pass, a full card.
+
+    `changes` replace entries of the card; `trained_on` are canonical images that stand in its list of training images.
+    """
+    torch.manual_seed(3)
+    member_shape, gate_shape = {"size": 256, "subtypes": 3}, {"size": 64, "components": 2, "kinds": 1}
+    member, gate = build_joint(member_shape), build_gate(gate_shape)
+    gate.limits += 100.0
+    distance = fit_distance(np.random.default_rng(1).normal(size=(40, member.read[1].in_features)), 4)
+    data = save(tensors_of([member], gate.state_dict(), distance))
+    point = {"malignant": 0.3, "tumour": 0.5, "chosen_on": "nothing"}
+    card = {
+        "name": "toy-joint",
+        "version": "0",
+        "family": "joint",
+        "modality": ["CR", "DX"],
+        "members": 1,
+        "weights": {"file": "model.safetensors", "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)},
+        "preprocessing_version": PREPROCESSING_VERSION,
+        "architecture": {"member": member_shape, "gate": gate_shape},
+        "calibration": {"tumour": {"scale": 1.0, "bias": 0.0}, "malignant": {"scale": 1.0, "bias": 0.0}},
+        "operating_points": {
+            "balanced": {"name": "balanced", **point},
+            "rule_out": {"name": "rule_out", **point, "malignant": 0.1},
+        },
+        "specificity_cut_offs": {"0.90": 0.4, "0.95": 0.5},
+        "outline": {"threshold": 0.01, "smallest_area": 0.0},
+        "subtypes": list(JOINT_SUBTYPES),
+        "gate": {"threshold": 0.5},
+        "withheld": {"level": 0.05, "cut_offs": [0.0, 0.0, 0.0], "distance": {"threshold": 1e9}},
+        "saliency": {"method": "HiResCAM", "status": "shown"},
+        "networks": {},
+        "training_images": [canonical_sha256(common_square(image))[:HASH_CHARACTERS] for image in trained_on],
+        **changes,
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.safetensors").write_bytes(data)

@@ -1,0 +1,244 @@
+"""From trained members to a card, and from a folder to figures: what is refused, what is stamped, what is written."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inference.__main__ import main
+from inference.errors import DataError
+from inference.lab.build import fit, tensors_of
+from inference.lab.data import load_films
+from inference.lab.evaluate import model_folder, refuse_training_images
+from inference.lab.fitting import choose_points, rule_out_cut_off, specificity_cut_off, tumour_cut_off
+from inference.lab.gate import save_gate
+from inference.lab.oof import OutOfFold, halves
+from inference.lab.perturb import PERTURBATIONS, perturbed
+from inference.models.gate_net import build as build_gate
+from inference.predictor import Predictor
+from inference.tests.toy import toy_data, toy_film, toy_joint
+from inference.withholding import fit_conformal, fit_distance
+
+RECIPE = """
+name = "tiny"
+title = "a tiny joint network"
+network = "joint"
+size = 256
+epochs = 1
+batch = 12
+bfloat16 = false
+mask_weight = 1.0
+subtype_weight = 0.1
+keep = "last"
+[architecture]
+subtypes = 9
+"""
+
+
+@pytest.fixture(scope="module")
+def laboratory(tmp_path_factory):
+    """A data folder, a folder of recipes, and one trained run."""
+    root = tmp_path_factory.mktemp("laboratory")
+    toy_data(root / "data")
+    (root / "recipes").mkdir()
+    (root / "recipes" / "tiny.toml").write_text(RECIPE)
+    status = main(["train", "tiny", *_places(root)])
+    assert status == 0
+    return root
+
+
+def _places(root):
+    return [f"--data={root / 'data'}", f"--experiments={root / 'recipes'}", f"--runs={root / 'runs'}"]
+
+
+def test_a_run_is_measured_on_its_test_list_but_not_on_a_leaking_one_unless_told(laboratory, tmp_path, capsys):
+    # Films made by one rule look alike: the toy split is condemned for its twins.
+    run, out, page = laboratory / "runs" / "tiny-grouped-fold4", tmp_path / "out.json", tmp_path / "out.html"
+    words = ["evaluate", f"--run={run}", *_places(laboratory)[:2], f"--json={out}", f"--html={page}", "--no-flips"]
+    assert main(words) == 2
+    assert "--allow-leaking" in capsys.readouterr().err
+    assert not out.exists()
+    assert main([*words, "--allow-leaking"]) == 0
+    measured = json.loads(out.read_text())
+    assert next(iter(measured)) == "macro_auroc"
+    assert set(measured["macro_auroc"]) == {"estimate", "low", "high", "n"}
+    assert measured["films"] == 12
+    assert measured["leaking"] is True
+    assert measured["protocol"] == "grouped"
+    assert measured["outline"]["dice"]["n"] == 8
+    assert measured["times_measured"] == 1
+    assert "LEAKING" in page.read_text()
+    assert "<svg" in page.read_text()
+    assert main([*words, "--allow-leaking"]) == 0
+    assert json.loads(out.read_text())["times_measured"] == 2
+
+
+def test_members_and_gate_become_a_model_that_loads_and_knows_its_training_images(laboratory, tmp_path):
+    gate = tmp_path / "gate"
+    gate.mkdir()
+    shape = {"size": 64, "components": 2, "kinds": 1}
+    save_gate(build_gate(shape), gate / "gate.safetensors")
+    (gate / "gate.json").write_text(json.dumps({"architecture": shape, "settings": {}}))
+    words = ["build", *_places(laboratory), "--members", "tiny-grouped-fold4", f"--gate={gate}", "--version=9.9"]
+    assert main([*words, f"--out={tmp_path}", "--level=0.2"]) == 0
+    folder = tmp_path / "bonescan-joint-9.9"
+    predictor = Predictor.load(folder)
+    assert set(predictor.points) == {"balanced", "rule_out"}
+    assert (folder / "NOTICE").read_text().startswith("BoneScan model weights")
+    films = load_films(laboratory / "data" / "btxrd")
+    with pytest.raises(DataError, match=r"are training images"):
+        refuse_training_images(folder, films, allowed=False)
+    assert refuse_training_images(folder, films, allowed=True)
+    assert not refuse_training_images(folder, [film for film in films if film.part == "test"], allowed=False)
+
+
+def test_a_level_below_one_in_twenty_is_refused(laboratory, capsys):
+    words = ["build", *_places(laboratory), "--members", "tiny-grouped-fold4", "--gate=x", "--version=9"]
+    assert main([*words, "--level=0.01"]) == 2
+    assert "0.05" in capsys.readouterr().err
+
+
+def _labelled_folder(root, count=6):
+    (root / "images").mkdir(parents=True)
+    rows = []
+    for index in range(count):
+        label = ("normal", "benign", "malignant")[index % 3]
+        film = toy_film(index, lesion=(0, 8, 14)[index % 3])
+        Image.fromarray(film).save(root / "images" / f"A{index}.png")
+        rows.append({"image_id": f"A{index}", "label": label})
+    with (root / "labels.csv").open("w", newline="") as handle:
+        writer = csv.DictWriter(handle, fieldnames=["image_id", "label"])
+        writer.writeheader()
+        writer.writerows(rows)
+    return root
+
+
+def test_an_installed_model_is_measured_with_the_gate_off_and_on(tmp_path):
+    toy_joint(tmp_path / "model")
+    folder, out = _labelled_folder(tmp_path / "films"), tmp_path / "out.json"
+    words = ["evaluate", f"--images={folder}", f"--labels={folder / 'labels.csv'}", f"--model={tmp_path / 'model'}"]
+    assert main([*words, f"--json={out}", "--workers=1", "--no-flips", f"--outputs={tmp_path / 'answers.npz'}"]) == 0
+    measured = json.loads(out.read_text())
+    assert next(iter(measured)) == "macro_auroc"
+    assert measured["gate"]
+    assert "with_gate" in measured
+    assert measured["model"]["name"] == "toy-joint"
+    assert measured["withheld"]["share"]["estimate"] is not None
+    assert (tmp_path / "answers.npz").is_file()
+
+
+def test_two_workers_give_the_same_answers_as_one(tmp_path):
+    toy_joint(tmp_path / "model")
+    folder = _labelled_folder(tmp_path / "films")
+    found = []
+    for workers in (1, 2):
+        out = tmp_path / f"{workers}.json"
+        words = [f"--images={folder}", f"--model={tmp_path / 'model'}", f"--json={out}", f"--workers={workers}"]
+        assert main(["evaluate", *words, "--no-flips"]) == 0
+        found.append(json.loads(out.read_text())["macro_auroc"])
+    assert found[0] == found[1]
+
+
+def test_training_images_are_refused_and_stamped_when_allowed(tmp_path, capsys):
+    folder, out = _labelled_folder(tmp_path / "films"), tmp_path / "out.json"
+    toy_joint(tmp_path / "model", trained_on=(toy_film(0),))
+    words = ["evaluate", f"--images={folder}", f"--model={tmp_path / 'model'}", f"--json={out}", "--no-flips"]
+    assert main(words) == 2
+    assert "A0" in capsys.readouterr().err
+    page = tmp_path / "page.html"
+    assert main([*words, "--allow-leaking", f"--html={page}"]) == 0
+    assert json.loads(out.read_text())["leaking"] is True
+    assert "LEAKING" in page.read_text()
+
+
+def test_an_unknown_model_is_answered_with_those_that_are_installed():
+    with pytest.raises(DataError, match="bonescan-paper-cnn"):
+        model_folder("no-such-model")
+
+
+def test_evaluating_nothing_says_what_to_name(tmp_path, capsys):
+    assert main(["evaluate", f"--json={tmp_path / 'x.json'}"]) == 2
+    assert "--images" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", sorted(PERTURBATIONS))
+def test_a_perturbation_changes_a_film_a_little_and_always_alike(name):
+    from inference.imaging.prepare import common_square
+
+    squares = common_square(toy_film(2))[None]
+    first, second = perturbed(squares, name), perturbed(squares, name)
+    assert np.array_equal(first, second)
+    assert first.shape == squares.shape
+    assert first.dtype == np.uint8
+    assert not np.array_equal(first, squares)
+
+
+def test_the_specificity_cut_off_reaches_what_it_aims_at():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], 200)
+    scores = rng.normal(labels, 1.0)
+    cut = specificity_cut_off(scores, labels, 0.9)
+    assert (scores[labels != 2] < cut).mean() >= 0.9
+    assert (scores[labels != 2] < cut).mean() < 0.91
+
+
+def test_ruling_out_reaches_its_sensitivity_and_the_second_cut_off_keeps_normals():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], 300)
+    malignant = 1 / (1 + np.exp(-rng.normal(labels * 2.0 - 3, 1.0)))
+    tumour = 1 / (1 + np.exp(-rng.normal((labels > 0) * 2.0 - 1, 1.0)))
+    groups = np.arange(900) // 3
+    cut = rule_out_cut_off(malignant, labels, groups)
+    assert (malignant[labels == 2] >= cut).mean() >= 0.90
+    second = tumour_cut_off(tumour, malignant, labels, cut)
+    normal = labels == 0
+    assert ((tumour < second) & (malignant < cut))[normal].mean() == pytest.approx(0.85, abs=0.01)
+    shares = np.stack([1 - tumour, tumour * (1 - malignant), tumour * malignant], axis=1)
+    points = choose_points(tumour, shares, labels, groups, "made films")
+    assert points["rule_out"].malignant <= points["balanced"].malignant
+
+
+def test_conformal_sets_cover_each_class_at_their_level():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], 400)
+    raised = np.exp(rng.normal(0, 1, (1200, 3)) + 1.5 * np.eye(3)[labels])
+    shares = raised / raised.sum(axis=1, keepdims=True)
+    sets = fit_conformal(labels[::2], shares[::2], 0.1)
+    inside = sets.members(shares[1::2])[np.arange(600), labels[1::2]]
+    for k in range(3):
+        assert inside[labels[1::2] == k].mean() == pytest.approx(0.9, abs=0.05)
+
+
+def test_too_few_films_of_a_class_leave_it_in_every_set():
+    sets = fit_conformal(np.array([0, 1, 2]), np.full((3, 3), 1 / 3), 0.05)
+    assert sets.cut_offs == (0.0, 0.0, 0.0)
+
+
+def test_the_distance_is_one_for_training_films_and_more_for_others():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(500, 20)) @ rng.normal(size=(20, 20))
+    distance = fit_distance(features, 8)
+    assert distance.of(features).mean() == pytest.approx(1.0, abs=0.1)
+    assert distance.of(features + 30).mean() > 3
+
+
+def test_calibration_and_sets_are_fitted_on_different_groups_and_tensors_are_stored_in_half_precision():
+    rng = np.random.default_rng(0)
+    labels = np.tile([0, 1, 2], 60)
+    groups = np.arange(180) // 3
+    logits = np.stack([(labels > 0) * 3 - 1.5, (labels == 2) * 3 - 1.5], axis=1) + rng.normal(size=(180, 2))
+    material = OutOfFold(
+        films=[], labels=labels, groups=groups, logits=np.repeat(logits[:, None], 3, axis=1),
+        cells=np.zeros((180, 64, 64), np.float32), subtypes=np.zeros((180, 9)),
+        masks=np.eye(64, dtype=bool)[None].repeat(180, 0), grey=np.zeros((180, 2)),
+    )  # fmt: skip
+    features = rng.normal(size=(50, 12))
+    fitted = fit(material, features, features, 0.1)
+    first = halves(groups)
+    assert set(groups[first]).isdisjoint(groups[~first])
+    assert fitted.points["balanced"].malignant > 0
+    assert fitted.sets.level == 0.1
+    tensors = tensors_of([], {}, fitted.distance)
+    assert set(tensors) == {"distance.mean", "distance.basis"}

@@ -1,0 +1,149 @@
+"""The joint family behind the predictor: complete answers, both operating points, and every reason to withhold."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from inference.calibration import OUTCOMES
+from inference.errors import WeightsError
+from inference.models.joint import build
+from inference.outline import regions_of
+from inference.predictor import Predictor
+from inference.tests.toy import JOINT_SUBTYPES, toy_film, toy_joint
+from inference.views import turned, views_of
+
+FREE = {"level": 0.05, "cut_offs": [0.0, 0.9, 0.9], "distance": {"threshold": 1e9}}
+
+
+def predictor_with(folder, **changes):
+    toy_joint(folder, **changes)
+    return Predictor.load(folder)
+
+
+def test_an_answer_holds_probabilities_ranking_regions_and_distance(tmp_path):
+    point = {"name": "balanced", "malignant": 0.0, "tumour": 0.0, "chosen_on": "nothing"}
+    answer = predictor_with(tmp_path, operating_points={"balanced": point}).predict(toy_film(1))
+    assert sum(answer.probabilities.values()) == pytest.approx(1)
+    assert answer.leaning == "malignant"
+    assert {name for name, _ in answer.subtypes} == set(JOINT_SUBTYPES)
+    assert [value for _, value in answer.subtypes] == sorted((v for _, v in answer.subtypes), reverse=True)
+    assert answer.distance > 0
+    assert answer.saliency.shape == (64, 64)
+    json.dumps([answer.subtypes, [region.polygon for region in answer.regions]])
+
+
+def test_no_tumour_called_means_no_ranking_and_no_outline(tmp_path):
+    point = {"name": "balanced", "malignant": 1.1, "tumour": 1.1, "chosen_on": "nothing"}
+    answer = predictor_with(tmp_path, operating_points={"balanced": point}).predict(toy_film(1))
+    assert answer.leaning == "normal"
+    assert answer.subtypes == ()
+    assert answer.regions == ()
+
+
+def test_the_department_chooses_the_operating_point_and_the_answer_says_which(tmp_path):
+    predictor = predictor_with(tmp_path)
+    assert predictor.predict(toy_film(1), operating_point="rule_out").operating_point["malignant"] == 0.1
+    assert predictor.predict(toy_film(1), operating_point="no such").operating_point["name"] == "balanced"
+
+
+def test_a_set_of_several_classes_withholds_the_answer_and_names_them(tmp_path):
+    answer = predictor_with(tmp_path).predict(toy_film(1))
+    assert answer.outcome == "withheld"
+    assert "set_undecided" in answer.withheld_reasons
+    assert answer.prediction_set == OUTCOMES
+    assert answer.leaning in OUTCOMES
+
+
+def test_a_film_far_from_the_training_films_is_withheld(tmp_path):
+    withheld = {"level": 0.05, "cut_offs": [2.0, 2.0, 2.0], "distance": {"threshold": 0.0}}
+    answer = predictor_with(tmp_path, withheld=withheld).predict(toy_film(1))
+    assert "unlike_training" in answer.withheld_reasons
+
+
+def test_a_label_that_flips_between_views_is_withheld(tmp_path):
+    predictor = predictor_with(tmp_path)
+    shares = [predictor.model.probabilities(logits)[1][2] for logits in _logits_by_view(predictor, toy_film(1))]
+    between = (min(shares) + max(shares)) / 2
+    point = {"name": "balanced", "malignant": between, "tumour": 0.0, "chosen_on": "nothing"}
+    answer = predictor_with(tmp_path, operating_points={"balanced": point}).predict(toy_film(1))
+    assert "unstable" in answer.withheld_reasons
+
+
+def _logits_by_view(predictor, film):
+    from inference.imaging.prepare import common_square
+    from inference.joint_model import look_at
+
+    square = torch.from_numpy(common_square(film).copy())[None, None].float().div_(255)
+    return look_at(predictor.model.members, square).logits.mean(axis=0)
+
+
+def test_saliency_is_kept_back_unless_the_card_lets_it_be_shown(tmp_path):
+    hidden = predictor_with(tmp_path, saliency={"method": "HiResCAM", "status": "not shown"})
+    assert hidden.predict(toy_film(1)).saliency is None
+
+
+def test_weights_that_do_not_fit_the_card_are_refused(tmp_path):
+    with pytest.raises(WeightsError) as refusal:
+        predictor_with(tmp_path, members=2)
+    assert refusal.value.code == "bad_weights"
+
+
+def test_an_unknown_family_is_refused(tmp_path):
+    with pytest.raises(WeightsError) as refusal:
+        predictor_with(tmp_path, family="oracle")
+    assert refusal.value.code == "unknown_family"
+
+
+def test_a_card_without_its_calibration_is_refused(tmp_path):
+    card = toy_joint(tmp_path)
+    del card["calibration"]
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    with pytest.raises(WeightsError, match="incomplete"):
+        Predictor.load(tmp_path)
+
+
+def test_the_same_film_gets_the_same_answer_twice(tmp_path):
+    toy_joint(tmp_path)
+    first, second = (Predictor.load(tmp_path).predict(toy_film(3)) for _ in range(2))
+    assert first.probabilities == second.probabilities
+    assert first.regions == second.regions
+
+
+def test_the_mirrored_view_is_the_film_mirrored_and_the_turned_one_stays_in_range():
+    image = torch.rand(1, 1, 64, 64)
+    views = views_of(image)
+    assert torch.equal(views[1], image[0].flip(-1))
+    assert 0 <= float(turned(image).min()) <= float(turned(image).max()) <= 1
+
+
+def test_the_frozen_stage_stays_as_it_was_through_a_step():
+    network = build({"size": 64, "subtypes": 0}).train()
+    before = {name: value.clone() for name, value in network.encoder.stages[0].state_dict().items()}
+    optimiser = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], lr=1.0)
+    network(torch.rand(2, 1, 64, 64)).logits.sum().backward()
+    optimiser.step()
+    assert all(torch.equal(before[name], value) for name, value in network.encoder.stages[0].state_dict().items())
+
+
+def test_regions_are_traced_where_cells_are_probable_and_measured_in_fractions():
+    cells = np.zeros((64, 64), dtype=np.float32)
+    cells[16:32, 32:48] = 0.9
+    cells[2, 2] = 0.9
+    (region,) = regions_of(cells, 0.5, 0.001)
+    assert region.box == pytest.approx((0.5, 0.25, 0.75, 0.5), abs=0.01)
+    assert region.area == pytest.approx(1 / 16, rel=0.05)
+    assert region.probability == pytest.approx(0.9, abs=0.01)
+
+
+def test_a_hole_in_a_lesion_still_is_the_lesion():
+    cells = np.zeros((64, 64), dtype=np.float32)
+    cells[16:48, 16:48] = 0.9
+    cells[28:36, 28:36] = 0.0
+    (region,) = regions_of(cells, 0.5, 0.001)
+    assert region.area == pytest.approx(0.25, rel=0.05)
+
+
+def test_nothing_probable_means_no_region():
+    assert regions_of(np.zeros((64, 64), dtype=np.float32), 0.5, 0.0) == ()
