@@ -103,7 +103,7 @@ def _train(options: argparse.Namespace) -> int:
     torch.set_num_threads(1)
     experiment = load_experiment(options.experiments / f"{options.experiment}.toml")
     split = load_split(data_root(options.data) / FILMS_FOLDER, options.protocol, options.held_out)
-    run = train_row(experiment, split, options.runs, options.held_out)
+    run = train_row(experiment, split, options.runs, options.held_out, options.experiments)
     print(f"{run.key}: {run.facts['minutes']} minutes of one core")
     return 0
 

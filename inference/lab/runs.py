@@ -66,14 +66,17 @@ def read_run(folder: Path) -> Run:
         raise DataError("bad_run", f"The run {folder.name} has no readable run.json: train it again.") from error
 
 
-def load_network(run: Run, experiments: Path) -> tuple[nn.Module, Experiment]:
-    """Return a run's network with the weights that count, and its experiment as it stands today.
-
-    A recipe that was edited since is refused: its figures would be those of another one.
-    """
+def recipe_of(run: Run, experiments: Path) -> Experiment:
+    """Return a run's experiment; one that was edited since is refused: its figures would be those of another one."""
     experiment = load_experiment(experiments / f"{run.facts['experiment']}.toml")
     if experiment.sha256 != run.facts["recipe_sha256"]:
         raise DataError("other_experiment", f"{experiment.name}.toml has changed since {run.key} was trained.")
+    return experiment
+
+
+def load_network(run: Run, experiments: Path) -> tuple[nn.Module, Experiment]:
+    """Return a run's network with the weights that count, and its experiment."""
+    experiment = recipe_of(run, experiments)
     network = build_network(experiment)
     network.load_state_dict(load_file(run.folder / "weights.safetensors"), strict=True)
     return network.eval(), experiment

@@ -140,10 +140,7 @@ def _refuse_all(predictor: Predictor, squares: np.ndarray, point: str) -> list:
 def attributions(network: Any, squares: np.ndarray, called: np.ndarray) -> np.ndarray:
     """Return uint8 (N, 64, 64): what raised the malignant logit where malignant was called, else the tumour logit."""
     return np.stack(
-        [
-            attribution(network, image_of(square), int(call == 2))
-            for square, call in zip(squares, called, strict=True)
-        ]
+        [attribution(network, image_of(square), int(call == 2)) for square, call in zip(squares, called, strict=True)]
     )
 
 
