@@ -20,7 +20,7 @@ from inference.predictor import Predictor
 def answer_of(data: bytes, prediction: Prediction) -> dict[str, Any]:
     """Return what is printed of one prediction: everything but the pixels of the saliency map."""
     answer = asdict(prediction)
-    answer["saliency"] = None if prediction.saliency is None else {"status": "not validated"}
+    answer["saliency"] = None if prediction.saliency is None else {"cells": list(prediction.saliency.shape)}
     return {"input_sha256": hashlib.sha256(data).hexdigest(), **answer}
 
 
@@ -44,7 +44,8 @@ def _sentence(answer: dict[str, Any]) -> str:
     if answer["probabilities"] is None:
         return f"not analysable: {answer['gate']['reason_code']}"
     shares = ", ".join(f"{name} {value:.3f}" for name, value in answer["probabilities"].items())
-    return f"{answer['outcome']} ({shares})"
+    why = f" because {', '.join(answer['withheld_reasons'])}" if answer["withheld_reasons"] else ""
+    return f"{answer['outcome']}{why} ({shares})"
 
 
 def _predict(options: argparse.Namespace) -> int:

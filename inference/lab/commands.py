@@ -11,6 +11,7 @@ import torch
 from inference.card import WEIGHTS
 from inference.errors import DataError
 from inference.lab.build import assemble
+from inference.lab.compare import compare
 from inference.lab.data import Film, data_root, load_films
 from inference.lab.documents import describe, write_documents
 from inference.lab.evaluate import (
@@ -23,6 +24,7 @@ from inference.lab.evaluate import (
 from inference.lab.experiment import EXPERIMENTS, load_experiment
 from inference.lab.gate import add_gate
 from inference.lab.leakage_commands import add_leakage
+from inference.lab.outputs import Outputs
 from inference.lab.protocols import DEFAULT_HELD_OUT, FOLDS, PROTOCOLS, load_split
 from inference.lab.rows import train_row
 from inference.lab.runs import read_run
@@ -37,6 +39,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     _add_train(commands)
     _add_build(commands)
     _add_evaluate(commands)
+    _add_compare(commands)
     add_leakage(commands)
     add_gate(commands)
     tell = commands.add_parser("describe", help="write measured figures into the card of an installed model")
@@ -99,6 +102,17 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     measure.set_defaults(run=_evaluate)
 
 
+def _add_compare(commands: argparse._SubParsersAction) -> None:
+    beside = commands.add_parser("compare", help="two stored answers to the same films, by the paired group bootstrap")
+    beside.add_argument("first", type=Path, help=".npz of evaluate --outputs")
+    beside.add_argument("second", type=Path, help="another one, of the same films in the same order")
+    beside.add_argument("--images", type=Path, required=True, help="the folder that both were measured on")
+    beside.add_argument("--labels", type=Path, help="CSV with image_id, label (default: labels.csv of the folder)")
+    beside.add_argument("--names", nargs=2, default=("", ""), help="what to call them")
+    beside.add_argument("--json", type=Path, required=True, help="where the differences go")
+    beside.set_defaults(run=_compare)
+
+
 def _train(options: argparse.Namespace) -> int:
     torch.set_num_threads(1)
     experiment = load_experiment(options.experiments / f"{options.experiment}.toml")
@@ -147,7 +161,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     else:
         folder, films = model_folder(options.model), _films(options)
         leaking = refuse_training_images(folder, films, options.allow_leaking)
-        about = {"command": "python -m inference evaluate --images DIR --labels CSV --json OUT"}
+        about = {"command": _told(options)}
         measured, outputs = evaluate_model(
             folder, films, options.operating_point, options.workers, leaking=leaking, flips=flips, about=about
         )
@@ -160,7 +174,34 @@ def _evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def _told(options: argparse.Namespace) -> str:
+    """The command that makes this measurement again, without the paths of this machine."""
+    words = ["python -m inference evaluate --images DIR --labels CSV --json OUT"]
+    for name in ("part", "model", "operating_point"):
+        if getattr(options, name):
+            words.append(f"--{name.replace('_', '-')} {Path(getattr(options, name)).name}")
+    return " ".join(words)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    first, second = (Outputs.load(path) for path in (options.first, options.second))
+    known = {film.image_id: film for film in load_films(options.images, options.labels)}
+    try:
+        films = [known[name] for name in first.image_ids]
+    except KeyError as error:
+        raise DataError("other_films", f"labels.csv has no row for the film {error.args[0]}.") from error
+    a, b = (text or path.stem for text, path in zip(options.names, (options.first, options.second), strict=True))
+    found = {"a": a, "b": b, **compare(films, first, second)}
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    gain = found["figures"]["macro_auroc"]["difference"]
+    print(f"macro_auroc of {b} minus {a}: {gain['estimate']} ({gain['low']} to {gain['high']})")
+    return 0
+
+
 def _describe(options: argparse.Namespace) -> int:
+    if any("=" not in text for text in options.figures):
+        raise DataError("bad_figures", "Name figures as NAME=FILE, for instance grouped=shipped-grouped.json.")
     pairs = dict(text.split("=", 1) for text in options.figures)
     describe(model_folder(options.model), {name: Path(path) for name, path in pairs.items()})
     return 0

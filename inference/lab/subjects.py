@@ -79,10 +79,7 @@ class InstalledModel:
         self.thresholds = thresholds_of(self.predictor.card, self.predictor.point(self.point_name))
 
     def answer(self, squares: np.ndarray) -> Answers:
-        began = time.process_time()
-        judged = self._shared(_judge_all, squares, self.point_name)
-        # The children's time counts only where the work was done here.
-        spent = (time.process_time() - began) * 1000 / max(1, len(squares)) if self.workers == 1 else None
+        judged, seconds = self._shared(_judge_all, squares, self.point_name)
         names = self.thresholds.subtype_names
         subtypes = [dict(j.subtypes) for j in judged]
         return Answers(
@@ -93,7 +90,7 @@ class InstalledModel:
             prediction_sets=self._sets(judged),
             masks=np.stack([j.cells for j in judged]).astype(np.float16) if judged[0].cells is not None else None,
             subtypes=np.array([[row.get(name, 0.0) for name in names] for row in subtypes]) if names else None,
-            ms_per_image=spent,
+            ms_per_image=seconds * 1000 / max(1, len(squares)),
         )
 
     @staticmethod
@@ -103,7 +100,7 @@ class InstalledModel:
         return np.array([[name in j.prediction_set for name in OUTCOMES] for j in judged])
 
     def refused(self, squares: np.ndarray) -> np.ndarray:
-        return np.array(self._shared(_refuse_all, squares, self.point_name))
+        return np.array(self._shared(_refuse_all, squares, self.point_name)[0])
 
     def saliency(self, squares: np.ndarray, called: np.ndarray, *, random: bool = False) -> np.ndarray | None:
         model = self.predictor.model
@@ -111,22 +108,29 @@ class InstalledModel:
             return None
         return attributions(randomised(model.members[0]) if random else model.members[0], squares, called)
 
-    def _shared(self, work: Any, squares: np.ndarray, *rest: Any) -> list:
+    def _shared(self, work: Any, squares: np.ndarray, *rest: Any) -> tuple[list, float]:
+        """Return what `work` says of each square, and the CPU seconds of all processes together."""
         parts = np.array_split(squares, max(1, min(self.workers, len(squares))))
         if len(parts) == 1:
-            return work(self.predictor, squares, *rest)
+            return _timed(work, self.predictor, squares, rest)
         # A forked child finds the loaded model in its memory; one thread each, so the fork is safe.
         _loaded["predictor"] = self.predictor
         with ProcessPoolExecutor(len(parts), mp_context=get_context("fork")) as pool:
-            return [one for part in pool.map(partial(_in_child, work, rest=rest), parts) for one in part]
+            found = list(pool.map(partial(_in_child, work, rest=rest), parts))
+        return [one for part, _ in found for one in part], sum(seconds for _, seconds in found)
 
 
 _loaded: dict[str, Predictor] = {}
 
 
-def _in_child(work: Any, squares: np.ndarray, rest: tuple) -> list:
+def _in_child(work: Any, squares: np.ndarray, rest: tuple) -> tuple[list, float]:
     torch.set_num_threads(1)
-    return work(_loaded["predictor"], squares, *rest)
+    return _timed(work, _loaded["predictor"], squares, rest)
+
+
+def _timed(work: Any, predictor: Predictor, squares: np.ndarray, rest: tuple) -> tuple[list, float]:
+    began = time.process_time()
+    return work(predictor, squares, *rest), time.process_time() - began
 
 
 def _judge_all(predictor: Predictor, squares: np.ndarray, point: str) -> list:

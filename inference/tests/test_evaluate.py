@@ -242,3 +242,24 @@ def test_calibration_and_sets_are_fitted_on_different_groups_and_tensors_are_sto
     assert fitted.sets.level == 0.1
     tensors = tensors_of([], {}, fitted.distance)
     assert set(tensors) == {"distance.mean", "distance.basis"}
+
+
+def test_two_stored_answers_to_the_same_films_are_compared(tmp_path, capsys):
+    toy_joint(tmp_path / "model")
+    folder, out = _labelled_folder(tmp_path / "films"), tmp_path / "out.json"
+    words = ["evaluate", f"--images={folder}", f"--model={tmp_path / 'model'}", f"--json={out}", "--no-flips"]
+    for name in ("balanced", "rule_out"):
+        assert main([*words, f"--operating-point={name}", f"--outputs={tmp_path / name}.npz"]) == 0
+    stored = [str(tmp_path / f"{name}.npz") for name in ("balanced", "rule_out")]
+    assert main(["compare", *stored, f"--images={folder}", f"--json={tmp_path / 'compare.json'}"]) == 0
+    found = json.loads((tmp_path / "compare.json").read_text())
+    assert (found["a"], found["b"]) == ("balanced", "rule_out")
+    assert found["figures"]["macro_auroc"]["difference"]["estimate"] == 0
+    assert "--operating-point rule_out" in json.loads(out.read_text())["command"]
+    assert str(tmp_path) not in json.loads(out.read_text())["command"]
+
+
+def test_figures_without_a_name_are_refused(tmp_path, capsys):
+    toy_joint(tmp_path)
+    assert main(["describe", str(tmp_path), "figures.json"]) == 2
+    assert "NAME=FILE" in capsys.readouterr().err

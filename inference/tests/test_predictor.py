@@ -8,10 +8,11 @@ import torch
 
 from inference.card import identity
 from inference.errors import InferenceError, WeightsError
+from inference.imaging.blank import is_blank
 from inference.imaging.canonical import canonical_sha256
 from inference.imaging.prepare import common_square
 from inference.lab.synthetic import synthetic_image
-from inference.predictor import Predictor, is_blank
+from inference.predictor import Predictor
 from inference.tests.toy import toy_film, toy_weights
 
 
