@@ -213,7 +213,7 @@ def test_every_figure_of_a_block_is_found_and_named():
 
 
 def test_nested_values_become_pairs():
-    assert pairs_of({"a": {"b_c": 1.5, "d": ["x", 2]}, "e": None, "f": True}) == [
+    assert pairs_of({"a": {"b_c": 1.5, "d": ["x", 2]}, "e": None, "f": True, "g": "", "h": []}) == [
         ("a b c", "1.5"),
         ("a d", "x, 2"),
         ("e", "not defined"),

@@ -119,9 +119,7 @@ def other(models_dir):
     return OTHER
 
 
-def test_two_models_are_compared_on_the_newest_films(
-    admin_page, other, monkeypatch, django_capture_on_commit_callbacks
-):
+def test_two_models_are_compared_on_the_newest_films(admin_page, other, monkeypatch, on_commit):
     films = [stored_film(seed) for seed in range(3)]
     sent = []
     monkeypatch.setattr(queue, "send", lambda task, argument: sent.append((task, argument)))

@@ -184,7 +184,7 @@ def _network(name: str, entry: Card) -> dict[str, Any]:
 
 
 def pairs_of(node: Card, words: tuple[str, ...] = ()) -> list[tuple[str, str]]:
-    """Every value below a mapping as a text, named by the keys that lead to it."""
+    """Every value below a mapping as a text, named by the keys that lead to it; empty ones are left out."""
     found: list[tuple[str, str]] = []
     for key, value in node.items():
         path = (*words, str(key))
@@ -192,7 +192,7 @@ def pairs_of(node: Card, words: tuple[str, ...] = ()) -> list[tuple[str, str]]:
             found.append((" ".join(map(heading, path)), _interval(value)))
         elif isinstance(value, dict):
             found += pairs_of(value, path)
-        else:
+        elif value not in ("", []):
             found.append((" ".join(map(heading, path)), _text(value)))
     return found
 

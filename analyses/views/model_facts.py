@@ -38,7 +38,10 @@ def facts_of(card: dict[str, Any]) -> Facts:
         "sha256": card["weights"]["sha256"],
         "megabytes": _megabytes(card["weights"].get("bytes")),
         "modalities": ", ".join(cards.modalities_of(card)),
-        "points": list(cards.operating_points(card).values()),
+        "points": [
+            {"name": name.replace("_", "-"), "malignant": point.get("malignant")}
+            for name, point in cards.operating_points(card).items()
+        ],
         "figures": [figures[name] if is_figure(figures.get(name)) else None for name in LISTED],
     }
 

@@ -102,6 +102,7 @@ def _page(request: HttpRequest, *, status: int = 200, **forms: Any) -> HttpRespo
     choices = _choices(installed)
     in_force = next((model for model in installed if model.key == active), None)
     target = registry.roll_back_target()
+    pair = _pair(choices, active, target)
     context = {
         "group": registry.GROUPS[registry.RADIOGRAPHS],
         "models": [_row(model, active) for model in installed],
@@ -110,9 +111,9 @@ def _page(request: HttpRequest, *, status: int = 200, **forms: Any) -> HttpRespo
         "in_force": in_force,
         "history": registry.history(),
         "target": target,
-        "activate": forms.get("activate") or ActivateForm(models=choices),
+        "activate": forms.get("activate") or ActivateForm(models=choices, initial={"model": pair["model_b"]}),
         "roll_back": forms.get("roll_back") or RollBackForm(),
-        "compare": forms.get("compare") or CompareForm(models=choices, initial=_pair(choices, active, target)),
+        "compare": forms.get("compare") or CompareForm(models=choices, initial=pair),
         "comparisons": ModelComparison.objects.select_related("requested_by").defer("result")[:SHOWN_COMPARISONS],
         "without_point": _departments_without_point(in_force),
     }
