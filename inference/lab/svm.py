@@ -120,7 +120,7 @@ class TwoSteps:
         """Write plain arrays, without pickle."""
         steps = {"tumour": self.tumour, "malignant": self.malignant}
         arrays = {f"{step}_{name}": getattr(steps[step], name) for step in steps for name in _FIELDS}
-        np.savez(path, costs=np.array(self.costs), **arrays)  # type: ignore[arg-type]
+        np.savez(path, costs=np.array(self.costs), **arrays)
 
     @classmethod
     def load(cls, path: Path) -> TwoSteps:
