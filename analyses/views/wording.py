@@ -82,6 +82,7 @@ ACTIONS = {
     "edit_case": "case details changed",
     "cancel": "analysis cancelled",
     "retry": "analysis retried",
+    "reanalyse": "films queued for another answer",
     "verify_document": "document verified",
     "access_denied": "access denied",
 }

@@ -98,10 +98,12 @@ def choose_points(
         "balanced": "largest malignant sensitivity + specificity",
         "rule_out": f"malignant sensitivity whose 95 % lower bound reaches {SENSITIVITY_BOUND:.2f}",
     }
+    # One second step for both: with a low first cut-off, many normal films are called malignant, and a second cut-off
+    # that made up for them would call every tumour normal.
+    second = tumour_cut_off(tumour, malignant, labels, cuts["balanced"])
     points = {}
     for name, cut in cuts.items():
-        second = tumour_cut_off(tumour, malignant, labels, cut)
-        text = f"{chosen_on}: {why[name]}; {NORMALS_KEPT:.2f} of normal films called normal"
+        text = f"{chosen_on}: {why[name]}; *balanced* calls {NORMALS_KEPT:.2f} of normal films normal"
         points[name] = OperatingPoint(name, round(cut, 5), round(second, 5), text)
     return points
 
