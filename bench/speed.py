@@ -42,6 +42,30 @@ def bare_round(predictor: Any, count: int, first: int) -> tuple[float, float]:
     return count / (time.perf_counter() - begin), (time.process_time() - cpu) * 1000 / count
 
 
+def forward_ms(predictor: Any, passes: int = 20) -> float:
+    """Median CPU ms of one member's forward pass over one view in f32 on one core."""
+    import torch
+
+    from inference.imaging.prepare import common_square
+    from inference.joint_model import image_of
+
+    image = image_of(common_square(film_array(0))).contiguous(memory_format=torch.channels_last)
+    spent = []
+    with torch.inference_mode():
+        for _ in range(passes):
+            begin = time.process_time()
+            predictor.model.members[0](image)
+            spent.append((time.process_time() - begin) * 1000)
+    return statistics.median(spent[2:])
+
+
+def forwards(predictor: Any) -> int:
+    """Forward passes of a whole answer: every member over every view, and the gate."""
+    from inference.views import VIEWS
+
+    return len(predictor.model.members) * len(VIEWS) + 1
+
+
 def whole_round(running: Portal, client: Client, count: int, first: int) -> tuple[float, float]:
     """Rate (images a second, first post to last stored result) and CPU ms per image of the portal's processes."""
     films = [(number, film_jpeg(number)) for number in range(first, first + count)]
@@ -59,8 +83,9 @@ def whole_round(running: Portal, client: Client, count: int, first: int) -> tupl
     seconds = time.perf_counter() - begin
     spent = sum(cpu_s(pid) for pid in pids) - cpu
     for answer in answers:
-        if not (client.get(answer.analysis_id).get("result") or {}).get("probabilities"):
-            raise RuntimeError(f"a film got no probabilities: {answer}")
+        outcome = (client.get(answer.analysis_id).get("result") or {}).get("outcome")
+        if outcome in (None, "not_analysable"):
+            raise RuntimeError(f"a film was not judged: {answer}, {outcome}")
     return count / seconds, spent * 1000 / count
 
 
@@ -96,6 +121,8 @@ def measure(rounds: int, count: int) -> dict[str, Any]:
         large = [one_large_film(client, 700_000 + number) for number in range(3)]
     ratios = [w[0] / b[0] for w, b in zip(whole, bare, strict=True)]
     return {
+        "forward_ms_of_one_core": round(forward_ms(predictor), 1),
+        "forwards_of_an_answer": forwards(predictor),
         "rounds": rounds,
         "images_per_round": count,
         "bare_images_per_s": round(statistics.median(rate for rate, _ in bare), 2),

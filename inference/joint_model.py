@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from inference.calibration import OUTCOMES, Calibration, OperatingPoint, class_probabilities
 from inference.errors import InferenceError, WeightsError
@@ -57,6 +59,17 @@ def look_at(members: list[JointNet], square: Tensor) -> Looks:
     return Looks(np.stack(logits), np.mean(cells, axis=0), named, features)
 
 
+def folded(network: nn.Module) -> nn.Module:
+    """Fold every batch norm that follows a convolution into it, in place: the same answers, fewer passes over maps."""
+    for module in network.modules():
+        if isinstance(module, nn.Sequential):
+            for first, second in pairwise(list(module.named_children())):
+                if isinstance(first[1], nn.Conv2d) and isinstance(second[1], nn.BatchNorm2d):
+                    setattr(module, first[0], fuse_conv_bn_eval(first[1], second[1]))
+                    setattr(module, second[0], nn.Identity())
+    return network
+
+
 def _filled(network: nn.Module, tensors: dict[str, Tensor], prefix: str) -> nn.Module:
     own = {key.removeprefix(prefix): value.float() for key, value in tensors.items() if key.startswith(prefix)}
     kinds = network.state_dict()
@@ -76,8 +89,9 @@ class JointModel:
         for number in range(card["members"]):
             member = _filled(build_joint(shape["member"]), tensors, f"members.{number}.")
             assert isinstance(member, JointNet)
+            folded(member)
             self.members.append(member)
-        self.gate = _filled(build_gate(shape["gate"]), tensors, "gate.")
+        self.gate = folded(_filled(build_gate(shape["gate"]), tensors, "gate."))
         self._gate_side = int(shape["gate"]["size"])
         self._steps = [Calibration(**card["calibration"][name]) for name in ("tumour", "malignant")]
         withheld = card["withheld"]

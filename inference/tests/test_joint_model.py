@@ -8,13 +8,17 @@ import torch
 
 from inference.calibration import OUTCOMES
 from inference.errors import WeightsError
+from inference.joint_model import folded
 from inference.models.joint import build
 from inference.outline import regions_of
 from inference.predictor import Predictor
 from inference.tests.toy import JOINT_SUBTYPES, toy_film, toy_joint
 from inference.views import turned, views_of
 
-FREE = {"level": 0.05, "cut_offs": [0.0, 0.9, 0.9], "distance": {"threshold": 1e9}}
+
+@pytest.fixture(scope="module")
+def predictor(tmp_path_factory):
+    return predictor_with(tmp_path_factory.mktemp("model"))
 
 
 def predictor_with(folder, **changes):
@@ -36,20 +40,22 @@ def test_an_answer_holds_probabilities_ranking_regions_and_distance(tmp_path):
 
 def test_no_tumour_called_means_no_ranking_and_no_outline(tmp_path):
     point = {"name": "balanced", "malignant": 1.1, "tumour": 1.1, "chosen_on": "nothing"}
-    answer = predictor_with(tmp_path, operating_points={"balanced": point}).predict(toy_film(1))
+    answer = predictor_with(tmp_path, operating_points={"balanced": point}).predict(toy_film(1), explain=False)
     assert answer.leaning == "normal"
     assert answer.subtypes == ()
     assert answer.regions == ()
 
 
-def test_the_department_chooses_the_operating_point_and_the_answer_says_which(tmp_path):
-    predictor = predictor_with(tmp_path)
-    assert predictor.predict(toy_film(1), operating_point="rule_out").operating_point["malignant"] == 0.1
-    assert predictor.predict(toy_film(1), operating_point="no such").operating_point["name"] == "balanced"
+def test_the_department_chooses_the_operating_point_and_the_answer_says_which(predictor):
+    ruled_out, other = (
+        predictor.predict(toy_film(1), explain=False, operating_point=name) for name in ("rule_out", "no such")
+    )
+    assert ruled_out.operating_point["malignant"] == 0.1
+    assert other.operating_point["name"] == "balanced"
 
 
-def test_a_set_of_several_classes_withholds_the_answer_and_names_them(tmp_path):
-    answer = predictor_with(tmp_path).predict(toy_film(1))
+def test_a_set_of_several_classes_withholds_the_answer_and_names_them(predictor):
+    answer = predictor.predict(toy_film(1), explain=False)
     assert answer.outcome == "withheld"
     assert "set_undecided" in answer.withheld_reasons
     assert answer.prediction_set == OUTCOMES
@@ -58,16 +64,15 @@ def test_a_set_of_several_classes_withholds_the_answer_and_names_them(tmp_path):
 
 def test_a_film_far_from_the_training_films_is_withheld(tmp_path):
     withheld = {"level": 0.05, "cut_offs": [2.0, 2.0, 2.0], "distance": {"threshold": 0.0}}
-    answer = predictor_with(tmp_path, withheld=withheld).predict(toy_film(1))
+    answer = predictor_with(tmp_path, withheld=withheld).predict(toy_film(1), explain=False)
     assert "unlike_training" in answer.withheld_reasons
 
 
-def test_a_label_that_flips_between_views_is_withheld(tmp_path):
-    predictor = predictor_with(tmp_path)
+def test_a_label_that_flips_between_views_is_withheld(predictor, tmp_path):
     shares = [predictor.model.probabilities(logits)[1][2] for logits in _logits_by_view(predictor, toy_film(1))]
     between = (min(shares) + max(shares)) / 2
     point = {"name": "balanced", "malignant": between, "tumour": 0.0, "chosen_on": "nothing"}
-    answer = predictor_with(tmp_path, operating_points={"balanced": point}).predict(toy_film(1))
+    answer = predictor_with(tmp_path, operating_points={"balanced": point}).predict(toy_film(1), explain=False)
     assert "unstable" in answer.withheld_reasons
 
 
@@ -104,11 +109,27 @@ def test_a_card_without_its_calibration_is_refused(tmp_path):
         Predictor.load(tmp_path)
 
 
-def test_the_same_film_gets_the_same_answer_twice(tmp_path):
-    toy_joint(tmp_path)
-    first, second = (Predictor.load(tmp_path).predict(toy_film(3)) for _ in range(2))
+def test_the_same_film_gets_the_same_answer_twice(predictor, tmp_path):
+    again = predictor_with(tmp_path)
+    first, second = (one.predict(toy_film(3), explain=False) for one in (predictor, again))
     assert first.probabilities == second.probabilities
     assert first.regions == second.regions
+
+
+def test_folding_batch_norms_changes_no_answer():
+    torch.manual_seed(1)
+    network = build({"size": 64, "subtypes": 3}).eval()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.uniform_(-0.2, 0.2)
+            module.running_var.uniform_(0.5, 1.5)
+    image = torch.rand(1, 1, 64, 64)
+    with torch.inference_mode():
+        before = network(image)
+        after = folded(network)(image)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules())
+    assert torch.allclose(before.logits, after.logits, atol=1e-4)
+    assert torch.allclose(before.masks, after.masks, atol=1e-3)
 
 
 def test_the_mirrored_view_is_the_film_mirrored_and_the_turned_one_stays_in_range():
