@@ -11,6 +11,7 @@ from inference.errors import DataError
 from inference.lab.experiment import Experiment
 from inference.lab.nets import classifier
 from inference.lab.nets.efficientnet_lite import efficientnet_lite
+from inference.lab.nets.mask_rcnn import MaskNet
 from inference.lab.nets.paper import PaperNet
 from inference.lab.nets.unet import UNet
 from inference.lab.pretrained import start_efficientnet_lite, start_encoder, start_mobilenet_v2
@@ -65,6 +66,13 @@ def _unet(experiment: Experiment, fill: bool) -> nn.Module:
     return network
 
 
+def _mask_rcnn(experiment: Experiment, fill: bool) -> nn.Module:
+    network = MaskNet(**experiment.architecture)
+    if fill:
+        start_encoder(network.encoder)
+    return network
+
+
 def _options(experiment: Experiment) -> tuple[dict, dict]:
     """Divide the architecture's options between backbone and head."""
     options = experiment.architecture
@@ -83,6 +91,7 @@ BUILDERS: dict[str, Builder] = {
     "vgg16": _vgg16,
     "resnet50": _resnet50,
     "unet": _unet,
+    "mask_rcnn": _mask_rcnn,
 }
 # Of these no ImageNet weights are to be had; an experiment that asks for them is mistaken.
 _FROM_SCRATCH = ("paper_cnn", "vgg16", "resnet50")

@@ -2,15 +2,20 @@
 
 from importlib.util import find_spec
 
+import numpy as np
 import pytest
 import torch
 
 from inference.errors import DataError
+from inference.lab.augment import Augmentation
+from inference.lab.examples import Examples
 from inference.lab.experiment import EXPERIMENTS, Experiment, load_experiment
 from inference.lab.losses import Targets, total_loss
+from inference.lab.mask_rcnn import MaskTrainer, objects
 from inference.lab.nets.efficientnet_lite import SameConv, efficientnet_lite
 from inference.lab.networks import BUILDERS, build_network
 from inference.lab.pretrained import start_efficientnet_lite
+from inference.lab.train import look
 from inference.models.paper_cnn import PaperCNN
 
 SIDE = 64
@@ -42,7 +47,7 @@ def films(side: int = SIDE) -> tuple[torch.Tensor, Targets]:
     return 0.2 + 0.7 * masks, Targets(labels, masks, torch.tensor([-1, 0, 1, -1, 0, 2]))
 
 
-@pytest.mark.parametrize("network", sorted(BUILDERS))
+@pytest.mark.parametrize("network", sorted(set(BUILDERS) - {"mask_rcnn"}))
 def test_every_network_answers_two_logits_and_lowers_its_loss(network):
     recipe = experiment(network, mask_weight=1.0, subtype_weight=0.1)
     net = build_network(recipe).train()
@@ -59,6 +64,53 @@ def test_every_network_answers_two_logits_and_lowers_its_loss(network):
     assert answer.logits.shape == (6, 2)
     assert answer.features is None or answer.features.shape[0] == 6
     assert min(losses[1:]) < losses[0]
+
+
+def test_each_connected_part_is_an_object_of_its_films_label():
+    masks = np.zeros((3, 32, 32), dtype=bool)
+    masks[0, 4:8, 4:8] = True
+    masks[1:, 2:12, 3:9] = True
+    masks[1:, 20:24, 20:30] = True
+    masks[1:, 30, 0] = True
+    normal, benign, malignant = objects(masks, np.array([0, 1, 2]))
+    assert normal["boxes"].shape == (0, 4)
+    assert normal["masks"].shape == (0, 32, 32)
+    assert benign["boxes"].tolist() == [[3, 2, 9, 12], [20, 20, 30, 24]]
+    assert malignant["labels"].tolist() == [2, 2]
+    assert int(malignant["masks"][1].sum()) == 40
+
+
+def test_mask_rcnn_learns_where_and_what_lesions_are(tmp_path):
+    labels = np.tile([0, 1, 2], 4)
+    masks = np.zeros((12, 256, 256), dtype=np.uint8)
+    masks[labels > 0, 80:176, 80:176] = 1
+    squares = (40 + 90 * masks * (labels == 2)[:, None, None] + 180 * masks * (labels == 1)[:, None, None]).astype(
+        np.uint8
+    )
+    made = Examples(squares, labels, masks, np.full(12, -1))
+    still = Augmentation(0, 0, 0, 0, 0, 0, 0, 0, 0)
+    recipe = Experiment(
+        name="toy",
+        network="mask_rcnn",
+        size=64,
+        batch=12,
+        epochs=6,
+        validate_every=6,
+        learning_rate=3e-3,
+        warm_up_epochs=0.5,
+        averaging=0.5,
+        augmentation=still,
+        bfloat16=False,
+        architecture={"frozen": 0, "proposals": 16},
+    )
+    few = Examples(squares[:3], labels[:3], masks[:3], made.subtypes[:3])
+    trainer = MaskTrainer(recipe, made, few, tmp_path)
+    history = trainer.run().history
+    assert history[-1]["train_loss"] < 0.9 * history[0]["train_loss"]
+    found = look(trainer.averaged, squares[:3], 64)
+    assert found.logits.shape == (3, 2)
+    assert found.cells.shape == (3, 64, 64)
+    assert np.isfinite(found.logits).all()
 
 
 def test_frozen_blocks_keep_weights_and_statistics():

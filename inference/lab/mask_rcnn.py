@@ -1,0 +1,68 @@
+"""Training of row 7: the common trainer with lesions as objects instead of cells."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from inference.errors import DataError
+from inference.lab.losses import Targets
+from inference.lab.nets.mask_rcnn import MaskNet
+from inference.lab.train import Trainer
+
+# A lesion of fewer pixels in a direction is no box for a detector.
+_SMALLEST = 3
+_MOST = 6
+
+
+def objects(masks: np.ndarray, labels: np.ndarray) -> list[dict[str, Tensor]]:
+    """Return torchvision's targets of N films: each connected part of masks bool (N, H, W) is a lesion of its film's
+    label (1 benign, 2 malignant); the largest six count. A normal film has none."""
+    return [_objects(mask, int(label)) for mask, label in zip(masks, labels, strict=True)]
+
+
+def _objects(mask: np.ndarray, label: int) -> dict[str, Tensor]:
+    from scipy import ndimage  # training only: the portal does without it
+
+    numbers, _ = ndimage.label(mask if label else np.zeros_like(mask), structure=np.ones((3, 3)))
+    areas = np.bincount(numbers.ravel())[1:]
+    parts = [numbers == number + 1 for number in np.argsort(-areas)[:_MOST]]
+    boxes, kept = [], []
+    for part in parts:
+        down, right = np.nonzero(part)
+        box = (right.min(), down.min(), right.max() + 1, down.max() + 1)
+        if min(box[2] - box[0], box[3] - box[1]) >= _SMALLEST:
+            boxes.append(box)
+            kept.append(part)
+    stacked = np.stack(kept) if kept else np.zeros((0, *mask.shape), dtype=bool)
+    return {
+        "boxes": torch.tensor(np.array(boxes, dtype=np.float32).reshape(-1, 4)),
+        "labels": torch.full((len(kept),), label, dtype=torch.int64),
+        "masks": torch.from_numpy(stacked.astype(np.uint8)),
+    }
+
+
+class MaskTrainer(Trainer):
+    """Trains a MaskNet; checkpoints, budget, averaging and validation are the common ones."""
+
+    def _step(self, chosen: Tensor, step: int, side: int) -> float:
+        experiment, network = self.experiment, self.network
+        assert isinstance(network, MaskNet)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self._learning_rate(step) * group["scale"]
+        images, targets = self._batch(chosen, side)
+        loss = network.loss(images, self._objects(targets))
+        if not torch.isfinite(loss):
+            raise DataError("diverged", f"The loss of {experiment.name} is no number any more: lower its rate.")
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 2.0)
+        self.optimiser.step()
+        self._average(min(experiment.averaging, (step + 1) / (step + 10)))
+        return float(loss.detach())
+
+    @staticmethod
+    def _objects(targets: Targets) -> list[dict[str, Tensor]]:
+        assert targets.masks is not None
+        return objects(targets.masks[:, 0].numpy() >= 0.5, targets.labels.numpy())
