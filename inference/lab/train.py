@@ -114,13 +114,14 @@ class Trainer:
         encoder = getattr(self.network, "encoder", None)
         inside = {id(p) for p in encoder.parameters()} if encoder is not None else set()
         for scale, ours in ((experiment.encoder_rate, True), (1.0, False)):
-            for decay in (experiment.weight_decay, 0.0):
+            for decays in (True, False):
                 chosen = [
                     p
                     for p in self.network.parameters()
-                    if p.requires_grad and (id(p) in inside) == ours and (p.ndim > 1) == (decay > 0)
+                    if p.requires_grad and (id(p) in inside) == ours and (p.ndim > 1) == decays
                 ]
                 if chosen:
+                    decay = experiment.weight_decay if decays else 0.0
                     groups.append({"params": chosen, "weight_decay": decay, "scale": scale})
         kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[experiment.optimiser]
         return kind(groups, lr=experiment.learning_rate)

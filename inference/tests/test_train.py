@@ -50,6 +50,11 @@ def test_an_interrupted_run_goes_on_to_the_same_end(split, tmp_path):
     assert resumed.facts["history"] == straight.facts["history"]
 
 
+def test_without_weight_decay_every_weight_still_learns(split, tmp_path):
+    run = train_row(tiny(epochs=1, weight_decay=0.0, optimiser="adam"), split, tmp_path)
+    assert run.facts["epochs"] == 1
+
+
 def test_a_checkpoint_of_other_settings_is_refused(split, tmp_path):
     train_row(tiny(epochs=1), split, tmp_path)
     with pytest.raises(DataError) as refusal:
