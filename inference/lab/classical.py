@@ -42,7 +42,7 @@ def labelled(films: list[Film], values: np.ndarray) -> Features:
 
 
 def train_classical(train: list[Film], validation: list[Film], seed: int = 7) -> Classical:
-    """Train on `train`; `validation` chooses the costs. About three minutes of one core on BTXRD."""
+    """Train on `train`; `validation` chooses the costs. About one minute of one core on BTXRD."""
     known, others = (
         labelled(films, texture_features(read_squares([film.path for film in films]))) for films in (train, validation)
     )

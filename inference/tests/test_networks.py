@@ -194,6 +194,8 @@ def test_every_stored_recipe_names_a_network_that_can_be_built(path):
     if path.stem.startswith("gate"):
         pytest.skip("the gate has its own recipe")
     recipe = load_experiment(path)
+    if recipe.network.endswith("_svm"):
+        pytest.skip("support vector machines are no network")
     assert recipe.name == path.stem
     assert recipe.title
     assert recipe.size % 32 == 0
