@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from inference.errors import DataError
 from inference.lab.losses import Targets
 from inference.lab.nets.mask_rcnn import MaskNet
 from inference.lab.train import Trainer
@@ -46,21 +45,10 @@ def _objects(mask: np.ndarray, label: int) -> dict[str, Tensor]:
 class MaskTrainer(Trainer):
     """Trains a MaskNet; checkpoints, budget, averaging and validation are the common ones."""
 
-    def _step(self, chosen: Tensor, step: int, side: int) -> float:
-        experiment, network = self.experiment, self.network
-        assert isinstance(network, MaskNet)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self._learning_rate(step) * group["scale"]
-        images, targets = self._batch(chosen, side)
-        loss = network.loss(images, self._objects(targets))
-        if not torch.isfinite(loss):
-            raise DataError("diverged", f"The loss of {experiment.name} is no number any more: lower its rate.")
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 2.0)
-        self.optimiser.step()
-        self._average(min(experiment.averaging, (step + 1) / (step + 10)))
-        return float(loss.detach())
+    def loss(self, images: Tensor, targets: Targets) -> Tensor:
+        """Return torchvision's detection losses of this batch, added up."""
+        assert isinstance(self.network, MaskNet)
+        return self.network.loss(images, self._objects(targets))
 
     @staticmethod
     def _objects(targets: Targets) -> list[dict[str, Tensor]]:

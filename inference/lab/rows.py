@@ -15,6 +15,7 @@ from inference.lab.classical import Classical, train_classical
 from inference.lab.examples import load_examples
 from inference.lab.experiment import EXPERIMENTS, Experiment
 from inference.lab.hybrid import Hybrid, train_hybrid
+from inference.lab.mask_rcnn import MaskTrainer
 from inference.lab.preparation import prepare
 from inference.lab.protocols import DEFAULT_HELD_OUT, Split
 from inference.lab.runs import Run, load_network, read_run, recipe_of, run_key, write_run
@@ -23,6 +24,8 @@ from inference.lab.train import Look, Trainer, look
 Probe = Callable[[np.ndarray], Look]
 # Experiments that train no network: machines on texture, machines on the features of the run that they start from.
 TEXTURE_SVM, FEATURE_SVM = "texture_svm", "feature_svm"
+# A detector is taught lesions as objects.
+OBJECTS = "mask_rcnn"
 MACHINES_FILE = "machines.npz"
 
 
@@ -70,7 +73,8 @@ def train_row(
 
 def _train_network(experiment: Experiment, split: Split, folder: Path, below: Run | None) -> dict[str, Any]:
     start = below.folder / "weights.safetensors" if below else None
-    trainer = Trainer(experiment, load_examples(split.train), load_examples(split.validation), folder, start)
+    kind = MaskTrainer if experiment.network == OBJECTS else Trainer
+    trainer = kind(experiment, load_examples(split.train), load_examples(split.validation), folder, start)
     progress = trainer.run()
     return {
         "parameters": sum(parameter.numel() for parameter in trainer.network.parameters()),

@@ -77,6 +77,6 @@ def recipe_of(run: Run, experiments: Path) -> Experiment:
 def load_network(run: Run, experiments: Path) -> tuple[nn.Module, Experiment]:
     """Return a run's network with the weights that count, and its experiment."""
     experiment = recipe_of(run, experiments)
-    network = build_network(experiment)
+    network = build_network(experiment, fill=False)
     network.load_state_dict(load_file(run.folder / "weights.safetensors"), strict=True)
     return network.eval(), experiment

@@ -177,10 +177,7 @@ class Trainer:
         experiment = self.experiment
         for group in self.optimiser.param_groups:
             group["lr"] = self._learning_rate(step) * group["scale"]
-        images, targets = self._batch(chosen, side)
-        with torch.autocast("cpu", torch.bfloat16, enabled=experiment.bfloat16):
-            answer = self.network(images.contiguous(memory_format=torch.channels_last))
-        loss = total_loss(answer, targets, experiment)
+        loss = self.loss(*self._batch(chosen, side))
         if not torch.isfinite(loss):
             raise DataError("diverged", f"The loss of {experiment.name} is no number any more: lower its rate.")
         self.optimiser.zero_grad(set_to_none=True)
@@ -189,6 +186,12 @@ class Trainer:
         self.optimiser.step()
         self._average(min(experiment.averaging, (step + 1) / (step + 10)))
         return float(loss.detach())
+
+    def loss(self, images: Tensor, targets: Targets) -> Tensor:
+        """Return what this batch of augmented images (n, 1, H, W) teaches."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.experiment.bfloat16):
+            answer = self.network(images.contiguous(memory_format=torch.channels_last))
+        return total_loss(answer, targets, self.experiment)
 
     def _average(self, decay: float) -> None:
         with torch.no_grad():
