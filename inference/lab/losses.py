@@ -23,6 +23,11 @@ class Targets:
     masks: Tensor | None
     subtypes: Tensor
 
+    def to(self, device: torch.device) -> Targets:
+        """Return the same targets on another device."""
+        masks = None if self.masks is None else self.masks.to(device)
+        return Targets(self.labels.to(device), masks, self.subtypes.to(device))
+
 
 def _focal(loss: Tensor, gamma: float) -> Tensor:
     """Lin et al. 2017: weigh each cross-entropy with (1 - p) ** gamma, p the probability of what is true."""
@@ -33,7 +38,7 @@ def classes_loss(logits: Tensor, labels: Tensor, experiment: Experiment) -> Tens
     """Binary cross-entropy of tumour over all films and of malignant over tumour films; logits (N, 2)."""
     tumour = (labels > 0).float()
     first = functional.binary_cross_entropy_with_logits(logits[:, 0], tumour, reduction="none")
-    weight = torch.tensor(experiment.malignant_weight)
+    weight = logits.new_tensor(experiment.malignant_weight)
     second = functional.binary_cross_entropy_with_logits(
         logits[:, 1], (labels == 2).float(), pos_weight=weight, reduction="none"
     )
@@ -44,7 +49,7 @@ def classes_loss(logits: Tensor, labels: Tensor, experiment: Experiment) -> Tens
 def mask_loss(cells: Tensor, masks: Tensor, labels: Tensor) -> Tensor:
     """Cross-entropy per cell plus Dice per tumour film (Milletari et al. 2016); cells (N, h, w), masks (N, 1, H, W)."""
     wanted = functional.adaptive_avg_pool2d(masks, (cells.shape[-2], cells.shape[-1]))[:, 0]
-    weight = torch.tensor(_CELL_WEIGHT)
+    weight = cells.new_tensor(_CELL_WEIGHT)
     # A mean over all cells would drown a lesion of a few cells; the factor brings the term to the size of the others.
     entropy = 10 * functional.binary_cross_entropy_with_logits(cells, wanted, pos_weight=weight)
     chance = torch.sigmoid(cells)

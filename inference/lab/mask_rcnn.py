@@ -48,9 +48,10 @@ class MaskTrainer(Trainer):
     def loss(self, images: Tensor, targets: Targets) -> Tensor:
         """Return torchvision's detection losses of this batch, added up."""
         assert isinstance(self.network, MaskNet)
-        return self.network.loss(images, self._objects(targets))
+        taught = [{name: value.to(images.device) for name, value in film.items()} for film in self._objects(targets)]
+        return self.network.loss(images, taught)
 
     @staticmethod
     def _objects(targets: Targets) -> list[dict[str, Tensor]]:
         assert targets.masks is not None
-        return objects(targets.masks[:, 0].numpy() >= 0.5, targets.labels.numpy())
+        return objects(targets.masks[:, 0].cpu().numpy() >= 0.5, targets.labels.cpu().numpy())

@@ -195,7 +195,8 @@ class TrainedRun:
     def saliency(self, squares: np.ndarray, called: np.ndarray, *, random: bool = False) -> np.ndarray | None:
         if not isinstance(self.network, JointNet):
             return None
-        return attributions(randomised(self.network) if random else self.network, squares, called)
+        network = self.network.cpu()
+        return attributions(randomised(network) if random else network, squares, called)
 
 
 def common_cells(cells: np.ndarray) -> np.ndarray:

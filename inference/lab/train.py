@@ -18,6 +18,7 @@ from torch.nn import functional
 from inference.calibration import class_probabilities, sigmoid
 from inference.errors import DataError
 from inference.lab.augment import geometry, tones
+from inference.lab.device import device
 from inference.lab.examples import Examples
 from inference.lab.experiment import Experiment
 from inference.lab.losses import Targets, total_loss
@@ -59,16 +60,16 @@ def to_tensor(squares: np.ndarray, size: int) -> Tensor:
 
 def look(network: nn.Module, squares: np.ndarray, size: int, batch: int = 32) -> Look:
     """Run the network in f32, the portal's way, over uint8 squares (N, 256, 256)."""
-    network.eval()
+    network.to(device()).eval()
     parts: dict[str, list[np.ndarray]] = {"logits": [], "masks": [], "subtypes": [], "features": []}
     with torch.inference_mode():
         for first in range(0, len(squares), batch):
-            images = to_tensor(squares[first : first + batch], size)
+            images = to_tensor(squares[first : first + batch], size).to(device())
             answer: Answer = network(images.contiguous(memory_format=torch.channels_last))
             for name, found in parts.items():
                 value = getattr(answer, name)
                 if value is not None:
-                    found.append(value.float().numpy())
+                    found.append(value.float().cpu().numpy())
     joined = {name: np.concatenate(found) if found else None for name, found in parts.items()}
     logits = joined["logits"]
     assert logits is not None
@@ -95,8 +96,8 @@ class Trainer:
         self.squares = torch.from_numpy(prepare(train.squares, experiment.preparation))
         self.train_examples, self.validation_examples = train, validation
         self.validation_squares = prepare(validation.squares, experiment.preparation)
-        self.network = build_network(experiment)
-        self.averaged = build_network(experiment)
+        self.network = build_network(experiment).to(device())
+        self.averaged = build_network(experiment).to(device())
         if start is not None:
             self.network.load_state_dict(load_file(start), strict=True)
         self.averaged.load_state_dict(self.network.state_dict())
@@ -127,7 +128,7 @@ class Trainer:
         return kind(groups, lr=experiment.learning_rate)
 
     def _resume(self) -> None:
-        state = torch.load(self.folder / "checkpoint.pt", weights_only=True)
+        state = torch.load(self.folder / "checkpoint.pt", weights_only=True, map_location="cpu")
         if state["experiment"] != self.experiment.settings:
             raise DataError("other_experiment", f"{self.folder.name} holds a checkpoint of other settings; remove it.")
         self.network.load_state_dict(state["network"])
@@ -171,7 +172,7 @@ class Trainer:
             pair[:, 1:],
             torch.from_numpy(examples.subtypes[chosen.numpy()]),
         )
-        return tones(pair[:, :1], strengths, self.generator), targets
+        return tones(pair[:, :1], strengths, self.generator).to(device()), targets.to(device())
 
     def _step(self, chosen: Tensor, step: int, side: int) -> float:
         experiment = self.experiment
@@ -189,7 +190,7 @@ class Trainer:
 
     def loss(self, images: Tensor, targets: Targets) -> Tensor:
         """Return what this batch of augmented images (n, 1, H, W) teaches."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.experiment.bfloat16):
+        with torch.autocast(device().type, torch.bfloat16, enabled=self.experiment.bfloat16):
             answer = self.network(images.contiguous(memory_format=torch.channels_last))
         return total_loss(answer, targets, self.experiment)
 
@@ -255,7 +256,7 @@ class Trainer:
                 line |= self.validate()
                 if experiment.keep == "last" or self._figure(line) > progress.best:
                     progress.best, progress.best_epoch = self._figure(line), progress.epoch
-                    weights = {name: value.contiguous() for name, value in self.averaged.state_dict().items()}
+                    weights = {name: value.cpu().contiguous() for name, value in self.averaged.state_dict().items()}
                     save_file(weights, self.folder / "weights.safetensors")
             progress.seconds += time.monotonic() - began
             progress.history.append(line)
