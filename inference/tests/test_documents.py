@@ -19,8 +19,9 @@ from inference.tests.lab_films import THRESHOLDS, made_films, made_outputs
 SHA = "a" * 64
 RECIPE = {"name": "joint", "size": 256, "start": "imagenet", "augmentation": {"rotation": 25.0}}
 CARD = {
+    # A version that is not shipped: the shipped one of the same key would be found in place of this card.
     "name": "bonescan-joint",
-    "version": "2.0.0",
+    "version": "0.0.0",
     "family": "joint",
     "weights": {"file": "model.safetensors", "sha256": SHA, "bytes": 14_200_000},
     "preprocessing_version": PREPROCESSING_VERSION,
@@ -73,7 +74,7 @@ def found(films):
 
 @pytest.fixture
 def model(tmp_path):
-    folder = tmp_path / "models" / "bonescan-joint-2.0.0"
+    folder = tmp_path / "models" / "bonescan-joint-0.0.0"
     folder.mkdir(parents=True)
     (folder / "card.json").write_text(json.dumps(CARD), encoding="utf-8")
     return folder
@@ -89,7 +90,7 @@ def place(tmp_path, found, model, monkeypatch):
         folder = docs / "results" / "runs"
 
         def shipped(self, name="shipped-grouped", sha=SHA, **changes):
-            about = {"model": {"name": "bonescan-joint", "version": "2.0.0", "sha256": sha}, "command": "evaluate me"}
+            about = {"model": {"name": "bonescan-joint", "version": "0.0.0", "sha256": sha}, "command": "evaluate me"}
             return self.store(name, {**found, **about, "leaking": False, **changes})
 
         def row(self, row, protocol, name="", **changes):
@@ -175,7 +176,7 @@ def test_without_any_measurement_the_pages_say_so(place):
 
 def test_a_bare_measurement_leaves_sections_out_and_does_not_crash(place):
     bare = figures(made_films(None), made_outputs(made_films(None), full=False), THRESHOLDS, 20)
-    about = {"model": {"name": "bonescan-joint", "version": "2.0.0", "sha256": SHA}, "leaking": False}
+    about = {"model": {"name": "bonescan-joint", "version": "0.0.0", "sha256": SHA}, "leaking": False}
     place.store("shipped-grouped", {**bare, **about})
     page = place.pages()[1]
     assert "## Subgroups" in page
