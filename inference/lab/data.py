@@ -75,6 +75,12 @@ def image_files(folder: Path) -> dict[str, Path]:
     return found
 
 
+def name_of(image_id: str) -> str:
+    """Return an id without the suffix of an image file, which some tables carry along."""
+    path = Path(image_id)
+    return path.stem if path.suffix.lower() in IMAGE_SUFFIXES else image_id
+
+
 def load_films(folder: Path, labels: Path | None = None, classes: tuple[str, ...] = CLASSES) -> list[Film]:
     """Read the films that labels.csv of `folder` (or the table `labels`) names, and check them without decoding pixels.
 
@@ -82,7 +88,7 @@ def load_films(folder: Path, labels: Path | None = None, classes: tuple[str, ...
     Each of `classes` must occur: an absent class is an error now, not a surprise hours later.
     """
     table = labels or folder / "labels.csv"
-    rows = read_rows(table, ("image_id", "label"))
+    rows = [{**row, "image_id": name_of(row["image_id"])} for row in read_rows(table, ("image_id", "label"))]
     parts = _parts(folder, rows, required=labels is None)
     images, masks = image_files(folder / "images"), image_files(folder / "masks")
     films: list[Film] = []
@@ -114,9 +120,10 @@ def _parts(folder: Path, rows: list[dict[str, str]], *, required: bool) -> dict[
         return None
     parts: dict[str, str] = {}
     for number, row in enumerate(read_rows(path, ("image_id", "part")), start=2):
-        if row["image_id"] in parts:
-            raise DataError("duplicate_id", f"folds.csv row {number}: {row['image_id']} occurs twice.")
-        parts[row["image_id"]] = row["part"]
+        image_id = name_of(row["image_id"])
+        if image_id in parts:
+            raise DataError("duplicate_id", f"folds.csv row {number}: {image_id} occurs twice.")
+        parts[image_id] = row["part"]
     if not required:
         return {row["image_id"]: parts.get(row["image_id"], "") for row in rows}
     return parts

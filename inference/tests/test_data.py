@@ -169,3 +169,13 @@ def test_a_deep_image_is_read_as_the_portal_reads_it(plain):
     assert grey.dtype == np.uint8
     assert np.corrcoef(grey.ravel(), deep.ravel())[0, 1] > 0.99
     assert grey.max() == 255
+
+
+def test_ids_may_carry_the_suffix_of_their_file(tmp_path):
+    root = toy_data(tmp_path / "data") / "btxrd"
+    table = root / "with_suffix.csv"
+    lines = (root / "labels.csv").read_text().splitlines()
+    table.write_text("\n".join([lines[0], *(line.replace(",", ".png,", 1) for line in lines[1:])]))
+    films = load_films(root, table)
+    assert [film.image_id for film in films] == [film.image_id for film in load_films(root)]
+    assert [film.part for film in films] == [film.part for film in load_films(root)]
