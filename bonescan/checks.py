@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib.auth.hashers import get_hasher
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-from inference.card import load_card, verified_weights
+from inference import card as cards
 from inference.errors import WeightsError
 from inference.imaging.limits import Limits
 
@@ -104,12 +104,21 @@ def decode_socket_path_fits(app_configs: Apps, **kwargs: Any) -> list[CheckMessa
 
 @register("weights")
 def weights_are_those_of_their_card(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """The shipped weights are complete and the ones that the figures in the card belong to. Imports no torch."""
-    try:
-        verified_weights(load_card())
-    except WeightsError as error:
-        return [Error(error.message, hint=f"Code {error.code}.", id="bonescan.E005")]
-    return []
+    """Every installed model is complete, its weights those that the figures in its card belong to. Imports no torch.
+
+    Without the default nothing answers; any other may wait for its repair, it cannot be activated meanwhile.
+    """
+    found: list[CheckMessage] = []
+    for key, folder in sorted((cards.installed() | {cards.SHIPPED.name: cards.SHIPPED}).items()):
+        try:
+            cards.verified_weights(cards.load_card(folder), folder)
+        except WeightsError as error:
+            text, hint = f"{key}: {error.message}", f"Code {error.code}."
+            if folder == cards.SHIPPED:
+                found.append(Error(text, hint=hint, id="bonescan.E005"))
+            else:
+                found.append(Warning(text, hint=hint, id="bonescan.W005"))
+    return found
 
 
 @register(Tags.compatibility)

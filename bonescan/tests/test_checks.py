@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from django.core.checks import Error
+from django.core.checks import Error, Warning
 
 from bonescan import checks
 from bonescan.tests.processes import KEY, manage
@@ -101,6 +101,17 @@ def test_weights_that_are_not_those_of_the_card_stop_the_start(tmp_path, monkeyp
     assert (message.id, message.hint) == ("bonescan.E005", "Code weights_mismatch.")
     (tmp_path / "weights" / name).unlink()
     assert ids(checks.weights_are_those_of_their_card(None)) == ["bonescan.E005"]
+
+
+def test_another_model_with_foreign_weights_is_named_and_does_not_stop_the_start(tmp_path, monkeypatch):
+    damaged = tmp_path / "bonescan-joint-9.9.9"
+    shutil.copytree(card.SHIPPED, damaged)
+    monkeypatch.setenv(card.MODELS_VARIABLE, str(tmp_path))
+    assert checks.weights_are_those_of_their_card(None) == []
+    (damaged / json.loads((damaged / card.CARD_NAME).read_text())["weights"]["file"]).write_bytes(b"others")
+    [message] = checks.weights_are_those_of_their_card(None)
+    assert (message.id, isinstance(message, Warning)) == ("bonescan.W005", True)
+    assert message.msg.startswith("bonescan-joint-9.9.9: ")
 
 
 def test_an_upload_limit_above_what_the_decoder_takes_stops_the_start(settings, monkeypatch):

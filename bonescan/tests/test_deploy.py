@@ -159,6 +159,13 @@ def test_services_of_the_portal_hold_no_more_rights_than_they_need() -> None:
         assert not service.get("privileged"), name
 
 
+def test_further_models_are_mounted_read_only_into_every_process_of_the_portal() -> None:
+    for name in OWN:
+        place = SERVICES[name]["environment"][MODELS_VARIABLE]
+        assert f"${{{MODELS_VARIABLE}:-models}}:{place}:ro" in SERVICES[name]["volumes"], name
+    assert "models" in COMPOSE["volumes"], "without a folder of the operator's an empty volume takes its place"
+
+
 def test_nothing_starts_before_the_database_has_its_tables() -> None:
     for name in ("web", "worker", "sweeper"):
         assert SERVICES[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
