@@ -17,9 +17,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("case", nargs="*", help="id of a case, as in the address of its page")
-        parser.add_argument(
-            "--cases", type=Path, metavar="FILE", help="a file with a case id a line (# begins a note)"
-        )
+        parser.add_argument("--cases", type=Path, metavar="FILE", help="a file with a case id a line (# begins a note)")
         parser.add_argument("--model", default="", metavar="KEY", help="an installed model (default: the one in force)")
 
     def handle(self, *args: Any, **options: Any) -> None:
