@@ -6,7 +6,7 @@ from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
-from analyses.models import Laterality, Reading, Sex
+from analyses.models import BENIGN_STAGES, Laterality, Reading, Sex, TumourGrade, TumourStage
 from analyses.services.fields import CaseFields
 
 MODALITIES = [("", "from file"), ("DX", "DX"), ("CR", "CR"), ("MR", "MR"), ("CT", "CT")]
@@ -17,6 +17,12 @@ VIEWS = [
     ("LATERAL", "lateral"),
     ("OBLIQUE", "oblique"),
     ("AXIAL", "axial"),
+]
+NOT_STATED = ("", "not stated")
+STAGES = [
+    NOT_STATED,
+    ("Benign", [(stage.value, stage.label) for stage in TumourStage if stage in BENIGN_STAGES]),
+    ("Malignant", [(stage.value, stage.label) for stage in TumourStage if stage not in BENIGN_STAGES]),
 ]
 BODY_PARTS = (
     "ANKLE",
@@ -178,6 +184,10 @@ class ReadingForm(forms.Form):
     impression = forms.CharField(
         label="Impression", max_length=8000, required=False, widget=forms.Textarea(attrs={"rows": 3})
     )
+    tumour_grade = forms.ChoiceField(
+        label="Grade (FNCLCC/WHO)", required=False, choices=[NOT_STATED, *TumourGrade.choices]
+    )
+    tumour_stage = forms.ChoiceField(label="Stage (Enneking/MSTS)", required=False, choices=STAGES)
 
 
 class AddendumForm(forms.Form):

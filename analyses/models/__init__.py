@@ -1,11 +1,22 @@
 """The clinical record: patients, cases with their films, the model's answers, the doctor's readings, reports."""
 
 from analyses.models.analysis import Analysis, IdempotencyKey, Outcome, ProcessSeen, Stage, Status
-from analyses.models.reading import Addendum, Reading, Report, ReportKind, ReportState, Review
+from analyses.models.reading import (
+    BENIGN_STAGES,
+    Addendum,
+    Reading,
+    Report,
+    ReportKind,
+    ReportState,
+    Review,
+    TumourGrade,
+    TumourStage,
+)
 from analyses.models.record import Image, Laterality, Patient, ReadingState, Sex, Study
 from analyses.models.registry import ComparisonStatus, ModelActivation, ModelComparison
 
 __all__ = [
+    "BENIGN_STAGES",
     "Addendum",
     "Analysis",
     "ComparisonStatus",
@@ -27,4 +38,6 @@ __all__ = [
     "Stage",
     "Status",
     "Study",
+    "TumourGrade",
+    "TumourStage",
 ]

@@ -19,6 +19,31 @@ class Reading(models.TextChoices):
     CANNOT_TELL = "cannot_tell", "Cannot tell"
 
 
+class TumourGrade(models.TextChoices):
+    """Histological grade in three steps (FNCLCC, WHO); stated by the doctor, filled by no model."""
+
+    GX = "GX", "GX, not assessed"
+    G1 = "G1", "G1, low grade"
+    G2 = "G2", "G2, intermediate grade"
+    G3 = "G3", "G3, high grade"
+
+
+class TumourStage(models.TextChoices):
+    """Surgical stage after Enneking (MSTS); stated by the doctor, filled by no model."""
+
+    LATENT = "1", "1, latent"
+    ACTIVE = "2", "2, active"
+    AGGRESSIVE = "3", "3, aggressive"
+    IA = "IA", "IA, low grade, intracompartmental"
+    IB = "IB", "IB, low grade, extracompartmental"
+    IIA = "IIA", "IIA, high grade, intracompartmental"
+    IIB = "IIB", "IIB, high grade, extracompartmental"
+    III = "III", "III, with metastasis"
+
+
+BENIGN_STAGES = (TumourStage.LATENT, TumourStage.ACTIVE, TumourStage.AGGRESSIVE)
+
+
 class Review(models.Model):
     """The reading of one case; a draft until signed, locked afterwards."""
 
@@ -30,6 +55,8 @@ class Review(models.Model):
     agrees_with_model = models.BooleanField(null=True)
     model_outcome = models.CharField(max_length=16, blank=True)
     impression = models.TextField(max_length=8000, blank=True)
+    tumour_grade = models.CharField(max_length=2, choices=TumourGrade.choices, blank=True)
+    tumour_stage = models.CharField(max_length=3, choices=TumourStage.choices, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     signed_at = models.DateTimeField(null=True)
@@ -44,6 +71,12 @@ class Review(models.Model):
     @property
     def is_signed(self) -> bool:
         return self.signed_at is not None
+
+    @property
+    def grade_and_stage(self) -> dict[str, str]:
+        """The codes of the two, each only where the doctor stated it."""
+        codes = {"tumour_grade": self.tumour_grade, "tumour_stage": self.tumour_stage}
+        return {name: code for name, code in codes.items() if code}
 
 
 class Addendum(models.Model):

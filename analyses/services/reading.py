@@ -8,7 +8,18 @@ from accounts.models import User
 from accounts.permissions import Action, require
 from analyses import signature
 from analyses.errors import Conflict, Invalid
-from analyses.models import Addendum, Analysis, Outcome, Reading, ReadingState, Review, Study
+from analyses.models import (
+    BENIGN_STAGES,
+    Addendum,
+    Analysis,
+    Outcome,
+    Reading,
+    ReadingState,
+    Review,
+    Study,
+    TumourGrade,
+    TumourStage,
+)
 from analyses.services import cases, reporting
 
 SAME_AS: dict[str, str] = {
@@ -26,11 +37,19 @@ def agreement(outcome: str, reading: str) -> bool | None:
 
 @transaction.atomic
 def save_reading(
-    study: Study, *, user: User, reading: str, impression: str = "", agrees_with_model: bool | None = None
+    study: Study,
+    *,
+    user: User,
+    reading: str,
+    impression: str = "",
+    tumour_grade: str = "",
+    tumour_stage: str = "",
+    agrees_with_model: bool | None = None,
 ) -> Review:
     """Keep a doctor's reading as a draft; whoever saves becomes its reader.
 
     Args:
+        tumour_grade, tumour_stage: codes; empty where the doctor states none.
         agrees_with_model: what the page said about agreement; refused when the model's answer has changed since.
 
     Raises:
@@ -40,6 +59,7 @@ def save_reading(
     require(user, Action.READ_CASE)
     if reading not in Reading.values:
         raise Invalid("bad_field", "Choose one of the readings.", fields={"reading": ["Choose one of the readings."]})
+    _check_grade_and_stage(reading, tumour_grade, tumour_stage)
     locked = cases.lock(study.pk)
     agrees = agreement(locked.outcome, reading)
     if agrees_with_model is not None and agrees_with_model != agrees:
@@ -49,6 +69,7 @@ def save_reading(
         raise _already_signed()
     review.reader, review.reading = user, reading
     review.impression = _text("impression", impression)
+    review.tumour_grade, review.tumour_stage = tumour_grade, tumour_stage
     review.agrees_with_model, review.model_outcome = agrees, locked.outcome
     review.save()
     _advance(locked, study, ReadingState.PRELIMINARY)
@@ -58,7 +79,7 @@ def save_reading(
         obj=review,
         case_id=locked.pk,
         subject=_subject(locked),
-        detail={"reading": reading, "agrees_with_model": agrees},
+        detail={"reading": reading, "agrees_with_model": agrees, **review.grade_and_stage},
     )
     return review
 
@@ -87,7 +108,7 @@ def sign(study: Study, user: User) -> Review:
         obj=review,
         case_id=locked.pk,
         subject=_subject(locked),
-        detail={"sha256": review.signed_sha256, "reading": review.reading},
+        detail={"sha256": review.signed_sha256, "reading": review.reading, **review.grade_and_stage},
     )
     _issue_on_commit(locked, user)
     return review
@@ -114,6 +135,23 @@ def add_addendum(study: Study, user: User, text: str) -> Addendum:
     audit.record("addendum", user=user, obj=addendum, case_id=locked.pk, subject=_subject(locked))
     _issue_on_commit(locked, user)
     return addendum
+
+
+def _check_grade_and_stage(reading: str, grade: str, stage: str) -> None:
+    """Refuse unknown codes, and a grade or stage that contradicts the reading, each with the reason at its field."""
+    errors = {}
+    if grade and grade not in TumourGrade.values:
+        errors["tumour_grade"] = ["Choose one of the grades."]
+    elif grade and reading != Reading.MALIGNANT:
+        errors["tumour_grade"] = ["Only malignant tumours are graded. Choose the reading malignant or leave it out."]
+    if stage and stage not in TumourStage.values:
+        errors["tumour_stage"] = ["Choose one of the stages."]
+    elif stage in BENIGN_STAGES and reading != Reading.BENIGN:
+        errors["tumour_stage"] = ["Stages 1 to 3 are those of benign tumours; the reading is not benign."]
+    elif stage and stage not in BENIGN_STAGES and reading != Reading.MALIGNANT:
+        errors["tumour_stage"] = ["Stages IA to III are those of malignant tumours; the reading is not malignant."]
+    if errors:
+        raise Invalid("bad_field", " ".join(text for texts in errors.values() for text in texts), fields=errors)
 
 
 def _signable(study: Study, review: Review | None, analyses: list[Analysis], user: User) -> Review:

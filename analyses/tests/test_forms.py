@@ -68,3 +68,12 @@ def test_the_side_is_not_edited_but_reassigned():
 @pytest.mark.parametrize("word", ["", "healthy", "withheld"])
 def test_a_reading_is_one_of_four_words(word):
     assert "reading" in ReadingForm({"reading": word}).errors
+
+
+def test_grade_and_stage_may_be_left_out_and_are_one_of_their_codes():
+    form = ReadingForm({"reading": "malignant"})
+    assert form.is_valid()
+    assert (form.cleaned_data["tumour_grade"], form.cleaned_data["tumour_stage"]) == ("", "")
+    assert ReadingForm({"reading": "malignant", "tumour_grade": "GX", "tumour_stage": "IIB"}).is_valid()
+    wrong = ReadingForm({"reading": "malignant", "tumour_grade": "G4", "tumour_stage": "IV"})
+    assert set(wrong.errors) == {"tumour_grade", "tumour_stage"}

@@ -75,6 +75,53 @@ def test_an_unknown_reading_and_an_endless_impression_are_refused(case, doctor):
     assert not Review.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("read", "codes"),
+    [
+        ("benign", {"tumour_stage": "1"}),
+        ("benign", {"tumour_stage": "3"}),
+        ("malignant", {"tumour_grade": "GX"}),
+        ("malignant", {"tumour_grade": "G3", "tumour_stage": "IIB"}),
+        ("malignant", {"tumour_stage": "III"}),
+        ("cannot_tell", {}),
+    ],
+)
+def test_grade_and_stage_are_kept_with_the_draft_and_named_as_codes_in_the_trail(case, doctor, read, codes):
+    review = reading.save_reading(case, user=doctor, reading=read, **codes)
+    review.refresh_from_db()
+    assert review.grade_and_stage == codes
+    reading.sign(case, doctor)
+    for action in ("save_reading", "sign"):
+        detail = AuditEvent.objects.get(action=action).detail
+        assert {name: code for name, code in detail.items() if name.startswith("tumour_")} == codes
+
+
+@pytest.mark.parametrize(
+    ("read", "field", "code", "why"),
+    [
+        ("malignant", "tumour_stage", "2", "Stages 1 to 3 are those of benign tumours"),
+        ("normal", "tumour_stage", "1", "Stages 1 to 3 are those of benign tumours"),
+        ("benign", "tumour_stage", "IA", "Stages IA to III are those of malignant tumours"),
+        ("cannot_tell", "tumour_stage", "III", "Stages IA to III are those of malignant tumours"),
+        ("benign", "tumour_grade", "G1", "Only malignant tumours are graded"),
+        ("normal", "tumour_grade", "GX", "Only malignant tumours are graded"),
+        ("malignant", "tumour_grade", "G4", "Choose one of the grades"),
+        ("malignant", "tumour_stage", "IIC", "Choose one of the stages"),
+    ],
+)
+def test_a_grade_or_stage_that_contradicts_the_reading_is_refused_at_its_field(case, doctor, read, field, code, why):
+    with pytest.raises(Invalid) as caught:
+        reading.save_reading(case, user=doctor, reading=read, **{field: code})
+    assert list(caught.value.fields) == [field]
+    assert why in caught.value.fields[field][0]
+    assert not Review.objects.exists()
+
+
+def test_a_draft_saved_without_grade_and_stage_clears_them(case, doctor):
+    reading.save_reading(case, user=doctor, reading="malignant", tumour_grade="G3", tumour_stage="IIB")
+    assert reading.save_reading(case, user=doctor, reading="benign").grade_and_stage == {}
+
+
 @pytest.mark.parametrize("who", ["clerk", "api_client", "administrator", "auditor"])
 def test_only_doctors_read_sign_and_add(request, case, who):
     user = request.getfixturevalue(who)
@@ -216,6 +263,30 @@ def test_a_signature_covers_the_patient_the_side_and_the_answers_but_not_the_cli
     assert signature.covers(case, review, signature.current_analyses(case))
     Analysis.objects.update(outcome="benign")
     assert not signature.covers(case, review, signature.current_analyses(case))
+
+
+def test_the_signature_covers_grade_and_stage(case, doctor):
+    reading.save_reading(case, user=doctor, reading="malignant", tumour_grade="G3", tumour_stage="IIB")
+    review = reading.sign(case, doctor)
+    analyses = signature.current_analyses(case)
+    assert signature.covers(case, review, analyses)
+    for field, code in (("tumour_grade", "G1"), ("tumour_grade", ""), ("tumour_stage", "IB"), ("tumour_stage", "")):
+        changed = Review.objects.get()
+        setattr(changed, field, code)
+        assert not signature.covers(case, changed, analyses)
+
+
+def test_a_reading_signed_before_there_were_grade_and_stage_keeps_its_signature(case, doctor):
+    """The content is that of before, key by key, so that its sha256 is too."""
+    reading.save_reading(case, user=doctor, reading="malignant", impression="Lytic lesion.")
+    review = reading.sign(case, doctor)
+    analyses = signature.current_analyses(case)
+    content = signature.signed_content(case, review, analyses, review.signed_at)
+    before = {"case", "patient", "study", "films", "reading", "impression", "reader", "signed_at"}
+    assert set(content) == before
+    assert review.signed_sha256 == signature.content_sha256({name: content[name] for name in before})
+    review.tumour_grade = "G3"
+    assert not signature.covers(case, review, analyses)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -31,8 +31,8 @@ def text_of(study, user) -> str:
     return " ".join(pages_of(pdf_of(study, user)))
 
 
-def signed(study, user, read="malignant", impression=""):
-    reading.save_reading(study, user=user, reading=read, impression=impression)
+def signed(study, user, read="malignant", impression="", **codes):
+    reading.save_reading(study, user=user, reading=read, impression=impression, **codes)
     return reading.sign(study, user)
 
 
@@ -115,6 +115,20 @@ def test_a_signed_report_has_no_banner_and_names_reader_time_and_hash(case, doct
     assert "Lytic lesion of the metaphysis." in text
     assert f"Signed electronically by {doctor.email}" in text
     assert review.signed_sha256 in text
+
+
+def test_the_doctors_grade_and_stage_are_printed_in_words(case, doctor):
+    signed(case, doctor, tumour_grade="G3", tumour_stage="IIB")
+    text = text_of(case, doctor)
+    assert "Grade (FNCLCC/WHO): G3, high grade" in text
+    assert "Stage (Enneking/MSTS): IIB, high grade, extracompartmental" in text
+
+
+def test_a_report_is_silent_about_a_grade_and_stage_that_nobody_stated(case, doctor):
+    signed(case, doctor)
+    text = text_of(case, doctor)
+    assert "Grade (" not in text
+    assert "Stage (" not in text
 
 
 def test_every_page_carries_patient_statement_number_and_code(case, doctor):

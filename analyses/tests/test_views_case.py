@@ -315,6 +315,35 @@ def test_signing_locks_the_reading_and_leaves_only_the_addendum(web, study):
     assert Review.objects.get(study=study).reading == "malignant"
 
 
+def test_grade_and_stage_are_closed_until_stated_and_stay_on_the_signed_page(web, study):
+    result("malignant", study=study)
+    text = web.get(url(study)).content.decode()
+    assert "<details>\n        <summary>Grade and stage</summary>" in text
+    assert "For the doctor: no model fills these." in text
+    sent = {"reading": "malignant", "impression": "", "tumour_grade": "G3", "tumour_stage": "IIB", "action": "save"}
+    web.post(url(study, "reading/"), sent)
+    text = web.get(url(study)).content.decode()
+    assert "<details open>\n        <summary>Grade and stage</summary>" in text
+    assert '<option value="IIB" selected>' in text
+    web.post(url(study, "reading/"), sent | {"action": "sign"})
+    text = web.get(url(study)).content.decode()
+    assert "<dd>G3, high grade</dd>" in text
+    assert "<dd>IIB, high grade, extracompartmental</dd>" in text
+
+
+def test_a_stage_that_contradicts_the_reading_is_refused_beside_its_field_and_nothing_is_signed(web, study):
+    result("malignant", study=study)
+    sent = {"reading": "benign", "impression": "Fibroma.", "tumour_stage": "IIA", "action": "sign"}
+    response = web.post(url(study, "reading/"), sent)
+    assert response.status_code == 400
+    assert "those of malignant tumours" in response.context["reading_form"].errors["tumour_stage"][0]
+    text = response.content.decode()
+    assert '<option value="IIA" selected>' in text
+    assert "Fibroma." in text
+    assert 'aria-invalid="true"' in text
+    assert not Review.objects.exists()
+
+
 def test_a_reading_of_an_answer_that_has_changed_since_is_refused(web, study):
     result("malignant", study=study)
     sent = {"reading": "benign", "impression": "", "action": "save", "model_reading": "benign"}

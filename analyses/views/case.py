@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import audit
 from accounts.permissions import Action, requires
-from analyses.errors import ServiceError
+from analyses.errors import Invalid, ServiceError
 from analyses.forms import AddendumForm, AssignForm, EditForm, ReadingForm, ReassignForm, to_case_fields
 from analyses.models import Analysis, Study
 from analyses.services import cases, queue, reading
@@ -66,9 +66,12 @@ def case_reading(request: HttpRequest, study_id: UUID) -> HttpResponse:
         return render_case(request, study, wanted=_film(request), status=400, reading_form=form)
 
     def write() -> None:
-        reading.save_reading(
-            study, user=_user(request), agrees_with_model=_shown_agreement(request, form), **form.cleaned_data
-        )
+        agrees = _shown_agreement(request, form)
+        try:
+            reading.save_reading(study, user=_user(request), agrees_with_model=agrees, **form.cleaned_data)
+        except Invalid as error:
+            add_service_error(form, error)
+            raise
         if signing:
             reading.sign(study, _user(request))
 

@@ -109,7 +109,7 @@ def progress(film: Film | None) -> dict[str, Any]:
 
 
 def _draft(study: Study, review: Review | None) -> dict[str, str]:
-    return {"reading": review.reading, "impression": review.impression} if review else {}
+    return {name: getattr(review, name) for name in ReadingForm.base_fields} if review else {}
 
 
 def _warning(film: Film, warning: dict[str, Any]) -> dict[str, Any]:
