@@ -211,7 +211,12 @@ def _picture(operation_id: str, summary: str, code: str, meaning: str) -> Any:
 
 
 IMAGE = _picture("get_image", "The decoded film", "no_image", "No such analysis, or not decoded yet.")
-SALIENCY = _picture("get_saliency", "The saliency map (not validated)", "no_saliency", "No such analysis or map.")
+SALIENCY = _picture(
+    "get_saliency",
+    "The saliency map (whether it was measured says the model page of its version)",
+    "no_saliency",
+    "No such analysis, or no map: a version whose maps may not be shown makes none.",
+)
 CANCEL = extend_schema(
     operation_id="cancel_analysis",
     summary="Cancel",

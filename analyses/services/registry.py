@@ -75,6 +75,15 @@ def folder_of(key: str) -> Path:
     return folder
 
 
+def saliency_is_measured(key: str) -> bool:
+    """Whether this model's own card lets its maps be shown by measurement; not where the card is no longer here."""
+    try:
+        card = cards.load_card(folder_of(key))
+    except WeightsError:
+        return False
+    return (card.get("saliency") or {}).get("status") == "shown"
+
+
 def default_model() -> str:
     """The model that answers until an administrator has activated another."""
     return cards.SHIPPED.name

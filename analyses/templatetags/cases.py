@@ -135,6 +135,12 @@ def model_url(analysis: Analysis) -> str:
 
 
 @register.filter
+def saliency_worth(analysis: Analysis) -> str:
+    """What the saliency map is worth: ``not validated`` or where its measurement stands."""
+    return wording.saliency_worth(analysis)
+
+
+@register.filter
 def point_name(point: dict[str, Any] | None) -> str:
     """The name of an operating point in words."""
     return wording.point_name(point)

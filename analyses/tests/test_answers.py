@@ -11,6 +11,8 @@ from analyses.models import Analysis
 from analyses.reports import answer_line
 from analyses.services import intake, results, running
 from analyses.services.intake import CaseFields
+from analyses.tests.factories import StudyFactory, result
+from analyses.tests.models import install_toy
 from inference.card import ModelIdentity
 from inference.imaging.canonical import canonical_sha256, encode_png
 from inference.imaging.decode import decode_bytes
@@ -127,3 +129,20 @@ def test_a_real_mr_slice_is_kept_and_shown_and_no_model_is_asked(client, doctor,
 
 def test_the_report_of_another_modality_says_so(client, doctor, analysed):
     assert answer_line(analysed(ct_slice())) == SENTENCE
+
+
+@pytest.mark.parametrize(
+    ("status", "worth"),
+    [("shown", "measured: see the model page"), ("not validated", "not validated"), ("", "not validated")],
+)
+def test_what_a_saliency_map_is_worth_is_said_by_the_card_of_its_own_version(
+    client, doctor, tmp_path, monkeypatch, status, worth
+):
+    monkeypatch.setenv("BONESCAN_MODELS", str(tmp_path))
+    if status:
+        install_toy(tmp_path, "bonescan-test-0.0", saliency={"status": status})
+    study = StudyFactory(owner=doctor.department)
+    result("malignant", study=study)
+    client.force_login(doctor)
+    page = client.get(f"/cases/{study.pk}/").content.decode()
+    assert f"Saliency map, {worth}, bonescan-test 0.0" in page

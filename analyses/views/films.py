@@ -39,7 +39,7 @@ def film_image(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
 @require_safe
 @requires(Action.VIEW_CASES)
 def film_saliency(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
-    """The saliency map of one analysis as a transparent PNG, to be laid over the whole film; not validated."""
+    """The saliency map of one analysis as a transparent PNG, to be laid over the whole film."""
     analysis = in_scope(request, FILMS, analysis_id)
     tag = f"saliency-{analysis.pk}-{analysis.attempts}"
     return _not_modified(tag) if _unchanged(request, tag) else _png(_stored(analysis.saliency_file), tag)

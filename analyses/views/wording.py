@@ -3,6 +3,7 @@
 from typing import Any
 
 from analyses.models import Analysis, Outcome, Reading, Status, Study
+from analyses.services import registry
 
 TAGS = {
     Outcome.NORMAL: "normal",
@@ -151,6 +152,12 @@ def point_words(point: dict[str, Any] | None) -> str:
     point = point or {}
     cuts = [f"{name} from {point[name]:.2f}" for name in ("malignant", "tumour") if point.get(name) is not None]
     return f"{point_name(point)}: {', '.join(cuts)}" if cuts else ""
+
+
+def saliency_worth(analysis: Analysis) -> str:
+    """What the saliency map is worth, by the card of the version that drew it."""
+    measured = registry.saliency_is_measured(f"{analysis.model_name}-{analysis.model_version}")
+    return "measured: see the model page" if measured else "not validated"
 
 
 def standing(analysis: Analysis) -> str:
