@@ -163,11 +163,18 @@ def test_what_the_portal_answers_is_what_the_schema_says(path, method, described
     def ask(case: schemathesis.Case, known: str) -> None:
         if "id" in case.path_parameters and known:
             case.path_parameters["id"] = known
+        send(case)
+
+    def send(case: schemathesis.Case) -> None:
         answers.add(
             case.call_and_validate(headers={"Authorization": f"Token {token}"}, excluded_checks=excluded).status_code
         )
 
     answers: set[int] = set()
+    if "{id}" in path:
+        # What is drawn may leave out the one analysis that can be cancelled.
+        for known in analyses:
+            send(operation.Case(path_parameters={"id": known}))
     ask()
     assert min(answers) < 300, "nothing that was asked succeeded"
     assert Analysis.objects.exists()
