@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from inference.card import identity
+from inference.card import identity, installed
 from inference.errors import InferenceError, WeightsError
 from inference.imaging.blank import is_blank
 from inference.imaging.canonical import canonical_sha256
@@ -145,7 +145,10 @@ def test_an_answer_that_is_no_number_is_an_error(weights):
     assert fault.value.code == "not_finite"
 
 
-def test_the_shipped_pair_loads_and_is_small():
-    predictor = Predictor.load()
+@pytest.mark.parametrize("folder", installed().values(), ids=installed())
+def test_every_shipped_pair_loads_is_small_and_draws_a_map_only_where_its_card_says_so(folder):
+    predictor = Predictor.load(folder)
     assert predictor.card["weights"]["bytes"] < 30_000_000
-    assert predictor.card["saliency"]["status"] == "not validated"
+    square = np.random.default_rng(1).integers(0, 256, (256, 256), dtype=np.uint8)
+    drawn = predictor.model.saliency(square, predictor.model.judge(square, predictor.point()))
+    assert (drawn is not None) == (predictor.card["saliency"]["status"] in ("shown", "not validated"))
