@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analyses.models import Analysis, Image, Outcome
-from inference.imaging.dicom_identity import CALIBRATED
-from inference.imaging.size import Size, measure, to_pixels
+from inference.imaging.size import CALIBRATED, Size, measure, to_pixels
 
 # A ranking is given only where the model called a tumour.
 TUMOUR = (Outcome.BENIGN, Outcome.MALIGNANT)

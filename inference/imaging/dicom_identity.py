@@ -10,6 +10,8 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pydicom.valuerep import PersonName
 
+from inference.imaging.size import CALIBRATED
+
 TEXT_CHARS = 64
 NAME_CHARS = 200
 _UID = re.compile(r"[0-9.]{1,64}")
@@ -40,7 +42,6 @@ KEYWORDS = (
     "PixelAspectRatio",
 )  # fmt: skip
 
-CALIBRATED = "calibrated"
 DETECTOR_PLANE = "detector plane, uncalibrated"
 NOT_STATED = "calibration not stated"
 # Pixel Spacing of a slice is a distance in the patient (PS3.3, C.7.6.2.1.1); a projection magnifies.

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# What a film's spacing must be called for lengths in mm to hold.
+CALIBRATED = "calibrated"
+
 
 @dataclass(frozen=True)
 class Size:
