@@ -49,7 +49,7 @@ def test_from_sign_in_to_a_verified_report(stage: Stage, visit, tmp_path):
     wait_for_answer(page)
     expect(page.get_by_role("heading", name="Record 40-1187-22")).to_be_visible()
     expect(page.locator("#answer-head")).to_contain_text("Second opinion")
-    expect(page.get_by_text("Probabilities")).to_be_attached()
+    expect(page.get_by_text("Probabilities", exact=True)).to_be_attached()
     sign(page, "Benign", "Well-defined cortical lesion of the distal tibia with a sclerotic margin.")
     case = page.url
     with page.expect_download() as download:
