@@ -36,11 +36,12 @@ class Case:
 
     @property
     def verdict(self) -> str:
-        """``202 succeeded benign``, ``202 failed truncated``, ``400 empty_file``."""
+        """``202 succeeded benign``, ``202 succeeded withheld``, ``202 failed truncated``, ``400 empty_file``."""
         if not self.answer.analysis_id:
             return f"{self.answer.http_status} {self.answer.code}"
         result, error = self.state.get("result") or {}, self.state.get("error") or {}
-        word = error.get("code") or result.get("reason_code") or result.get("outcome", "")
+        outcome = result.get("outcome", "")
+        word = error.get("code") or (outcome if outcome == "withheld" else result.get("reason_code") or outcome)
         return f"{self.answer.http_status} {self.state.get('status', 'unknown')} {word}".strip()
 
     @property
