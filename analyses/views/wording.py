@@ -69,7 +69,7 @@ NOTES = {
 
 ACTIONS = {
     "upload": "film received",
-    "result": "model answered",
+    "result": "analysis ended",
     "view_case": "case opened",
     "save_reading": "reading saved",
     "sign": "reading signed",

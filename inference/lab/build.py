@@ -23,7 +23,6 @@ from inference.lab.oof import OutOfFold, collect, halves, load_member, training_
 from inference.lab.protocols import load_split
 from inference.lab.runs import Run
 from inference.lab.statements import HISTORY, NOTICE, STATEMENTS
-from inference.outline import regions_of
 from inference.withholding import ConformalSets, Distance, fit_conformal, fit_distance, reasons_to_withhold
 
 NAME = "bonescan-joint"
@@ -249,6 +248,3 @@ def write_card(card: dict[str, Any], folder: Path) -> None:
     """Write the card as JSON, readable and with a last newline."""
     text = json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False)
     (folder / "card.json").write_text(text + "\n", encoding="utf-8")
-
-
-__all__ = ["Fitted", "assemble", "fit", "regions_of", "withheld_out_of_fold", "write_card"]

@@ -76,7 +76,11 @@ def subgroup_figures(
 def subtype_figures(
     drawn: Resampling, films: list[Film], outputs: Outputs, names: tuple[str, ...], labels: np.ndarray
 ) -> Figures | None:
-    """Return how often the true subtype is the first, or among the first three, of the ranking of tumour films."""
+    """Return how often the true subtype is the first, or among the first three, of the ranking of tumour films.
+
+    A row of zeros is no ranking, as where no tumour was called: such a film counts as missed, and `ranked` says how
+    many there are.
+    """
     if outputs.subtypes is None or not names:
         return None
     truth = np.array([(film.attributes.get("subtype") or "").strip() for film in films])
@@ -84,9 +88,13 @@ def subtype_figures(
     place = np.array([names.index(name) if name in names else 0 for name in truth.tolist()])
     own = outputs.subtypes[np.arange(len(films)), place]
     better = (outputs.subtypes > own[:, None]).sum(axis=1)
-    recalls = {name: drawn.share(better == 0, known & (truth == name)) for name in names}
+    ranked = outputs.subtypes.sum(axis=1) > 0
+    first, third = ranked & (better == 0), ranked & (better < 3)
+    recalls = {name: drawn.share(first, known & (truth == name)) for name in names}
     return {
-        "first": drawn.share(better == 0, known),
-        "among_first_three": drawn.share(better < 3, known),
+        "ranked": drawn.share(ranked, known),
+        "first": drawn.share(first, known),
+        "among_first_three": drawn.share(third, known),
+        "first_where_ranked": drawn.share(first, known & ranked),
         "first_by_subtype": {name: found for name, found in recalls.items() if found["n"] >= FEWEST},
     }

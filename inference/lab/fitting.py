@@ -103,7 +103,7 @@ def choose_points(
     second = tumour_cut_off(tumour, malignant, labels, cuts["balanced"])
     points = {}
     for name, cut in cuts.items():
-        text = f"{chosen_on}: {why[name]}; *balanced* calls {NORMALS_KEPT:.2f} of normal films normal"
+        text = f"{chosen_on}: {why[name]}; the balanced point calls {NORMALS_KEPT:.2f} of normal films normal"
         points[name] = OperatingPoint(name, round(cut, 5), round(second, 5), text)
     return points
 

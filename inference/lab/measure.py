@@ -45,36 +45,12 @@ def measure(subject: Subject, films: list[Film], *, flips: bool = True, explain:
     )
 
 
-def kept(outputs: Outputs, films: list[Film], inside: np.ndarray) -> tuple[list[Film], Outputs]:
-    """Return the films where `inside` (bool (N,)) holds, and their answers."""
-    places = np.flatnonzero(inside)
-
-    def pick(values: Any) -> Any:
-        return None if values is None else values[places]
-
-    chosen = Outputs(
-        image_ids=[outputs.image_ids[place] for place in places],
-        probabilities=outputs.probabilities[places],
-        called=outputs.called[places],
-        withheld=pick(outputs.withheld),
-        reasons=None if outputs.reasons is None else [outputs.reasons[place] for place in places],
-        refused=pick(outputs.refused),
-        prediction_sets=pick(outputs.prediction_sets),
-        masks=pick(outputs.masks),
-        saliency=pick(outputs.saliency),
-        saliency_random=pick(outputs.saliency_random),
-        perturbed={name: values[places] for name, values in outputs.perturbed.items()},
-        subtypes=pick(outputs.subtypes),
-        ms_per_image=outputs.ms_per_image,
-    )
-    return [films[place] for place in places], chosen
-
-
 def report(films: list[Film], outputs: Outputs, subject: Subject, about: dict[str, Any]) -> dict[str, Any]:
     """Return the measurement: figures with the gate off, then with it on, then what was measured and how."""
     measured: dict[str, Any] = dict(figures(films, outputs, subject.thresholds))
     if outputs.refused is not None:
-        passed_films, passed = kept(outputs, films, ~outputs.refused)
+        passes = np.flatnonzero(~outputs.refused)
+        passed_films, passed = [films[place] for place in passes], outputs.take(passes)
         if len(passed_films) == len(films):
             measured["with_gate"] = {"refused": 0, "figures": "as above: the gate let every film pass"}
         elif passed_films:

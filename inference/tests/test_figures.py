@@ -192,6 +192,14 @@ def test_only_subgroups_of_twenty_films_are_shown_and_tumours_only_ones_are_not_
     assert "site" not in few["subgroups"]
 
 
+def test_a_film_without_a_ranking_counts_as_missed(everything):
+    films, outputs, _ = everything
+    silent = replace(outputs, subtypes=np.zeros_like(outputs.subtypes))
+    found = figures(films, silent, THRESHOLDS, resamples=20)["subtypes"]
+    assert found["ranked"]["estimate"] == found["first"]["estimate"] == found["among_first_three"]["estimate"] == 0
+    assert found["first_where_ranked"]["n"] == 0
+
+
 def test_the_true_subtype_is_ranked_among_tumour_films_only(everything):
     films, outputs, found = everything
     tumour = labels_of(films) > 0
