@@ -18,6 +18,14 @@ class OperatingPointChoice(models.TextChoices):
     RULE_OUT = "rule_out", "Rule-out"
 
 
+class ReadingMode(models.TextChoices):
+    """When a department's doctors see the model's answer."""
+
+    AT_ONCE = "at_once", "Answer at once"
+    OWN_FIRST = "own_first", "Answer after my own reading"
+    TRIAL = "trial", "Trial: shown or hidden by lot"
+
+
 class Department(models.Model):
     """A clinical department: the border of every patient's record."""
 
@@ -27,6 +35,7 @@ class Department(models.Model):
     operating_point = models.CharField(
         max_length=20, choices=OperatingPointChoice.choices, default=OperatingPointChoice.BALANCED
     )
+    reading_mode = models.CharField(max_length=12, choices=ReadingMode.choices, default=ReadingMode.AT_ONCE)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
+from accounts.models import ReadingMode
 from analyses.models.record import Study
 from analyses.querysets import ReportQuerySet
 
@@ -51,6 +52,8 @@ class Review(models.Model):
     study = models.OneToOneField(Study, on_delete=models.PROTECT, related_name="review")
     reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     reading = models.CharField(max_length=12, choices=Reading.choices)
+    # Likelihood of malignancy as the doctor puts it, 0 to 100; *cannot tell* has none.
+    likelihood = models.PositiveSmallIntegerField(null=True)
     # None where the model gave no answer to agree with.
     agrees_with_model = models.BooleanField(null=True)
     model_outcome = models.CharField(max_length=16, blank=True)
@@ -77,6 +80,45 @@ class Review(models.Model):
         """The codes of the two, each only where the doctor stated it."""
         codes = {"tumour_grade": self.tumour_grade, "tumour_stage": self.tumour_stage}
         return {name: code for name, code in codes.items() if code}
+
+
+class Arm(models.TextChoices):
+    """What the lot of a trial says: whether the reader sees the model's answer before the final signature."""
+
+    SHOWN = "shown", "answer shown"
+    HIDDEN = "hidden", "answer hidden"
+
+
+class OwnReading(models.Model):
+    """One doctor's reading of one case before the model's answer was seen: open until locked, never changed after.
+
+    ``answer`` is the model's answer as it stood at the lock: what is revealed, whatever a later model would say.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="own_readings")
+    reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    mode = models.CharField(max_length=12, choices=ReadingMode.choices)
+    arm = models.CharField(max_length=8, choices=Arm.choices, blank=True)
+    reading = models.CharField(max_length=12, choices=Reading.choices, blank=True)
+    likelihood = models.PositiveSmallIntegerField(null=True)
+    region = models.JSONField(null=True)  # {"image": id, "box": [x0, y0, x1, y1]}; lengths are fractions of the film
+    answer = models.JSONField(null=True)
+    opened_at = models.DateTimeField()
+    locked_at = models.DateTimeField(null=True)
+    locked_sha256 = models.CharField(max_length=64, blank=True)
+    revealed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["opened_at", "id"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["study", "reader"], name="one_own_reading_per_reader")]
+
+    def __str__(self) -> str:
+        return f"own reading {self.pk}"
+
+    @property
+    def is_locked(self) -> bool:
+        return self.locked_at is not None
 
 
 class Addendum(models.Model):

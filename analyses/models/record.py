@@ -31,6 +31,7 @@ class ReadingState(models.TextChoices):
     """How far the doctor's work on a case is."""
 
     UNREAD = "unread", "unread"
+    IN_READING = "in_reading", "in reading"
     PRELIMINARY = "preliminary", "preliminary"
     FINAL = "final", "final"
     AMENDED = "amended", "amended"
@@ -84,6 +85,11 @@ class Study(models.Model):
     api_token = models.ForeignKey(ApiToken, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     reading_state = models.CharField(max_length=12, choices=ReadingState.choices, default=ReadingState.UNREAD)
+    # Whose work the case is at present; a colleague takes it over openly.
+    assigned_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    assigned_at = models.DateTimeField(null=True, blank=True)
     status = models.CharField(max_length=12, default="queued")
     outcome = models.CharField(max_length=16, blank=True)
     malignant_probability = models.FloatField(null=True, blank=True)

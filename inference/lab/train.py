@@ -31,7 +31,7 @@ from inference.models.joint import Answer
 
 @dataclass
 class Progress:
-    """What a checkpoint remembers besides weights; `seconds` are of one core's wall time."""
+    """What a checkpoint remembers besides weights; `seconds` are of processor time: neighbours do not count."""
 
     epoch: int = 0
     seconds: float = 0.0
@@ -248,7 +248,7 @@ class Trainer:
         experiment, progress = self.experiment, self.progress
         bar = Bar(experiment.name, experiment.epochs * self.steps_per_epoch, progress.epoch * self.steps_per_epoch)
         while not self._ends():
-            began = time.monotonic()
+            began = time.process_time()
             line: dict[str, float] = {"epoch": progress.epoch + 1, "train_loss": round(self._epoch(bar), 4)}
             progress.epoch += 1
             last = progress.epoch >= experiment.epochs
@@ -258,7 +258,7 @@ class Trainer:
                     progress.best, progress.best_epoch = self._figure(line), progress.epoch
                     weights = {name: value.cpu().contiguous() for name, value in self.averaged.state_dict().items()}
                     save_file(weights, self.folder / "weights.safetensors")
-            progress.seconds += time.monotonic() - began
+            progress.seconds += time.process_time() - began
             progress.history.append(line)
             self._save()
             bar.line(f"{experiment.name} epoch {progress.epoch}/{experiment.epochs} {line}")

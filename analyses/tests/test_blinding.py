@@ -1,0 +1,70 @@
+"""Who must not see the model's answer yet, as one predicate and as one condition that must agree."""
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import ReadingMode
+from accounts.tests.factories import UserFactory
+from analyses.blinding import hidden_cases, sees_model
+from analyses.models import OwnReading, Study
+from analyses.tests.factories import result
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def study(doctor) -> Study:
+    return result("malignant", image__study__owner=doctor.department).image.study
+
+
+def department_reads(doctor, mode: str) -> None:
+    doctor.department.reading_mode = mode
+    doctor.department.save(update_fields=["reading_mode"])
+
+
+def own_reading(study, reader, **fields) -> OwnReading:
+    values = {"mode": ReadingMode.OWN_FIRST, "opened_at": timezone.now(), "locked_at": timezone.now()} | fields
+    return OwnReading.objects.create(study=study, reader=reader, reading="benign", likelihood=20, **values)
+
+
+def sees(user, study) -> bool:
+    """Both ways of asking; they must agree."""
+    one = sees_model(user, study)
+    assert Study.objects.filter(hidden_cases(user), pk=study.pk).exists() is not one
+    return one
+
+
+def test_answers_are_shown_at_once_unless_the_department_chose_otherwise(doctor, study):
+    assert sees(doctor, study)
+
+
+@pytest.mark.parametrize("mode", [ReadingMode.OWN_FIRST, ReadingMode.TRIAL])
+def test_a_doctor_who_reads_first_is_blind_until_the_own_reading_is_locked(doctor, study, mode):
+    department_reads(doctor, mode)
+    assert not sees(doctor, study)
+    own = own_reading(study, doctor, locked_at=None)
+    assert not sees(doctor, study)
+    own.locked_at = timezone.now()
+    own.save()
+    assert sees(doctor, study)
+
+
+def test_a_colleagues_lock_opens_nothing(doctor, study):
+    department_reads(doctor, ReadingMode.OWN_FIRST)
+    own_reading(study, UserFactory(department=doctor.department, roles=["doctor"]))
+    assert not sees(doctor, study)
+
+
+def test_the_hidden_arm_stays_blind_until_the_signature(doctor, study):
+    department_reads(doctor, ReadingMode.TRIAL)
+    own_reading(study, doctor, mode=ReadingMode.TRIAL, arm="hidden")
+    assert not sees(doctor, study)
+    study.reading_state = "final"
+    study.save()
+    assert sees(doctor, study)
+
+
+def test_the_shown_arm_sees_the_answer_after_the_lock(doctor, study):
+    department_reads(doctor, ReadingMode.TRIAL)
+    own_reading(study, doctor, mode=ReadingMode.TRIAL, arm="shown")
+    assert sees(doctor, study)
