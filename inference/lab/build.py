@@ -17,12 +17,14 @@ from torch import Tensor
 from inference.calibration import OUTCOMES, OperatingPoint
 from inference.imaging.canonical import PREPROCESSING_VERSION, canonical_sha256
 from inference.lab.data import Film, file_sha256, read_squares
-from inference.lab.examples import SUBTYPES
+from inference.lab.examples import SUBTYPES, load_examples
 from inference.lab.fitting import Steps, called, choose_points, fit_steps, mask_cut_off, specificity_cut_off
 from inference.lab.oof import OutOfFold, collect, halves, load_member, training_features
 from inference.lab.protocols import load_split
 from inference.lab.runs import Run
 from inference.lab.statements import HISTORY, NOTICE, STATEMENTS
+from inference.lab.subtypes import adjust, choose_strength, shares_of
+from inference.models.joint import JointNet
 from inference.withholding import ConformalSets, Distance, fit_conformal, fit_distance, reasons_to_withhold
 
 NAME = "bonescan-joint"
@@ -160,6 +162,7 @@ def assemble(
     material, held_features = collect(folder, runs, experiments)
     fitted = fit(material, held_features, training_features(folder, runs[0], experiments), level)
     members = [load_member(run, experiments) for run in runs]
+    strength = adjust_subtypes(folder, runs, members, material)
     gate_facts = json.loads((gate / "gate.json").read_text(encoding="utf-8"))
     data = save(tensors_of(members, load_file(gate / "gate.safetensors"), fitted.distance))
     card = {
@@ -176,6 +179,7 @@ def assemble(
         "specificity_cut_offs": fitted.specificity_cut_offs,
         "outline": {"threshold": fitted.mask_threshold, "smallest_area": fitted.smallest_area},
         "subtypes": list(SUBTYPES),
+        "subtype_adjustment": {"strength": strength, **STATEMENTS["subtype_adjustment"]},
         "gate": {"threshold": GATE_THRESHOLD, **STATEMENTS["gate"], "settings": gate_facts["settings"]},
         "withheld": {
             **fitted.sets.as_dict(),
@@ -187,7 +191,7 @@ def assemble(
         },
         "networks": {f"member {number + 1}": _network_entry(run) for number, run in enumerate(runs)},
         "reference": fitted.out_of_fold,
-        **{key: value for key, value in STATEMENTS.items() if key not in ("withheld", "gate")},
+        **{key: value for key, value in STATEMENTS.items() if key not in ("withheld", "gate", "subtype_adjustment")},
         "protocol": {**STATEMENTS["protocol"], "folds_sha256": file_sha256(folder / "folds.csv")},
         "history": [
             *HISTORY,
@@ -202,6 +206,19 @@ def assemble(
     (target / "NOTICE").write_text(NOTICE, encoding="utf-8")
     write_card(card, target)
     return card
+
+
+def adjust_subtypes(folder: Path, runs: list[Run], members: list[JointNet], material: OutOfFold) -> float:
+    """Free every member's subtype logits, in place, of how often it saw each; return the strength, chosen out of fold."""
+    splits = [load_split(folder, run.facts["protocol"], run.facts["held_out"]) for run in runs]
+    shares = [shares_of(load_examples(split.train).subtypes, len(SUBTYPES)) for split in splits]
+    answered = np.concatenate(
+        [np.tile(own, (len(split.validation), 1)) for own, split in zip(shares, splits, strict=True)]
+    )
+    strength = choose_strength(material.subtypes, load_examples(material.films).subtypes, answered)
+    for member, own in zip(members, shares, strict=True):
+        adjust(member, own, strength)
+    return strength
 
 
 def _architecture(run: Run) -> dict[str, Any]:
@@ -226,12 +243,21 @@ def _network_entry(run: Run) -> dict[str, Any]:
 
 
 def _command(runs: list[Run], version: str, level: float) -> str:
-    trained = " && ".join(run.facts["command"] for run in runs)
+    trained = " && ".join(step for run in runs for step in training_steps(run))
     names = " ".join(run.key for run in runs)
     return (
         f"{trained} && python -m inference gate --data DIR --out runs/gate && python -m inference build --data DIR "
         f"--members {names} --gate runs/gate --level {level:g} --version {version}"
     )
+
+
+def training_steps(run: Run) -> list[str]:
+    """Return the commands that make a run: that of the run whose weights it started from comes first."""
+    command, below = run.facts["command"], run.facts["recipe"]["start_from"]
+    if not below:
+        return [command]
+    first = command.replace(f" train {run.facts['experiment']} ", f" train {below} ")
+    return [first, command]
 
 
 def training_hashes(folder: Path, runs: list[Run]) -> list[str]:

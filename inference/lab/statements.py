@@ -66,6 +66,13 @@ STATEMENTS: dict[str, Any] = {
             "smooth ramp (second differences on a 32 x 32 grid below 9)"
         ),
     },
+    "subtype_adjustment": {
+        "method": (
+            "logit adjustment after training (Menon et al. 2021): strength times the log of each subtype's share among "
+            "the training films is taken off its logit"
+        ),
+        "chosen_on": "out of fold: the best mean over the subtypes of the share put first, at no cost in hits overall",
+    },
     "saliency": {
         "method": (
             "gradient times activation (HiResCAM) of the deciding logit over all maps that the first member reads"
