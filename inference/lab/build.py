@@ -209,7 +209,7 @@ def assemble(
 
 
 def adjust_subtypes(folder: Path, runs: list[Run], members: list[JointNet], material: OutOfFold) -> float:
-    """Free every member's subtype logits, in place, of how often it saw each; return the strength, chosen out of fold."""
+    """Free the members' subtype logits, in place, of how often they saw each; return the out-of-fold strength."""
     splits = [load_split(folder, run.facts["protocol"], run.facts["held_out"]) for run in runs]
     shares = [shares_of(load_examples(split.train).subtypes, len(SUBTYPES)) for split in splits]
     answered = np.concatenate(
