@@ -1,6 +1,6 @@
 """What a viewer needs of a film: its values before any window, 16 bits each, and what the file says of windows.
 
-The packed form is gzip (RFC 1952) around blocks of BLOCK_ROWS rows. In a block every value stands as its difference from
+The packed form is gzip (RFC 1952) around blocks of BLOCK_ROWS rows. In a block every value stands as its difference to
 its left neighbour (modulo 65536; the first of a row from 0), zigzag-coded so that small differences of either sign are
 small numbers, all low bytes first, then all high bytes: radiographs shrink to half and are unpacked in one pass.
 """
@@ -56,7 +56,7 @@ def values_of(array: np.ndarray, *, scale: float = 1.0, offset: float = 0.0, **f
 
 
 def quantised(values: np.ndarray, **facts: Any) -> Values:
-    """Return 32-bit or floating-point values (rows, columns) in 65536 even steps; what is not finite becomes the lowest."""
+    """Return 32-bit or floating-point values (rows, columns) in 65536 even steps; what is not finite is the lowest."""
     finite = np.isfinite(values)
     low, high = (float(values[finite].min()), float(values[finite].max())) if finite.any() else (0.0, 0.0)
     step = (high - low) / TOP or 1.0
