@@ -1,4 +1,4 @@
-"""A DICOM object's values for the viewer: after modality LUT or rescale, before any window (PS3.3, C.11.1 and C.11.2)."""
+"""A DICOM object's values for the viewer: after modality LUT or rescale, before any window (PS3.3, C.11)."""
 
 from __future__ import annotations
 

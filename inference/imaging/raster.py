@@ -28,7 +28,7 @@ _UPRIGHT = {
 
 
 def decode_raster(data: bytes, kind: str, limits: Limits) -> tuple[np.ndarray, dict[str, Any], Values]:
-    """Return (grey uint8 (H, W), meta, values) of a picture of format `kind`; raises DecodeError or what Pillow does."""
+    """Return (grey uint8 (H, W), meta, values) of a picture of this format; raises DecodeError or what Pillow does."""
     # A library that shares the process (WeasyPrint does) may have asked Pillow to fill up cut pictures with grey.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     try:
