@@ -1,6 +1,7 @@
 """What a doctor measured or outlined on a film; kept for good, at most withdrawn."""
 
 import uuid
+from collections.abc import Iterable
 from typing import ClassVar
 
 from django.conf import settings
@@ -29,6 +30,10 @@ class AnnotationQuerySet(ScopedQuerySet):
     def standing(self) -> "AnnotationQuerySet":
         """Those that nobody withdrew."""
         return self.filter(withdrawn_at__isnull=True)
+
+    def reported(self, images: Iterable[Image]) -> "AnnotationQuerySet":
+        """Those that a report of these films prints: neither withdrawn nor made after the signature."""
+        return self.standing().filter(image__in=images, after_signature=False).select_related("author")
 
 
 class Annotation(models.Model):

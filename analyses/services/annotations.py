@@ -1,7 +1,6 @@
 """Measurements and drawn regions: kept with their author, withdrawn openly, never changed."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
@@ -90,12 +89,6 @@ def shown_to(user: User, image: Image) -> list[Annotation]:
     """
     rows = Annotation.objects.for_user(user).standing().filter(image=image).select_related("author")
     return list(rows if sees_model(user, image.study) else rows.filter(author=user))
-
-
-def reported(images: Sequence[Image]) -> list[Annotation]:
-    """What a report of these films prints: neither withdrawn nor made after the signature."""
-    rows = Annotation.objects.standing().filter(image__in=images, after_signature=False)
-    return list(rows.select_related("author"))
 
 
 def _kind(kind: Any) -> str:
