@@ -9,9 +9,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.services import portal_settings
-from analyses import report_images, signature
+from analyses import measuring, report_images, signature
 from analyses.lesions import Lesion, lesions_of, no_mm_because, ranking_of
-from analyses.models import Analysis, Outcome, Report, ReportKind, Review, Stage, Status, Study
+from analyses.models import Analysis, Annotation, Outcome, Report, ReportKind, Review, Stage, Status, Study
 from analyses.suspicion import rank
 from analyses.views import wording
 
@@ -115,6 +115,7 @@ def report_context(report: Report, review: Review | None, analyses: list[Analysi
         "draft": review is not None and signed is None,
         "preliminary": report.kind == ReportKind.PRELIMINARY,
         "films": films,
+        "measurements": measurements(analyses),
         "lead": films[0] if films else None,
         "models": _models(analyses),
         "portal": portal_settings(),
@@ -139,6 +140,17 @@ def _film(number: int, analysis: Analysis) -> Film:
         scale=report_images.scale(analysis) if judged(analysis) else "",
         lesions=lesions,
     )
+
+
+def measurements(analyses: list[Analysis]) -> list[dict[str, Any]]:
+    """What doctors measured on these films: film, figures, why there are no mm, label, author and time."""
+    places = {row.image_id: (f"Film {number}", row.image) for number, row in enumerate(analyses, start=1)}
+    found = []
+    for one in Annotation.objects.reported([row.image for row in analyses]):
+        film, image = places[one.image_id]
+        why = no_mm_because(image) if "angle_deg" not in one.values else ""
+        found.append({"film": film, "one": one, "figures": measuring.words(one), "no_mm": why})
+    return found
 
 
 def answer_line(analysis: Analysis) -> str:

@@ -1,6 +1,7 @@
 """The clinical record: patients, cases with their films, the model's answers, the doctor's readings, reports."""
 
 from analyses.models.analysis import Analysis, IdempotencyKey, Outcome, ProcessSeen, Stage, Status
+from analyses.models.annotation import Annotation, AnnotationKind
 from analyses.models.reading import (
     BENIGN_STAGES,
     Addendum,
@@ -21,6 +22,8 @@ __all__ = [
     "BENIGN_STAGES",
     "Addendum",
     "Analysis",
+    "Annotation",
+    "AnnotationKind",
     "Arm",
     "ComparisonStatus",
     "IdempotencyKey",

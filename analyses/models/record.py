@@ -133,6 +133,10 @@ class Image(models.Model):
     canonical_sha256 = models.CharField(max_length=64, blank=True)
     canonical_width_px = models.PositiveIntegerField(null=True)
     canonical_height_px = models.PositiveIntegerField(null=True)
+    # The film's values before any window, for the viewer, and their description (inference.imaging.display). The file
+    # is empty where the canonical image holds every value, the description None on films decoded before there was one.
+    display_file = models.CharField(max_length=200, blank=True)
+    display = models.JSONField(null=True)
     view_position = models.CharField("view", max_length=32, blank=True)
     series_instance_uid = models.CharField(max_length=64, blank=True)
     sop_instance_uid = models.CharField(max_length=64, blank=True)

@@ -28,6 +28,7 @@ class Film:
     canonical_sha256: str
     width_px: int
     height_px: int
+    display_file: str = ""
 
     @property
     def header(self) -> dict[str, str]:
@@ -206,6 +207,8 @@ def _keep_film(image: Image, film: Film, header: Mapping[str, str]) -> None:
         "canonical_sha256": film.canonical_sha256,
         "canonical_width_px": film.width_px,
         "canonical_height_px": film.height_px,
+        "display_file": film.display_file,
+        "display": meta.get("display"),
         "pixel_spacing_mm": meta.get("canonical_pixel_spacing_mm") or meta.get("pixel_spacing_mm"),
         "spacing_source": meta.get("spacing_source", ""),
     }

@@ -237,11 +237,12 @@ def _analyse(claim: Claim, fetched: Fetched) -> None:
     stored: list[str] = []
     try:
         canonical_file = _keep_canonical(claim, decoded, stored)
+        display_file = _keep_display(claim, decoded, stored)
         saliency_file = ""
         if prediction is not None and prediction.saliency is not None:
             saliency_file = storage.store_bytes("saliency", saliency_png(prediction.saliency, width, height))
             stored.append(saliency_file)
-        film = results.Film(decoded.meta, canonical_file, decoded.canonical_sha256, width, height)
+        film = results.Film(decoded.meta, canonical_file, decoded.canonical_sha256, width, height, display_file)
         answer = results.Answer(prediction, saliency_file, fetched.input_sha256, timings, PREPROCESSING_VERSION)
         results.finish(claim, film, answer)
     except BaseException:
@@ -260,6 +261,18 @@ def _keep_canonical(claim: Claim, decoded: DecodedRemote, stored: list[str]) -> 
     if image.canonical_file and image.canonical_sha256 == decoded.canonical_sha256:
         return image.canonical_file
     name = storage.store_bytes("canonical", decoded.png)
+    stored.append(name)
+    return name
+
+
+def _keep_display(claim: Claim, decoded: DecodedRemote, stored: list[str]) -> str:
+    """The name of the stored values for the viewer; empty where the canonical image holds every value of the film."""
+    image, facts = claim.analysis.image, decoded.meta.get("display") or {}
+    if not decoded.values:
+        return ""
+    if image.display_file and (image.display or {}).get("sha256") == facts.get("sha256"):
+        return image.display_file
+    name = storage.store_bytes("display", decoded.values, ".gz")
     stored.append(name)
     return name
 

@@ -20,10 +20,12 @@ from analyses.tests.factories import PatientFactory, png_bytes
 from inference.card import ModelIdentity
 from inference.errors import DecodeError
 from inference.imaging.canonical import canonical_sha256, encode_png
+from inference.imaging.display import pack, unpack, values_of
 from inference.prediction import Gate, Prediction
 
 pytestmark = pytest.mark.django_db
 GREY = np.arange(64 * 80, dtype=np.uint32).reshape(80, 64).astype(np.uint8)
+DEEP = np.arange(160 * 128, dtype=np.uint16).reshape(160, 128) % 4096
 HEADER = {"patient_id": "R1", "patient_name": "DOE JANE", "patient_birth_date": "1980-01-02", "patient_sex": "F"}
 
 
@@ -45,8 +47,12 @@ class FakeDecoder:
             "modality": self.modality,
         }
         meta |= {"pixel_spacing_mm": [0.1, 0.1], "spacing_source": "calibrated", "warnings": self.warnings}
+        values = values_of(DEEP, bits=12)
+        meta |= {"display": values.facts}
         digest = canonical_sha256(GREY)
-        return SimpleNamespace(grey=GREY, png=encode_png(GREY), canonical_sha256=digest, meta=meta)
+        return SimpleNamespace(
+            grey=GREY, png=encode_png(GREY), canonical_sha256=digest, meta=meta, values=pack(values.array)
+        )
 
 
 class FakePredictor:
@@ -105,7 +111,7 @@ def analyse(doctor, decoder):
 
 def derived_files() -> list[str]:
     found = []
-    for folder in ("canonical", "saliency"):
+    for folder in ("canonical", "display", "saliency"):
         try:
             found += [f"{folder}/{name}" for name in default_storage.listdir(folder)[1]]
         except FileNotFoundError:
@@ -134,7 +140,7 @@ def test_a_result_can_be_replayed_from_what_is_stored(analyse):
 def test_the_canonical_image_and_the_saliency_map_are_stored_and_the_film_described(analyse):
     done = analyse()
     image = done.image
-    assert derived_files() == sorted([image.canonical_file, done.saliency_file])
+    assert derived_files() == sorted([image.canonical_file, image.display_file, done.saliency_file])
     assert (image.file_format, image.width_px, image.height_px) == ("png", 128, 160)
     assert (image.canonical_width_px, image.canonical_height_px) == (64, 80)
     assert (image.pixel_spacing_mm, image.spacing_source) == ([0.1, 0.1], "calibrated")
@@ -164,7 +170,14 @@ def test_analysing_again_uses_the_stored_canonical_image_again(analyse, doctor):
     running.run(again.pk, "w")
     again.refresh_from_db()
     assert again.status == "succeeded"
-    assert len([name for name in derived_files() if name.startswith("canonical")]) == 1
+    for folder in ("canonical", "display"):
+        assert len([name for name in derived_files() if name.startswith(folder)]) == 1
+
+
+def test_the_values_for_the_viewer_are_stored_with_their_description(analyse):
+    image = analyse().image
+    assert (image.display["source"], image.display["rows"], image.display["columns"]) == ("values", 160, 128)
+    assert (unpack(storage.read(image.display_file), 160, 128) == DEEP).all()
 
 
 @pytest.mark.parametrize("source", ["typed", "file"])

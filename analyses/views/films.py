@@ -1,5 +1,6 @@
 """Films, saliency maps and thumbnails: the re-encoded images, served only to those who may see the case."""
 
+import gzip
 import io
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from PIL import Image as Picture
 
 from accounts import audit
 from accounts.permissions import Action, requires
+from analyses.blinding import sees_model
 from analyses.models import Analysis
 from analyses.views.access import in_scope
 
@@ -22,25 +24,45 @@ FILMS = Analysis.objects.select_related("image__study__patient")
 def film_image(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
     """The canonical image as PNG."""
     analysis = in_scope(request, FILMS, analysis_id)
-    study = analysis.image.study
     if _unchanged(request, analysis.image.canonical_sha256):
         return _not_modified(analysis.image.canonical_sha256)
     data = _stored(analysis.image.canonical_file)
-    audit.record(
-        "download_image",
-        user=request.user,  # type: ignore[arg-type]
-        obj=analysis,
-        case_id=study.pk,
-        subject=study.patient.patient_id if study.patient else "",
-    )
+    _record_download(request, analysis)
     return _png(data, analysis.image.canonical_sha256)
 
 
 @require_safe
 @requires(Action.VIEW_CASES)
-def film_saliency(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
-    """The saliency map of one analysis as a transparent PNG, to be laid over the whole film."""
+def film_values(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
+    """The film's values before any window, packed (``inference.imaging.display``); 404 where there are none.
+
+    What is stored is gzip, which every browser unpacks by itself; whoever does not take it gets it unpacked.
+    """
     analysis = in_scope(request, FILMS, analysis_id)
+    image = analysis.image
+    tag = f"values-{(image.display or {}).get('sha256', '')}"
+    if image.display_file and _unchanged(request, tag):
+        return _not_modified(tag)
+    data = _stored(image.display_file)
+    _record_download(request, analysis)
+    packed = "gzip" in request.headers.get("Accept-Encoding", "")
+    response = HttpResponse(data if packed else gzip.decompress(data), content_type="application/octet-stream")
+    if packed:
+        response["Content-Encoding"] = "gzip"
+    response["Vary"] = "Accept-Encoding, Cookie"
+    return _cached(response, tag)
+
+
+@require_safe
+@requires(Action.VIEW_CASES)
+def film_saliency(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
+    """The saliency map of one analysis as a transparent PNG, to be laid over the whole film.
+
+    Whoever must not see the model's answer yet meets what somebody meets where no map was stored: 404.
+    """
+    analysis = in_scope(request, FILMS, analysis_id)
+    if not sees_model(request.user, analysis.image.study):  # type: ignore[arg-type]
+        raise Http404
     tag = f"saliency-{analysis.pk}-{analysis.attempts}"
     return _not_modified(tag) if _unchanged(request, tag) else _png(_stored(analysis.saliency_file), tag)
 
@@ -58,6 +80,17 @@ def film_thumbnail(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
         small = io.BytesIO()
         picture.save(small, "PNG")
     return _png(small.getvalue(), tag)
+
+
+def _record_download(request: HttpRequest, analysis: Analysis) -> None:
+    study = analysis.image.study
+    audit.record(
+        "download_image",
+        user=request.user,  # type: ignore[arg-type]
+        obj=analysis,
+        case_id=study.pk,
+        subject=study.patient.patient_id if study.patient else "",
+    )
 
 
 def _stored(name: str) -> bytes:

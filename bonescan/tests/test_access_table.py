@@ -22,9 +22,9 @@ from django.utils import timezone
 from accounts.models import ApiToken, AuditEvent, User
 from accounts.services import create_token
 from accounts.tests.factories import ApiTokenFactory, UserFactory
-from analyses.models import ModelComparison, Report, Review, Study
+from analyses.models import Annotation, ModelComparison, Report, Review, Study
 from analyses.services.registry import default_model
-from analyses.tests.factories import StudyFactory, result
+from analyses.tests.factories import StudyFactory, deep_values, result
 
 PEOPLE = ("doctor", "other_doctor", "clerk", "other_clerk", "api_client", "administrator", "auditor", "nobody")
 TOKENS = ("token", "other_token", "doctor_token", "ended_token")
@@ -129,6 +129,11 @@ TABLE: dict[str, Route] = {
     "analyses:film_image": Route(FILM, get=of_department("doctor")),
     "analyses:film_saliency": Route(FILM, get=of_department("doctor")),
     "analyses:film_thumbnail": Route(FILM, get=of_department("doctor")),
+    "analyses:film_values": Route(FILM, get=of_department("doctor")),
+    "analyses:film_annotations": Route(FILM, get=of_department("doctor")),
+    "analyses:annotation_add": Route(FILM, post=of_department("doctor")),
+    "analyses:annotation_withdraw": Route(("annotation_id",), post=of_department("doctor")),
+    "analyses:viewer": Route(STUDY, get=of_department("doctor")),
     "analyses:status": Route(get=signed_in("administrator")),
     "analyses:model": Route(get=signed_in(*DOWNLOADERS, "api_client", "administrator", "auditor")),
     "analyses:model_version": Route(
@@ -227,7 +232,7 @@ def world(doctor, second_doctor, clerk, api_client, administrator, auditor, toke
 def keys_of_a_signed_case(doctor: User, api_client: User, own_token: ApiToken) -> dict[str, Any]:
     posted_by = api_client.api_tokens.get()
     study = StudyFactory(owner=doctor.department, created_by=api_client, api_token=posted_by)
-    analysis = result("malignant", study=study, api_token=posted_by)
+    analysis = result("malignant", study=study, api_token=posted_by, **deep_values())
     Study.objects.filter(pk=study.pk).update(reading_state="final")
     study.refresh_from_db()
     Review.objects.create(study=study, reader=doctor, reading="malignant", signed_at=timezone.now())
@@ -254,6 +259,9 @@ def keys_of_a_signed_case(doctor: User, api_client: User, own_token: ApiToken) -
         "uidb36": "1",
         "key": "no-such-key",
         "case": study.pk,
+        "annotation_id": Annotation.objects.create(
+            image=analysis.image, author=doctor, kind="angle", points=[[0, 0], [0, 1], [1, 1]], values={"angle_deg": 90}
+        ).pk,
         "model_key": default_model(),
         "comparison_id": ModelComparison.objects.create(modality="DX", model_a="a-1", model_b="b-1", films=1).pk,
     }

@@ -26,12 +26,16 @@ _CHUNK_BYTES = 1024 * 1024
 
 @dataclass(frozen=True)
 class DecodedRemote:
-    """A canonical image: uint8 (H, W), the PNG to be stored, its hash, and what the file says about itself."""
+    """A canonical image: uint8 (H, W), the PNG to be stored, its hash, and what the file says about itself.
+
+    `values` is the viewer's packed array; `meta["display"]` describes it.
+    """
 
     grey: np.ndarray
     png: bytes
     canonical_sha256: str
     meta: dict[str, Any]
+    values: bytes = b""
 
 
 class DecodeClient:
@@ -63,7 +67,7 @@ class DecodeClient:
                 if exc is wait.caller_error:
                     raise
                 raise refusal("decoder_unavailable") from None
-        return DecodedRemote(reply.grey, reply.png, canonical_sha256(reply.grey), reply.meta)
+        return DecodedRemote(reply.grey, reply.png, canonical_sha256(reply.grey), reply.meta, reply.values)
 
 
 class _Wait:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from inference.errors import DecodeError
 from inference.imaging.canonical import canonicalise
 from inference.imaging.dicom import decode_dicom
 from inference.imaging.dicom_meta import looks_like_dicom
+from inference.imaging.display import Values
 from inference.imaging.limits import Limits, refusal
 from inference.imaging.raster import decode_raster
 
@@ -29,11 +30,12 @@ class Decoded:
     """`grey` is the canonical image: uint8 (H, W), bone bright, square pixels, long side at most 4096.
 
     `meta` is JSON-able: format, width_px and height_px (as stored), bits, photometric, modality, pixel_spacing_mm,
-    spacing_source, identity, burned_in_annotation, warnings (codes).
+    spacing_source, identity, burned_in_annotation, warnings (codes). `values` is what a viewer windows.
     """
 
     grey: np.ndarray
     meta: dict[str, Any]
+    values: Values = field(default_factory=Values)
 
 
 def sniff(data: bytes) -> str:
@@ -73,8 +75,8 @@ def decode_bytes(data: bytes, limits: Limits | None = None) -> Decoded:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            grey, meta = decode_dicom(data, limits) if kind == "dicom" else decode_raster(data, kind, limits)
-            return Decoded(canonicalise(grey), meta)
+            grey, meta, values = decode_dicom(data, limits) if kind == "dicom" else decode_raster(data, kind, limits)
+            return Decoded(canonicalise(grey), meta, values)
     except DecodeError:
         raise
     except MemoryError:

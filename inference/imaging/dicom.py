@@ -17,9 +17,11 @@ from pydicom.uid import UID
 
 from inference.imaging import dicom_identity
 from inference.imaging.canonical import MAX_SIDE_PX
+from inference.imaging.dicom_display import values_of_dicom
 from inference.imaging.dicom_grey import LUT_KEYWORDS, to_grey
 from inference.imaging.dicom_meta import FileMeta, read_file_meta
 from inference.imaging.dicom_pixels import PIXEL_KEYWORDS, read_frame
+from inference.imaging.display import Values
 from inference.imaging.limits import Limits, refusal
 
 # pydicom quotes values in its log and warnings; those may be a patient's.
@@ -31,8 +33,8 @@ _PIXEL_ELEMENTS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _MAX_PIXEL_RATIO = 8.0
 
 
-def decode_dicom(data: bytes, limits: Limits) -> tuple[np.ndarray, dict[str, Any]]:
-    """Return (grey uint8 (H, W) with square pixels, meta); raises DecodeError or what the codecs raise."""
+def decode_dicom(data: bytes, limits: Limits) -> tuple[np.ndarray, dict[str, Any], Values]:
+    """Return (grey uint8 (H, W) with square pixels, meta, values); raises DecodeError or what the codecs raise."""
     found: list[str] = []
     file_meta = read_file_meta(data)
     if not file_meta.has_preamble:
@@ -46,6 +48,7 @@ def decode_dicom(data: bytes, limits: Limits) -> tuple[np.ndarray, dict[str, Any
         found.append("burned_in_annotation")
     stored, photometric = read_frame(ds, file_meta, limits)
     grey = to_grey(stored, photometric, ds, found)
+    values = values_of_dicom(stored, photometric, ds, found)
     square = _square(grey, dicom_identity.pixel_ratio(ds), found)
     meta = {
         "format": "dicom",
@@ -62,7 +65,7 @@ def decode_dicom(data: bytes, limits: Limits) -> tuple[np.ndarray, dict[str, Any
         "burned_in_annotation": burned_in,
         "warnings": found,
     }
-    return square, meta
+    return square, meta, values
 
 
 def _read(data: bytes, file_meta: FileMeta) -> Dataset:

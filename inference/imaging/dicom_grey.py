@@ -14,7 +14,8 @@ from inference.imaging.limits import refusal
 
 LUT_KEYWORDS = (
     "ModalityLUTSequence", "RescaleSlope", "RescaleIntercept", "VOILUTSequence", "WindowCenter", "WindowWidth",
-    "VOILUTFunction", "PresentationLUTShape", "PixelPaddingValue", "PixelPaddingRangeLimit",
+    "WindowCenterWidthExplanation", "VOILUTFunction", "RescaleType", "PresentationLUTShape", "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
     "LUTDescriptor", "LUTData", "LUTExplanation", "ModalityLUTType",
     "RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor",
     "BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData", "GreenPaletteColorLookupTableData",
@@ -46,12 +47,12 @@ def _by_table(stored: np.ndarray, photometric: str, ds: Dataset, found: list[str
     values = np.arange(low, high + 1)
     index = (stored.astype(np.int32) - low).ravel()
     counts = np.bincount(index, minlength=values.size)
-    padding = _padding(values, ds)
+    padding = padding_of(values, ds)
     if padding.any() and counts[~padding].sum() == 0:
         padding[:] = False  # nothing would be left of the picture
     counts[padding] = 0
     grey = _render(values.astype(np.float64), counts, ds, found)
-    if _inverted(photometric, ds):
+    if is_inverted(photometric, ds):
         grey = 255 - grey
     grey[padding] = 0
     return grey[index].reshape(stored.shape)
@@ -62,13 +63,13 @@ def _by_value(stored: np.ndarray, photometric: str, ds: Dataset, found: list[str
     values = stored.astype(np.float64).ravel()
     padding = ~np.isfinite(values)
     if stored.dtype.kind in "iu":
-        padding |= _padding(stored.ravel(), ds)
+        padding |= padding_of(stored.ravel(), ds)
     if padding.all():
         raise refusal("unreadable")
     values[padding] = values[~padding].min()
     counts = (~padding).astype(np.int64)
     grey = _render(values, counts, ds, found)
-    if _inverted(photometric, ds):
+    if is_inverted(photometric, ds):
         grey = 255 - grey
     grey[padding] = 0
     return grey.reshape(stored.shape)
@@ -76,7 +77,7 @@ def _by_value(stored: np.ndarray, photometric: str, ds: Dataset, found: list[str
 
 def _render(values: np.ndarray, counts: np.ndarray, ds: Dataset, found: list[str]) -> np.ndarray:
     """Return uint8 grey per value, before inversion; `counts` says how many pixels hold each (0: padding)."""
-    meant = _modality(values, ds, found)
+    meant = modality_values(values, ds, found)
     shown = _voi(meant, ds, found)
     if shown is not None and _shows_nothing(shown, meant, counts):
         found.append("window_unusable")
@@ -89,15 +90,15 @@ def _render(values: np.ndarray, counts: np.ndarray, ds: Dataset, found: list[str
     return (np.clip(shown, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
 
 
-def _modality(values: np.ndarray, ds: Dataset, found: list[str]) -> np.ndarray:
+def modality_values(values: np.ndarray, ds: Dataset, found: list[str]) -> np.ndarray:
     """Apply the Modality LUT or the rescale (PS3.3, C.11.1)."""
     if "ModalityLUTSequence" in ds:
-        table = _lut(ds, "ModalityLUTSequence", signed_input=bool(values.min() < 0))
+        table = read_lut(ds, "ModalityLUTSequence", signed_input=bool(values.min() < 0))
         if table is not None:
             entries, first, _ = table
             return entries[np.clip(values - first, 0, entries.size - 1).astype(np.int64)]
         found.append("lut_ignored")
-    slope, intercept = _number(ds, "RescaleSlope"), _number(ds, "RescaleIntercept")
+    slope, intercept = number_of(ds, "RescaleSlope"), number_of(ds, "RescaleIntercept")
     if slope is None and intercept is None:
         return values
     slope, intercept = 1.0 if slope is None else slope, intercept or 0.0
@@ -110,15 +111,13 @@ def _modality(values: np.ndarray, ds: Dataset, found: list[str]) -> np.ndarray:
 def _voi(values: np.ndarray, ds: Dataset, found: list[str]) -> np.ndarray | None:
     """Apply the first VOI LUT, else the first window (PS3.3, C.11.2.1); None where the file states neither usably."""
     if "VOILUTSequence" in ds:
-        table = _lut(ds, "VOILUTSequence", signed_input=bool(values.min() < 0))
+        table = read_lut(ds, "VOILUTSequence", signed_input=bool(values.min() < 0))
         if table is not None:
             entries, first, bits = table
-            top = max(2.0**bits - 1, 1.0)
-            if entries.max() > top or entries.max() < top / 4:
-                top = max(float(entries.max()), 1.0)  # descriptors often state 16 bits for tables of fewer
-            return entries[np.clip(np.rint(values) - first, 0, entries.size - 1).astype(np.int64)] / top
+            index = np.clip(np.rint(values) - first, 0, entries.size - 1).astype(np.int64)
+            return entries[index] / lut_top(entries, bits)
         found.append("lut_ignored")
-    center, width = _number(ds, "WindowCenter"), _number(ds, "WindowWidth")
+    center, width = number_of(ds, "WindowCenter"), number_of(ds, "WindowWidth")
     if center is None or width is None or not 0 < width < 1e12:
         return None
     function = clean_text(ds.get("VOILUTFunction", "")).upper()
@@ -131,7 +130,7 @@ def _voi(values: np.ndarray, ds: Dataset, found: list[str]) -> np.ndarray | None
     return (values - (center - 0.5)) / (width - 1) + 0.5
 
 
-def _lut(ds: Dataset, keyword: str, *, signed_input: bool) -> tuple[np.ndarray, float, int] | None:
+def read_lut(ds: Dataset, keyword: str, *, signed_input: bool) -> tuple[np.ndarray, float, int] | None:
     """Return (entries, first value mapped, bits per entry) of the sequence's first LUT, None where it is not valid."""
     try:
         item = ds[keyword].value[0]
@@ -153,6 +152,14 @@ def _lut(ds: Dataset, keyword: str, *, signed_input: bool) -> tuple[np.ndarray, 
     return entries, float(first - 65536 if signed_input and first > 32767 else first), bits
 
 
+def lut_top(entries: np.ndarray, bits: int) -> float:
+    """Return the entry that is shown as white; descriptors often state 16 bits for tables of fewer."""
+    top = max(2.0**bits - 1, 1.0)
+    if entries.max() > top or entries.max() < top / 4:
+        top = max(float(entries.max()), 1.0)
+    return top
+
+
 def _shows_nothing(shown: np.ndarray, meant: np.ndarray, counts: np.ndarray) -> bool:
     """Whether a window leaves at most two greys of an image that holds many: it would be shown as black or white."""
     used = counts > 0
@@ -172,17 +179,25 @@ def _robust_range(values: np.ndarray, counts: np.ndarray) -> tuple[float, float]
     return (low, high) if high > low else (low, low + 1.0)
 
 
-def _padding(values: np.ndarray, ds: Dataset) -> np.ndarray:
-    """Return which values are Pixel Padding (PS3.3, C.7.5.1.1.2): one value, or a range in either order."""
-    value = _number(ds, "PixelPaddingValue")
-    if value is None:
+def padding_of(values: np.ndarray, ds: Dataset) -> np.ndarray:
+    """Return which values are Pixel Padding."""
+    edges = padding_edges(ds)
+    if edges is None:
         return np.zeros(values.shape, bool)
-    limit = _number(ds, "PixelPaddingRangeLimit")
+    return (values >= edges[0]) & (values <= edges[1])
+
+
+def padding_edges(ds: Dataset) -> tuple[float, float] | None:
+    """Return the stored values that are Pixel Padding (PS3.3, C.7.5.1.1.2): one value, or a range in either order."""
+    value = number_of(ds, "PixelPaddingValue")
+    if value is None:
+        return None
+    limit = number_of(ds, "PixelPaddingRangeLimit")
     edges = (value, value if limit is None else limit)
-    return (values >= min(edges)) & (values <= max(edges))
+    return min(edges), max(edges)
 
 
-def _inverted(photometric: str, ds: Dataset) -> bool:
+def is_inverted(photometric: str, ds: Dataset) -> bool:
     """Whether low values are bright. In DX, INVERSE restates MONOCHROME1 (PS3.3, C.8.11.3.1.2): invert once."""
     return photometric == "MONOCHROME1" or clean_text(ds.get("PresentationLUTShape", "")).upper() == "INVERSE"
 
@@ -196,7 +211,7 @@ def _luminance(rgb: np.ndarray, bits: int = 0) -> np.ndarray:
     return (np.clip(grey / top, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
 
 
-def _number(ds: Dataset, keyword: str) -> float | None:
+def number_of(ds: Dataset, keyword: str) -> float | None:
     """Return the element's first value as a finite number, else None."""
     value = value_of(ds, keyword)
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):

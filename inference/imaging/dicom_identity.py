@@ -10,7 +10,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pydicom.valuerep import PersonName
 
-from inference.imaging.size import CALIBRATED
+from inference.imaging.size import CALIBRATED, DETECTOR_PLANE
 
 TEXT_CHARS = 64
 NAME_CHARS = 200
@@ -42,7 +42,6 @@ KEYWORDS = (
     "PixelAspectRatio",
 )  # fmt: skip
 
-DETECTOR_PLANE = "detector plane, uncalibrated"
 NOT_STATED = "calibration not stated"
 # Pixel Spacing of a slice is a distance in the patient (PS3.3, C.7.6.2.1.1); a projection magnifies.
 _SLICES = frozenset({"CT", "MR", "PT", "NM"})

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from inference.imaging.dicom_identity import empty_identity
+from inference.imaging.display import Values, quantised, values_of
 from inference.imaging.limits import Limits, refusal
 
 _TIFF_PHOTOMETRIC = 262  # TIFF 6.0, PhotometricInterpretation; 0 is WhiteIsZero
@@ -26,8 +27,8 @@ _UPRIGHT = {
 }
 
 
-def decode_raster(data: bytes, kind: str, limits: Limits) -> tuple[np.ndarray, dict[str, Any]]:
-    """Return (grey uint8 (H, W), meta) for a picture of format `kind`; raises DecodeError or what Pillow raises."""
+def decode_raster(data: bytes, kind: str, limits: Limits) -> tuple[np.ndarray, dict[str, Any], Values]:
+    """Return (grey uint8 (H, W), meta, values) of a picture of this format; raises DecodeError or what Pillow does."""
     # A library that shares the process (WeasyPrint does) may have asked Pillow to fill up cut pictures with grey.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     try:
@@ -46,9 +47,7 @@ def decode_raster(data: bytes, kind: str, limits: Limits) -> tuple[np.ndarray, d
     orientation = _orientation(image, kind, found)  # after loading: it loads too, and would swallow what is wrong
     grey = _grey(image)
     if orientation in _UPRIGHT:
-        transpose, rows, columns = _UPRIGHT[orientation]
-        grey = grey.T if transpose else grey
-        grey = grey[:: -1 if rows else 1, :: -1 if columns else 1]
+        grey = _upright(grey, orientation)
     meta = {
         "format": kind,
         "width_px": width,
@@ -63,7 +62,25 @@ def decode_raster(data: bytes, kind: str, limits: Limits) -> tuple[np.ndarray, d
         "burned_in_annotation": "",
         "warnings": found,
     }
-    return np.ascontiguousarray(grey), meta
+    return np.ascontiguousarray(grey), meta, _values(image, orientation)
+
+
+def _values(image: Image.Image, orientation: int) -> Values:
+    """Return the deep greys as they are stored, upright; a picture of 8 bits has none beyond the canonical image."""
+    if image.mode not in _DEEP_MODES:
+        return Values()
+    deep = np.asarray(image)
+    deep = _upright(deep, orientation) if orientation in _UPRIGHT else deep
+    facts: dict[str, Any] = {"inverted": _white_is_zero(image), "default": "auto"}
+    if image.mode.startswith("I;16"):
+        return values_of(deep, **facts)
+    return quantised(deep.astype(np.float64), **facts)
+
+
+def _upright(picture: np.ndarray, orientation: int) -> np.ndarray:
+    transpose, rows, columns = _UPRIGHT[orientation]
+    picture = picture.T if transpose else picture
+    return picture[:: -1 if rows else 1, :: -1 if columns else 1]
 
 
 def _one_picture_only(image: Image.Image, kind: str, found: list[str]) -> None:

@@ -13,6 +13,8 @@ import numpy as np
 
 # What a film's spacing must be called for lengths in mm to hold.
 CALIBRATED = "calibrated"
+# Lengths in the plane of the detector: what a projection magnifies is shown larger than it is.
+DETECTOR_PLANE = "detector plane, uncalibrated"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 
 from inference.errors import DecodeError
 from inference.imaging.canonical import MAX_SIDE_PX
-from inference.imaging.limits import DECODE_CODES, refusal
+from inference.imaging.limits import DECODE_CODES, Limits, refusal
 
 _REQUEST = struct.Struct(">4sQ")  # magic, bytes that follow
 _REPLY = struct.Struct(">4sI")  # magic, bytes of the JSON head that follows
@@ -31,11 +31,15 @@ Receive = Callable[[int], bytes]
 
 @dataclass(frozen=True)
 class Reply:
-    """What a decode child sends back: the canonical image as pixels (H, W) and as PNG, and what the file says."""
+    """What a decode child sends back: the canonical image as pixels (H, W) and as PNG, and what the file says.
+
+    `values` is the viewer's packed array (`display.pack`), empty where the canonical image holds all.
+    """
 
     grey: np.ndarray
     png: bytes
     meta: dict[str, Any]
+    values: bytes = b""
 
 
 class ProtocolError(Exception):
@@ -68,10 +72,13 @@ def read_request_head(head: bytes) -> int:
     return int(length)
 
 
-def image_reply(grey: np.ndarray, png: bytes, meta: dict[str, Any]) -> tuple[bytes, bytes, memoryview]:
-    """Return the three parts of a successful answer, to be sent one after the other."""
-    head = {"ok": True, "height": grey.shape[0], "width": grey.shape[1], "png_bytes": len(png), "meta": meta}
-    return _head(head), png, grey.data.cast("B")
+def image_reply(
+    grey: np.ndarray, png: bytes, meta: dict[str, Any], values: bytes = b""
+) -> tuple[bytes, bytes, memoryview, bytes]:
+    """Return the parts of a successful answer, to be sent one after the other."""
+    lengths = {"png_bytes": len(png), "values_bytes": len(values)}
+    head = {"ok": True, "height": grey.shape[0], "width": grey.shape[1], **lengths, "meta": meta}
+    return _head(head), png, grey.data.cast("B"), values
 
 
 def error_reply(error: DecodeError) -> bytes:
@@ -90,17 +97,20 @@ def read_reply(receive: Receive) -> Reply:
             code = str(head["code"])
             raise refusal(code if code in DECODE_CODES else "unreadable", retriable=bool(head["retriable"]))
         height, width, png_bytes, meta = int(head["height"]), int(head["width"]), int(head["png_bytes"]), head["meta"]
+        values_bytes = int(head["values_bytes"])
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ProtocolError("a decode reply that cannot be read") from None
     if not (1 <= height <= MAX_SIDE_PX and 1 <= width <= MAX_SIDE_PX and isinstance(meta, dict)):
         raise ProtocolError("a decode reply of impossible size")
     if not 0 < png_bytes <= 2 * height * width + _PNG_SLACK_BYTES:
         raise ProtocolError("a decode reply of impossible size")
+    if not 0 <= values_bytes <= 3 * Limits.from_env().max_pixels + _PNG_SLACK_BYTES:
+        raise ProtocolError("a decode reply of impossible size")
     png = receive(png_bytes)
     grey = np.frombuffer(receive(height * width), np.uint8).reshape(height, width)
     if not png.startswith(b"\x89PNG\r\n\x1a\n"):
         raise ProtocolError("a decode reply without a picture")
-    return Reply(grey, png, meta)
+    return Reply(grey, png, meta, receive(values_bytes) if values_bytes else b"")
 
 
 def _head(values: dict[str, Any]) -> bytes:

@@ -1,116 +1,51 @@
-// The film viewer: zoom and pan by the viewBox of the <svg>, invert by a class, outline and saliency by attributes. Nothing is lost without it: the whole film shows.
+// The film area of the case page: one pane (static/js/viewer) under its own tools and keys; works again after the page's body was replaced.
 (function () {
   "use strict";
-  const MAX_ZOOM = 12;
+  const { Pane, controls } = window.BoneScan;
 
-  function viewer(stage) {
-    const svg = stage.querySelector("svg[data-film]");
-    if (!svg || stage.dataset.ready) return;
+  function start() {
+    document.querySelectorAll("[data-case-stage]").forEach(begin);
+  }
+
+  function begin(stage) {
+    if (stage.dataset.ready) return;
     stage.dataset.ready = "1";
     const film = stage.closest(".film");
-    const width = Number(svg.dataset.width);
-    const height = Number(svg.dataset.height);
-    const zoomText = film.querySelector("[data-zoom-text]");
-    const saliency = svg.querySelector("[data-saliency]");
-    const outline = svg.querySelector("[data-outline]");
-    let zoom = 1;
-    let centre = [width / 2, height / 2];
-
-    function draw() {
-      const half = [width / zoom / 2, height / zoom / 2];
-      centre = [
-        Math.min(width - half[0], Math.max(half[0], centre[0])),
-        Math.min(height - half[1], Math.max(half[1], centre[1])),
-      ];
-      svg.setAttribute("viewBox", `${centre[0] - half[0]} ${centre[1] - half[1]} ${width / zoom} ${height / zoom}`);
-      if (zoomText) zoomText.textContent = `${Math.round(zoom * 100)} %`;
-    }
-    function zoomTo(value, about) {
-      const next = Math.min(MAX_ZOOM, Math.max(1, value));
-      if (about) centre = centre.map((c, i) => about[i] + (c - about[i]) * (zoom / next));
-      zoom = next;
-      draw();
-    }
-    function pan(dx, dy) {
-      centre = [centre[0] + dx, centre[1] + dy];
-      draw();
-    }
-    function filmPoint(event) {
-      const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
-      return [point.x, point.y];
-    }
-    function invert() {
-      const on = svg.classList.toggle("is-inverted");
-      film.querySelectorAll("[data-film-do=invert]").forEach((button) => button.setAttribute("aria-pressed", String(on)));
-    }
-    function showOutline(on) {
-      if (!outline) return;
-      outline.setAttribute("visibility", on ? "visible" : "hidden");
-      film.querySelectorAll("[data-film-do=outline]").forEach((button) => button.setAttribute("aria-pressed", String(on)));
-      film.querySelectorAll("[data-outline-only]").forEach((part) => (part.hidden = !on));
-    }
-    function showSaliency(on) {
-      if (!saliency) return;
-      if (on && !saliency.getAttribute("href")) saliency.setAttribute("href", saliency.dataset.href);
-      saliency.setAttribute("visibility", on ? "visible" : "hidden");
-      film.querySelectorAll("[data-film-do=saliency]").forEach((button) => button.setAttribute("aria-pressed", String(on)));
-      film.querySelectorAll("[data-saliency-only]").forEach((part) => (part.hidden = !on));
-    }
-
-    const actions = {
-      in: () => zoomTo(zoom * 1.4),
-      out: () => zoomTo(zoom / 1.4),
-      fit: () => { centre = [width / 2, height / 2]; zoomTo(1); },
-      invert,
-      outline: () => showOutline(outline && outline.getAttribute("visibility") === "hidden"),
-      saliency: () => showSaliency(saliency && saliency.getAttribute("visibility") === "hidden"),
+    const pane = new Pane(stage, () => controls.refresh(film, pane));
+    let mode = "pan";
+    const act = (name) => {
+      if (name === "level") {
+        mode = mode === "level" ? "pan" : "level";
+        film.querySelector("[data-film-do=level]").setAttribute("aria-pressed", String(mode === "level"));
+      } else if (name === "outline" || name === "saliency") controls.toggle(film, stage, name);
+      else if (pane.loaded) controls.actions[name](pane);
     };
     film.addEventListener("click", (event) => {
       const button = event.target.closest("[data-film-do]");
-      if (button) actions[button.dataset.filmDo]();
+      if (button) act(button.dataset.filmDo);
+      if (event.target.closest("[data-again]")) pane.show(pane.film);
     });
     film.addEventListener("input", (event) => {
-      if (!event.target.matches("[data-opacity]") || !saliency) return;
-      saliency.setAttribute("opacity", String(event.target.value / 100));
-      const output = film.querySelector("output");
-      if (output) output.textContent = `${event.target.value} %`;
+      if (event.target.matches("[data-opacity]")) controls.opacity(film, event.target, [stage]);
+    });
+    film.addEventListener("change", (event) => {
+      if (event.target.matches("[data-presets]") && event.target.value !== "-1") pane.choose(Number(event.target.value));
     });
     stage.addEventListener("keydown", (event) => {
-      if (event.altKey || event.ctrlKey || event.metaKey) return;
-      const step = Math.min(width, height) / zoom / 8;
-      const keys = {
-        "+": actions.in, "=": actions.in, "-": actions.out, 0: actions.fit, i: invert, o: actions.outline, s: actions.saliency,
-        ArrowLeft: () => pan(-step, 0), ArrowRight: () => pan(step, 0), ArrowUp: () => pan(0, -step), ArrowDown: () => pan(0, step),
-      };
-      const act = keys[event.key];
-      if (!act) return;
+      if (event.altKey || event.ctrlKey || event.metaKey || event.target !== stage) return;
+      const name = controls.keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+      if (!name && !controls.ARROWS[event.key]) return;
       event.preventDefault();
-      act();
+      if (name) act(name);
+      else controls.arrow(pane, event.key, mode === "level");
     });
-    svg.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      zoomTo(zoom * Math.exp(-event.deltaY / 400), filmPoint(event));
-    }, { passive: false });
-    svg.addEventListener("dblclick", (event) => (zoom > 1 ? actions.fit() : zoomTo(3, filmPoint(event))));
-    svg.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0) return;
-      let last = filmPoint(event);
-      svg.setPointerCapture(event.pointerId);
-      svg.classList.add("is-moving");
-      const move = (moved) => {
-        const now = filmPoint(moved);
-        pan(last[0] - now[0], last[1] - now[1]);
-        last = filmPoint(moved);
-      };
-      const end = () => {
-        svg.classList.remove("is-moving");
-        svg.removeEventListener("pointermove", move);
-      };
-      svg.addEventListener("pointermove", move);
-      svg.addEventListener("pointerup", end, { once: true });
-      svg.addEventListener("pointercancel", end, { once: true });
+    stage.addEventListener("dblclick", (event) => {
+      if (!pane.loaded) return;
+      if (pane.fitted) pane.zoomTo(pane.scale * 3, pane.toFilm(controls.point(stage, event)));
+      else pane.fit();
     });
-    draw();
+    controls.pointers(pane, () => mode);
+    pane.show(JSON.parse(film.querySelector("#film-facts").textContent));
   }
 
   // The reading form says at once whether the chosen word agrees with the model's.
@@ -121,9 +56,14 @@
     if (text) text.textContent = event.target.value === form.dataset.modelReading ? "Agrees with the model." : "Overrules the model.";
   });
 
-  function start() {
-    document.querySelectorAll(".stage").forEach(viewer);
-  }
+  // V opens the viewer from anywhere on the page but a field.
+  document.addEventListener("keydown", (event) => {
+    if (event.key.toLowerCase() !== "v" || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.target.closest("input, select, textarea, [contenteditable], dialog")) return;
+    const link = document.querySelector("[data-open-viewer]");
+    if (link) link.click();
+  });
+
   document.addEventListener("DOMContentLoaded", start);
   document.addEventListener("htmx:afterSettle", start);
 })();

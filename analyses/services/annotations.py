@@ -1,0 +1,153 @@
+"""Measurements and drawn regions: kept with their author, withdrawn openly, never changed."""
+
+import math
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import audit
+from accounts.models import User
+from accounts.permissions import Action, require
+from analyses import measuring
+from analyses.blinding import sees_model
+from analyses.errors import Conflict, Invalid, ServiceError
+from analyses.models import Annotation, AnnotationKind, Image, Study
+from analyses.services import cases, reporting, storage
+
+MAX_LABEL, MAX_POINTS, MAX_PER_FILM = 80, 500, 200
+POINTS = {
+    AnnotationKind.LENGTH: (2, 2),
+    AnnotationKind.ANGLE: (3, 3),
+    AnnotationKind.RECTANGLE: (2, 2),
+    AnnotationKind.ELLIPSE: (2, 2),
+    AnnotationKind.FREEHAND: (3, MAX_POINTS),
+}
+
+
+def add(image: Image, user: User, *, kind: Any, points: Any, label: Any = "") -> Annotation:
+    """Keep a measurement; its figures are computed here, from the geometry and the film.
+
+    After the signature it is kept as well, but is no part of the signed report.
+
+    Raises:
+        Invalid: ``bad_field``; ``empty_region``: it holds no pixel.
+        Conflict: ``not_decoded``; ``too_many``: the film has MAX_PER_FILM already.
+        ServiceError: ``film_missing`` (500): its values are gone from the file store.
+    """
+    require(user, Action.READ_CASE)
+    if not image.canonical_file:
+        raise Conflict("not_decoded", "The film is not decoded yet. Wait for it, then measure.")
+    chosen, places, text = _kind(kind), _points(kind, points), _label(label)
+    values, unit = _figures(image, chosen, places)
+    with transaction.atomic():
+        study = cases.lock(Image.objects.values_list("study", flat=True).get(pk=image.pk))
+        if image.annotations.standing().count() >= MAX_PER_FILM:
+            raise Conflict("too_many", f"The film has {MAX_PER_FILM} measurements. Withdraw some first.")
+        signed = cases.is_signed(study)
+        annotation = Annotation.objects.create(
+            image=image,
+            author=user,
+            kind=chosen,
+            points=places,
+            values=values,
+            value_unit=unit,
+            spacing_source=image.spacing_source,
+            label=text,
+            after_signature=signed,
+        )
+        _case_changes(study, signed)
+        _record("add_annotation", annotation, study, user)
+    return annotation
+
+
+@transaction.atomic
+def withdraw(annotation: Annotation, user: User) -> Annotation:
+    """Take a measurement back; the record keeps it, with who withdrew it and when.
+
+    Raises:
+        Conflict: ``case_signed``: it belongs to the signed report; ``already_withdrawn``.
+    """
+    require(user, Action.READ_CASE)
+    study = cases.lock(Image.objects.values_list("study", flat=True).get(pk=annotation.image_id))
+    current = Annotation.objects.select_for_update().get(pk=annotation.pk)
+    if current.withdrawn_at is not None:
+        raise Conflict("already_withdrawn", "The measurement is withdrawn already.")
+    if cases.is_signed(study) and not current.after_signature:
+        raise Conflict("case_signed", "The measurement belongs to the signed report. Say in an addendum what is wrong.")
+    current.withdrawn_at, current.withdrawn_by = timezone.now(), user
+    current.save(update_fields=["withdrawn_at", "withdrawn_by"])
+    _case_changes(study, current.after_signature)
+    _record("withdraw_annotation", current, study, user)
+    return current
+
+
+def shown_to(user: User, image: Image) -> list[Annotation]:
+    """The standing measurements of a film that a user may see now.
+
+    Whoever must not see the model's answer yet sees only own ones: a colleague may have measured what it outlined.
+    """
+    rows = Annotation.objects.for_user(user).standing().filter(image=image).select_related("author")
+    return list(rows if sees_model(user, image.study) else rows.filter(author=user))
+
+
+def _kind(kind: Any) -> str:
+    if kind not in AnnotationKind.values:
+        raise _bad("kind", "Choose one of the measuring tools.")
+    return str(kind)
+
+
+def _points(kind: str, points: Any) -> list[list[float]]:
+    """Fractions of the film, as many as the shape takes."""
+    least, most = POINTS[AnnotationKind(kind)]
+    if not isinstance(points, list) or not least <= len(points) <= most:
+        raise _bad("points", "The shape has too few or too many points. Draw it again.")
+    for point in points:
+        if not isinstance(point, list) or len(point) != 2 or not all(_is_fraction(part) for part in point):
+            raise _bad("points", "The shape leaves the film. Draw it again.")
+    return [[float(x), float(y)] for x, y in points]
+
+
+def _is_fraction(part: Any) -> bool:
+    return isinstance(part, int | float) and not isinstance(part, bool) and math.isfinite(part) and 0 <= part <= 1
+
+
+def _label(label: Any) -> str:
+    text = " ".join(str(label).split())
+    if len(text) > MAX_LABEL or any(ord(letter) < 32 for letter in text):
+        raise _bad("label", f"At most {MAX_LABEL} characters.")
+    return text
+
+
+def _bad(field: str, message: str) -> Invalid:
+    return Invalid("bad_field", message, fields={field: [message]})
+
+
+def _figures(image: Image, kind: str, points: list[list[float]]) -> tuple[dict[str, float], str]:
+    if kind not in measuring.REGIONS:
+        values = measuring.measure_line(kind, points, image)
+        if not any(values.values()):
+            raise Invalid("empty_region", "The points lie on one another. Draw it again.")
+        return values, ""
+    try:
+        stored = storage.read(image.display_file or image.canonical_file)
+    except FileNotFoundError as error:
+        missing = "The film is missing from the file store. Tell the operator; backups hold it."
+        raise ServiceError("film_missing", missing, status=500) from error
+    values, unit = measuring.measure_region(kind, points, image, stored)
+    if not values:
+        raise Invalid("empty_region", "The region holds no pixel. Draw it larger.")
+    return values, unit
+
+
+def _case_changes(study: Study, after_signature: bool) -> None:
+    """A report shows what was measured before the signature, so the next one is a new one."""
+    if not after_signature:
+        cases.touch(study)
+        reporting.supersede_reports(study)
+
+
+def _record(action: str, annotation: Annotation, study: Study, user: User) -> None:
+    subject = study.patient.patient_id if study.patient else ""
+    detail = {"kind": annotation.kind, "after_signature": annotation.after_signature}
+    audit.record(action, user=user, obj=annotation, case_id=study.pk, subject=subject, detail=detail)

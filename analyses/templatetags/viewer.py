@@ -1,0 +1,33 @@
+"""What the film area asks: who may see the model's overlays, and the facts that its script takes."""
+
+from typing import Any
+
+from django import template
+from django.template.context import RequestContext
+from django.utils.html import json_script
+from django.utils.safestring import SafeString
+
+from analyses.blinding import sees_model
+from analyses.lesions import Lesion, lesions_of
+from analyses.models import Analysis, Study
+from analyses.views.film_facts import film_facts
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def sees_answer(context: RequestContext, study: Study) -> bool:
+    """Whether the model's answer to this case may be shown to whoever looks at the page."""
+    return sees_model(context["request"].user, study)
+
+
+@register.simple_tag
+def shown_lesions(sees: bool, analysis: Analysis | None) -> list[Lesion]:
+    """The outlined regions; none for whoever must not see the model's answer."""
+    return lesions_of(analysis) if sees and analysis else []
+
+
+@register.simple_tag
+def film_json(film: Any) -> SafeString:
+    """The facts of one film for ``static/js/film.js``; its overlays stand on the page already."""
+    return json_script(film_facts(film.analysis, film.number, sees=False), "film-facts")

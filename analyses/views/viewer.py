@@ -1,0 +1,140 @@
+"""The full-screen viewer of a case: its films side by side, and the patient's other examinations beside them."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from accounts import audit
+from accounts.permissions import Action, may, requires
+from analyses.blinding import sees_model
+from analyses.models import Analysis, Study
+from analyses.services.cases import is_signed
+from analyses.views.access import in_scope
+from analyses.views.film_facts import film_facts
+
+CASES = Study.objects.select_related("patient")
+OVERLAYS = (("outline", "Outline", "O"), ("saliency", "Saliency map", "S"))
+TOOLS = (
+    ("length", "Length", "L"),
+    ("angle", "Angle", "A"),
+    ("rectangle", "Rectangle", "B"),
+    ("ellipse", "Ellipse", "E"),
+    ("freehand", "Freehand", "D"),
+)
+HELP = (
+    (
+        "Look",
+        (
+            (["+", "-"], "zoom"),
+            (["0"], "whole film"),
+            (["1"], "1:1"),
+            (["arrows"], "move the film"),
+            (["R"], "turn by 90°"),
+            (["H", "U"], "mirror left and right, up and down"),
+            (["M"], "smooth or exact pixels above 1:1"),
+            (["X"], "as at first"),
+        ),
+    ),
+    (
+        "Window",
+        (
+            (["W"], "arrows and dragging set the window"),
+            (["P"], "arrows and dragging move again"),
+            (["[", "]"], "preset before, after"),
+            (["I"], "invert"),
+            (["O", "S"], "outline, saliency map"),
+        ),
+    ),
+    (
+        "Measure",
+        (
+            (["L", "A"], "length, angle"),
+            (["B", "E", "D"], "rectangle, ellipse, freehand"),
+            (["arrows"], "move the cross; with Shift by ten"),
+            (["Enter"], "place a point"),
+            (["Space"], "close a freehand outline"),
+            (["Esc"], "leave the tool"),
+        ),
+    ),
+    (
+        "Films",
+        (
+            (["N", "J"], "next film, film before"),
+            (["C"], "side by side"),
+            (["K"], "linked or each by itself"),
+            (["T"], "next pane"),
+            (["Q"], "back to the case"),
+            (["?"], "these keys"),
+        ),
+    ),
+)
+# Examinations of one patient that are offered for comparison, the newest ones.
+OTHERS_SHOWN = 12
+
+
+@require_safe
+@requires(Action.VIEW_CASES)
+def viewer(request: HttpRequest, study_id: UUID) -> HttpResponse:
+    """All films of a case in order of arrival, whatever the model thinks of them; ``?film=`` chooses the first."""
+    study = in_scope(request, CASES, study_id)
+    user: Any = request.user
+    subject = study.patient.patient_id if study.patient else ""
+    audit.record("view_case", user=user, obj=study, case_id=study.pk, subject=subject, detail={"page": "viewer"})
+    others = other_examinations(study, Study.objects.for_user(user))
+    groups = [films_for(user, study, "This case"), *(films_for(user, other, examined(other)) for other in others)]
+    films = [film for group in groups for film in group]
+    context = {
+        "study": study,
+        "patient": study.patient,
+        "films": films,
+        "own_films": groups[0],
+        "wanted": _wanted(request.GET.get("film", ""), groups[0]),
+        "sees": sees_model(user, study),
+        "signed": is_signed(study),
+        "may_measure": may(user, Action.READ_CASE),
+        "overlay_kinds": OVERLAYS,
+        "measure_kinds": TOOLS,
+        "help": HELP,
+    }
+    return render(request, "analyses/viewer.html", context)
+
+
+def other_examinations(study: Study, mine: QuerySet[Study]) -> list[Study]:
+    """The newest other cases of the same patient that the user may know of."""
+    if study.patient_id is None:
+        return []
+    rows = mine.filter(patient_id=study.patient_id).exclude(pk=study.pk)
+    return list(rows.order_by("-created_at", "id")[:OTHERS_SHOWN])
+
+
+def films_for(user: Any, study: Study, group: str) -> list[dict[str, Any]]:
+    """The decoded films of one case as the viewer takes them, in order of arrival."""
+    sees, found = sees_model(user, study), []
+    rows = study.images.order_by("created_at", "id").prefetch_related(
+        Prefetch("analyses", queryset=Analysis.objects.order_by("-created_at", "id"))
+    )
+    for number, image in enumerate(rows, start=1):
+        analyses = list(image.analyses.all())
+        if analyses and image.canonical_file:
+            analyses[0].image = image
+            case = reverse("analyses:case", args=[study.pk])
+            found.append(film_facts(analyses[0], number, sees=sees) | {"group": group, "case": case})
+    return found
+
+
+def examined(study: Study) -> str:
+    """Another examination in a few words: when, what, which side."""
+    day = study.study_date or study.created_at.date()
+    part = study.body_part_examined.lower() or study.modality
+    return ", ".join(word for word in (f"{day:%Y-%m-%d}", part, study.get_laterality_display()) if word)
+
+
+def _wanted(film: str, films: list[dict[str, Any]]) -> int:
+    """The place of the film asked for, by the id of film or analysis; the first one without it."""
+    places = (place for place, one in enumerate(films) if film in (one["image_id"], one["analysis_id"]))
+    return next(places, 0)

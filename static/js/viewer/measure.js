@@ -1,0 +1,258 @@
+// Measuring: drawing by mouse, finger or keys, keeping what was drawn on the server, and listing it. The figures come from the server.
+(function () {
+  "use strict";
+  const { shapes } = window.BoneScan;
+  const NAMESPACE = "http://www.w3.org/2000/svg";
+  const NEAR = 4; // CSS pixels: a shorter drag is a click
+  const SPOT = 3; // CSS pixels between two points of a freehand line
+
+  class Measuring {
+    constructor(body, active) {
+      this.body = body;
+      this.active = active;
+      this.token = body.dataset.csrf || "";
+      this.kind = "";
+      this.marks = new Map();
+      this.clear();
+      body.querySelector("[data-measurements]").addEventListener("click", (event) => {
+        const button = event.target.closest("[data-withdraw]");
+        if (button) this.withdraw(button);
+      });
+    }
+
+    get allowed() {
+      return Boolean(this.token);
+    }
+
+    clear() {
+      this.points = [];
+      this.hover = null;
+      this.pane = null;
+      this.dragged = false;
+    }
+
+    choose(kind) {
+      const pane = this.pane || this.active();
+      this.kind = kind;
+      this.cross = null;
+      this.clear();
+      this.say(kind ? `${kind[0].toUpperCase()}${kind.slice(1)}: click or drag on the film, or move the cross by the arrows and press Enter.` : "");
+      if (pane && pane.loaded) this.draw(pane);
+    }
+
+    // --- drawing: pointers ---
+    pointer(pane, phase, at, event) {
+      if (!this.kind || !pane.loaded) return false;
+      if (phase === "hover") return this.preview(pane, at);
+      if (phase === "cancel") {
+        this.clear();
+        this.draw(pane);
+        return false;
+      }
+      const point = inside(pane, pane.toFilm(at));
+      if (phase === "down") {
+        if (this.pane !== pane) this.clear();
+        this.pane = pane;
+        this.cross = null;
+        this.begun = at;
+        this.dragged = false;
+        if (this.kind !== "freehand" || !this.points.length) this.points.push(point);
+        this.hover = null;
+        event.preventDefault();
+        pane.stage.focus({ preventScroll: true });
+        this.finishIfFull(pane);
+      } else if (phase === "move") this.drag(pane, at, point);
+      else if (phase === "up") this.release(pane, point);
+      this.draw(pane);
+      return true;
+    }
+
+    preview(pane, at) {
+      if (this.pane !== pane || !this.points.length) return false;
+      this.hover = inside(pane, pane.toFilm(at));
+      this.draw(pane);
+      return false;
+    }
+
+    drag(pane, at, point) {
+      if (!this.points.length) return;
+      this.dragged = this.dragged || Math.hypot(at[0] - this.begun[0], at[1] - this.begun[1]) > NEAR;
+      if (this.kind !== "freehand") {
+        this.hover = point;
+        return;
+      }
+      const last = pane.toScreen(this.points[this.points.length - 1]);
+      if (Math.hypot(at[0] - last[0], at[1] - last[1]) >= SPOT) this.points.push(point);
+    }
+
+    release(pane, point) {
+      if (!this.dragged || !this.points.length) return;
+      if (this.kind === "freehand") this.finish(pane);
+      else {
+        this.points.push(point);
+        this.finishIfFull(pane);
+      }
+    }
+
+    // --- drawing: keys ---
+    key(pane, event) {
+      if (!this.kind || !pane || !pane.loaded) return false;
+      const arrow = window.BoneScan.controls.ARROWS[event.key];
+      if (arrow) {
+        const step = (event.shiftKey ? 10 : 1) / Math.min(1, pane.scale);
+        const [x, y] = pane.toScreen(this.cross || pane.centre);
+        const one = (step * pane.scale) / (window.devicePixelRatio || 1);
+        this.cross = inside(pane, pane.toFilm([x + arrow[0] * one, y + arrow[1] * one]));
+        if (this.points.length) this.hover = this.cross;
+      } else if (event.key === "Enter") {
+        if (this.pane !== pane) this.clear();
+        this.pane = pane;
+        this.cross = this.cross || [...pane.centre];
+        this.points.push(this.cross);
+        this.finishIfFull(pane);
+      } else if (event.key === " " && this.kind === "freehand") this.finish(pane);
+      else if (event.key === "Backspace") this.points.pop();
+      else return false;
+      this.draw(pane);
+      return true;
+    }
+
+    finishIfFull(pane) {
+      if (this.points.length >= shapes.NEEDS[this.kind]) this.finish(pane);
+    }
+
+    async finish(pane) {
+      const { film } = pane;
+      const points = thinned(this.points).map(([x, y]) => [x / film.width, y / film.height]);
+      const drawn = { kind: this.kind, points };
+      this.clear();
+      if (drawn.kind === "freehand" && points.length < 3) return this.say("An outline needs three points or more.");
+      const label = this.body.querySelector("[data-label]");
+      this.say("Measuring");
+      const answer = await this.send(`/films/${film.analysis_id}/annotations/add/`, { ...drawn, label: label.value });
+      if (!answer) return this.draw(pane);
+      label.value = "";
+      this.marks.get(film.image_id).push(answer);
+      this.say(`Kept: ${answer.text}`);
+      this.list(this.active().film);
+      return this.draw(pane);
+    }
+
+    // --- what is kept ---
+    async fetch(film) {
+      if (this.marks.has(film.image_id)) return;
+      this.marks.set(film.image_id, []);
+      try {
+        const response = await fetch(`/films/${film.analysis_id}/annotations/`, { headers: { Accept: "application/json" } });
+        if (!response.ok || response.redirected) throw new Error();
+        this.marks.set(film.image_id, (await response.json()).annotations);
+      } catch {
+        this.marks.delete(film.image_id);
+        this.say("The measurements could not be loaded. Choose the film again to try once more.");
+        return;
+      }
+      const pane = this.active();
+      if (pane && pane.loaded) this.draw(pane);
+      if (pane && pane.film) this.list(pane.film);
+    }
+
+    async send(url, body) {
+      try {
+        const response = await fetch(url, { method: "POST", headers: { "Content-Type": "application/json", "X-CSRFToken": this.token }, body: JSON.stringify(body) });
+        const answer = response.redirected ? {} : await response.json();
+        if (response.ok && !response.redirected) return answer;
+        this.say(answer.detail || "Not kept: you are signed out. Sign in in another tab, then measure again.");
+      } catch {
+        this.say("Not kept: the server cannot be reached. Check the network, then measure again.");
+      }
+      return null;
+    }
+
+    async withdraw(button) {
+      const answer = await this.send(button.dataset.withdraw, {});
+      if (!answer) return;
+      for (const [image, marks] of this.marks) this.marks.set(image, marks.filter((mark) => mark.id !== answer.id));
+      this.say("Withdrawn. The record keeps it.");
+      const pane = this.active();
+      this.list(pane.film);
+      this.draw(pane);
+      pane.stage.focus();
+    }
+
+    say(text) {
+      this.body.querySelector("[data-measure-state]").textContent = text;
+    }
+
+    // --- what is shown ---
+    list(film) {
+      const marks = this.marks.get(film.image_id) || [];
+      this.body.querySelector("[data-no-measurements]").hidden = marks.length > 0;
+      this.body.querySelector("[data-measurements]").replaceChildren(...marks.map((mark, index) => entry(mark, index, this.allowed)));
+    }
+
+    draw(pane) {
+      const group = pane.stage.querySelector("[data-marks]");
+      group.replaceChildren();
+      if (!pane.loaded) return;
+      const { film } = pane;
+      const place = (point) => pane.toScreen(point);
+      (this.marks.get(film.image_id) || []).forEach((mark, index) => {
+        const points = mark.points.map(([x, y]) => [x * film.width, y * film.height]);
+        outline(group, mark.kind, points, place, `${index + 1}: ${mark.short}`);
+      });
+      if (this.pane === pane && this.points.length) {
+        const points = this.hover ? [...this.points, this.hover] : this.points;
+        outline(group, this.kind, points, place, shapes.words(this.kind, points, film.spacing), true);
+      }
+      if (this.kind && this.cross) cross(group, place(this.cross));
+    }
+  }
+
+  function inside(pane, point) {
+    return point.map((value, axis) => Math.min(pane.size()[axis], Math.max(0, value)));
+  }
+
+  // At most 500 points travel.
+  function thinned(points) {
+    const step = Math.ceil(points.length / 500);
+    return points.filter((_, index) => index % step === 0);
+  }
+
+  function add(group, name, attributes, text) {
+    const element = document.createElementNS(NAMESPACE, name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    if (text) element.textContent = text;
+    group.append(element);
+  }
+
+  function outline(group, kind, points, place, text, draft = false) {
+    const path = shapes.path(kind, points, place);
+    const [x, y] = place(points[points.length - 1]);
+    if (path) {
+      add(group, "path", { class: "marks-under", d: path });
+      add(group, "path", { class: `marks-line${draft ? " marks-draft" : ""}`, d: path });
+    } else cross(group, [x, y]);
+    if (text) add(group, "text", { class: "marks-text", x: x + 8, y: y - 8 }, text);
+  }
+
+  function cross(group, [x, y]) {
+    add(group, "path", { class: "marks-under", d: `M${x - 12},${y}h24M${x},${y - 12}v24` });
+    add(group, "path", { class: "marks-cross", d: `M${x - 12},${y}h24M${x},${y - 12}v24` });
+  }
+
+  function entry(mark, index, allowed) {
+    const row = document.createElement("li");
+    const part = (name, text) => Object.assign(document.createElement("span"), { className: name, textContent: text });
+    row.append(part("value", `${index + 1}: ${mark.label ? `${mark.label}: ` : ""}${mark.text}`));
+    row.append(part("small", `${mark.author}, ${mark.created}${mark.after_signature ? ", after the signature, not in the report" : ""}`));
+    if (allowed && mark.withdraw) {
+      const button = Object.assign(document.createElement("button"), { type: "button", className: "btn btn-small", textContent: "Withdraw" });
+      button.dataset.withdraw = mark.withdraw;
+      button.setAttribute("aria-label", `Withdraw measurement ${index + 1}`);
+      row.append(button);
+    }
+    return row;
+  }
+
+  window.BoneScan.Measuring = Measuring;
+})();
