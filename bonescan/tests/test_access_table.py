@@ -22,7 +22,7 @@ from django.utils import timezone
 from accounts.models import ApiToken, AuditEvent, User
 from accounts.services import create_token
 from accounts.tests.factories import ApiTokenFactory, UserFactory
-from analyses.models import ModelComparison, Report, Review, SavedView, Study
+from analyses.models import ModelComparison, Report, Review, SavedView, SecondReading, Study
 from analyses.services.registry import default_model
 from analyses.tests.factories import StudyFactory, result
 
@@ -118,6 +118,13 @@ TABLE: dict[str, Route] = {
     "analyses:view_save": Route(post=signed_in(*DOCTORS)),
     "analyses:view_change": Route(("view_id",), post=of_department("doctor")),
     "analyses:view_delete": Route(("view_id",), post=of_department("doctor")),
+    **{
+        f"analyses:{name}": Route(STUDY, post=of_department("doctor"))
+        for name in ("case_start", "case_take_over", "case_release", "case_hand_over", "case_presence", "second_ask")
+    },
+    "analyses:case_next": Route(STUDY, get=of_department("doctor")),
+    "analyses:second_answer": Route(("study_id", "second_id"), post=of_department("doctor")),
+    "analyses:second_withdraw": Route(("study_id", "second_id"), post=of_department("doctor")),
     "analyses:upload": Route(get=signed_in(*DOCTORS), post=signed_in(*DOCTORS)),
     "analyses:case": Route(STUDY, get=of_department("doctor")),
     "analyses:case_add": Route(STUDY, get=of_department("doctor"), post=of_department("doctor")),
@@ -259,6 +266,9 @@ def keys_of_a_signed_case(doctor: User, api_client: User, own_token: ApiToken) -
         "key": "no-such-key",
         "case": study.pk,
         "model_key": default_model(),
+        "second_id": SecondReading.objects.create(
+            study=study, asked_by=doctor, reader=doctor, question="?", asked_at=timezone.now()
+        ).pk,
         "view_id": SavedView.objects.create(user=doctor, name="Mine").pk,
         "comparison_id": ModelComparison.objects.create(modality="DX", model_a="a-1", model_b="b-1", films=1).pk,
     }
