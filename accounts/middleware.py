@@ -17,7 +17,11 @@ from accounts.client_ip import client_ip
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 # Addresses that a page asks by itself: they never show that somebody is still there.
-POLL_URL_NAMES = frozenset({"analyses:case_panel", "analyses:queue_rows"})
+POLL_URL_NAMES = frozenset({"analyses:case_panel", "analyses:queue_rows", "analyses:case_presence"})
+# Fragments of a page on which somebody may be typing: when the session has ended the page must stay as it is.
+KEEPING_THE_PAGE = frozenset(
+    f"analyses:{name}" for name in ("case_presence", "case_start", "case_take_over", "case_release")
+)
 PARTS_OF_PAGES = frozenset({"image", "style", "script", "font"})
 EXPIRED = "Your session has ended. Sign in again."
 
@@ -93,6 +97,8 @@ def ask_to_sign_in(request: HttpRequest) -> HttpResponseBase:
     """401 for a fragment (the whole page moves to the sign-in page) and for programs, a redirect for people."""
     sign_in = resolve_url("account_login")
     if "HX-Request" in request.headers:
+        if request.resolver_match is not None and request.resolver_match.view_name in KEEPING_THE_PAGE:
+            return HttpResponse(status=401)
         return HttpResponse(
             status=401, headers={"HX-Redirect": f"{sign_in}?{urlencode({'next': _page_of_fragment(request)})}"}
         )

@@ -84,3 +84,25 @@ class ReportQuerySet(ScopedQuerySet):
         if user.has_role(Role.CLERK) and not user.has_role(Role.DOCTOR):
             return rows.filter(kind__in=("final", "amended"))
         return rows
+
+
+class SecondReadingQuerySet(ScopedQuerySet):
+    """Questions to colleagues and their answers."""
+
+    through = "study__"
+
+    def open(self) -> "SecondReadingQuerySet":
+        return self.filter(answered_at__isnull=True, withdrawn_at__isnull=True)
+
+
+class NotificationQuerySet(ScopedQuerySet):
+    """What doctors were told."""
+
+    through = "study__"
+
+    def for_user(self, user: "User") -> Any:
+        """The user's own, about cases that are still in the user's scope."""
+        return super().for_user(user).filter(user=user)
+
+    def unread(self) -> "NotificationQuerySet":
+        return self.filter(read_at__isnull=True)

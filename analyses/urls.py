@@ -2,15 +2,12 @@
 
 from django.urls import path
 
-from analyses import report_urls, viewer_urls
+from analyses import report_urls, viewer_urls, worklist_urls
 from analyses.views import case, cases, films, model, registry, status, upload
 
 app_name = "analyses"
 urlpatterns = [
     path("", cases.home, name="home"),
-    path("cases/", cases.case_list, name="case_list"),
-    path("cases/rows/", cases.queue_rows, name="queue_rows"),
-    path("cases/export.csv", cases.case_export, name="case_export"),
     path("cases/<uuid:study_id>/", case.case, name="case"),
     path("cases/<uuid:study_id>/add/", upload.case_add, name="case_add"),
     path("cases/<uuid:study_id>/assign/", case.case_assign, name="case_assign"),
@@ -36,4 +33,5 @@ urlpatterns = [
     path("admin/models/comparisons/<uuid:comparison_id>/", registry.model_comparison, name="model_comparison"),
     *report_urls.urlpatterns,
     *viewer_urls.urlpatterns,
+    *worklist_urls.urlpatterns,
 ]

@@ -17,6 +17,14 @@ from analyses.models.reading import (
 )
 from analyses.models.record import Image, Laterality, Patient, ReadingState, Sex, Study
 from analyses.models.registry import ComparisonStatus, ModelActivation, ModelComparison
+from analyses.models.worklist import (
+    CasePresence,
+    Notification,
+    NotificationChoice,
+    NotificationKind,
+    SavedView,
+    SecondReading,
+)
 
 __all__ = [
     "BENIGN_STAGES",
@@ -25,12 +33,16 @@ __all__ = [
     "Annotation",
     "AnnotationKind",
     "Arm",
+    "CasePresence",
     "ComparisonStatus",
     "IdempotencyKey",
     "Image",
     "Laterality",
     "ModelActivation",
     "ModelComparison",
+    "Notification",
+    "NotificationChoice",
+    "NotificationKind",
     "Outcome",
     "OwnReading",
     "Patient",
@@ -41,6 +53,8 @@ __all__ = [
     "ReportKind",
     "ReportState",
     "Review",
+    "SavedView",
+    "SecondReading",
     "Sex",
     "Stage",
     "Status",

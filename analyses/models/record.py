@@ -103,6 +103,7 @@ class Study(models.Model):
         ordering: ClassVar = ["-created_at", "id"]
         indexes: ClassVar = [
             models.Index(fields=["department", "-created_at"], name="study_by_department"),
+            models.Index(fields=["department", "reading_state", "created_at"], name="study_by_state"),
             models.Index(fields=["department", "accession_number"], name="study_by_accession"),
             models.Index(fields=["department", "study_instance_uid"], name="study_by_uid"),
         ]

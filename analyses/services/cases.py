@@ -11,7 +11,7 @@ from accounts import audit
 from accounts.models import User
 from analyses.errors import Conflict, Invalid
 from analyses.models import Analysis, ReadingState, Status, Study
-from analyses.services import identity, reporting
+from analyses.services import identity, notifying, reporting
 from analyses.services.fields import CASE_FIELDS, IDENTITY_FIELDS, CaseFields, cleaned
 from analyses.services.patients import find_or_make, lock_department, require_same_person, value_of
 from analyses.signature import current_analyses
@@ -95,7 +95,7 @@ def assign_patient(study: Study, fields: CaseFields, user: User) -> None:
     require_same_person(locked.department_id, values)
     _give_patient(locked, values)
     recheck(locked)
-    _after_identity_change(locked, "assigned to a patient")
+    _after_identity_change(locked, "assigned to a patient", user)
     audit.record("assign_patient", user=user, obj=locked, case_id=locked.pk, subject=values["patient_id"])
     study.refresh_from_db()
 
@@ -146,7 +146,7 @@ def reassign(
         locked.laterality = said["laterality"]
         locked.save(update_fields=["laterality"])
     _decide(locked, set(said))
-    _after_identity_change(locked, reason)
+    _after_identity_change(locked, reason, user)
     subject = " -> ".join((_subject(before) or "unassigned", _subject(identity.recorded(locked)) or "unassigned"))
     audit.record(
         "reassign",
@@ -188,7 +188,7 @@ def confirm_identity(analysis: Analysis, code_or_field: str, choice: str, user: 
     _decide_alike(study, row, field, choice)
     recheck(study, [field])
     if field in ("patient_id", "laterality") and value != before:
-        _after_identity_change(study, "identity confirmed otherwise")
+        _after_identity_change(study, "identity confirmed otherwise", user)
     else:
         touch(study)
     audit.record(
@@ -300,10 +300,11 @@ def _correct_patient(study: Study, values: Mapping[str, str]) -> None:
         touch(other)
 
 
-def _after_identity_change(study: Study, reason: str) -> None:
+def _after_identity_change(study: Study, reason: str, user: User) -> None:
     reporting.void_reports(study, reason)
     if study.reading_state == ReadingState.FINAL:
         Study.objects.filter(pk=study.pk).update(reading_state=ReadingState.AMENDED)
+        notifying.amended(study, by=user)
     touch(study)
 
 

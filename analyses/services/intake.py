@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts import audit
 from accounts.models import ApiToken, Department, User
 from analyses.errors import Invalid, ServiceError, Unprocessable
-from analyses.models import Analysis, IdempotencyKey, Image, Status, Study
+from analyses.models import Analysis, IdempotencyKey, Image, ReadingState, Status, Study
 from analyses.services import cases, queue, storage
 from analyses.services.fields import CASE_FIELDS, CaseFields, cleaned
 from analyses.services.identity import contradictions, name_words, recorded
@@ -29,7 +29,7 @@ LIMITS: dict[str, Any] = {
     "max_bytes": settings.MAX_UPLOAD_BYTES,
     "max_pixels": Limits.from_env().max_pixels,
 }
-UNSIGNED = ("unread", "preliminary")
+UNSIGNED = (ReadingState.UNREAD, ReadingState.IN_READING, ReadingState.PRELIMINARY)
 
 __all__ = ["FORMATS", "LIMITS", "CaseFields", "Submission", "submit_film"]
 

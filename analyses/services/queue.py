@@ -26,7 +26,7 @@ from accounts import audit
 from accounts.models import Department, User
 from analyses.errors import Conflict, LeaseLost
 from analyses.models import Analysis, Stage, Status
-from analyses.services import cases
+from analyses.services import cases, notifying
 
 log = structlog.get_logger(__name__)
 TASK = "analyses.tasks.run_analysis"
@@ -162,6 +162,7 @@ def fail(claim: Claim, code: str, message: str) -> None:
     end(claim, Status.FAILED, error_code=code[:40], error_message=message[:400])
     cases.summarise(study, changed=True)
     record_result(claim.analysis, study.pk, {"status": Status.FAILED, "code": code})
+    notifying.analysis_failed(claim.analysis)
 
 
 def release(claim: Claim, code: str, message: str) -> None:

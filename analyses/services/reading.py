@@ -20,7 +20,7 @@ from analyses.models import (
     TumourGrade,
     TumourStage,
 )
-from analyses.services import cases, reporting
+from analyses.services import assigning, cases, notifying, reporting
 
 SAME_AS: dict[str, str] = {
     Outcome.NORMAL: Reading.NORMAL,
@@ -54,13 +54,14 @@ def save_reading(
 
     Raises:
         Invalid: ``bad_field``.
-        Conflict: ``already_signed``, ``result_changed``.
+        Conflict: ``already_signed``, ``assigned_to_other``, ``second_reading_open``, ``result_changed``.
     """
     require(user, Action.READ_CASE)
     if reading not in Reading.values:
         raise Invalid("bad_field", "Choose one of the readings.", fields={"reading": ["Choose one of the readings."]})
     _check_grade_and_stage(reading, tumour_grade, tumour_stage)
     locked = cases.lock(study.pk)
+    assigning.take_for_saving(locked, user)
     agrees = agreement(locked.outcome, reading)
     if agrees_with_model is not None and agrees_with_model != agrees:
         raise _result_changed()
@@ -90,7 +91,7 @@ def sign(study: Study, user: User) -> Review:
 
     Raises:
         Conflict: ``not_read``, ``already_signed``, ``not_your_reading``, ``unassigned``, ``still_running``,
-            ``identity_unconfirmed``, ``result_changed``.
+            ``identity_unconfirmed``, ``result_changed``, ``assigned_to_other``, ``second_reading_open``.
     """
     require(user, Action.READ_CASE)
     locked = cases.lock(study.pk)
@@ -133,6 +134,7 @@ def add_addendum(study: Study, user: User, text: str) -> Addendum:
     addendum = Addendum.objects.create(review=review, author=user, text=text)
     _advance(locked, study, ReadingState.AMENDED)
     audit.record("addendum", user=user, obj=addendum, case_id=locked.pk, subject=_subject(locked))
+    notifying.amended(locked, by=user)
     _issue_on_commit(locked, user)
     return addendum
 
@@ -164,6 +166,7 @@ def _signable(study: Study, review: Review | None, analyses: list[Analysis], use
         raise Conflict(
             "not_your_reading", "This draft was saved by another doctor. Save your own reading, then sign it."
         )
+    assigning.require_may_sign(study, user)
     if study.patient_id is None:
         raise Conflict("unassigned", "The case has no patient. Assign it to a patient, then sign.")
     if not all(analysis.is_final for analysis in analyses):

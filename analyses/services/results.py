@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from analyses.models import Image, Outcome, Stage, Status, Study
+from analyses.models import Image, Outcome, ReadingState, Stage, Status, Study
 from analyses.services import cases, queue
 from analyses.services.fields import IDENTITY_FIELDS
 from analyses.services.identity import AGAINST_FILE, AGREE, agree, contradictions, merged, recorded
@@ -176,15 +176,14 @@ def _join_same_examination(
         The case the film is in now, and the id of the dissolved one or None.
     """
     uid, open_questions = header.get("study_instance_uid", ""), [w for w in warnings if not w["confirmed"]]
-    alone = study.case_key is None and study.images.count() == 1 and study.reading_state == "unread"
+    alone = study.case_key is None and study.images.count() == 1
+    alone = alone and study.reading_state == ReadingState.UNREAD and study.assigned_to_id is None
     if not uid or study.patient is None or open_questions or not alone:
         return study, None
-    if hasattr(study, "review") or study.reports.exists():
+    if hasattr(study, "review") or any(rows.exists() for rows in (study.reports, study.second_readings)):
         return study, None
     others = Study.objects.filter(department_id=study.department_id, study_instance_uid=uid, patient=study.patient)
-    target = (
-        others.filter(reading_state__in=("unread", "preliminary")).exclude(pk=study.pk).order_by("created_at").first()
-    )
+    target = others.exclude(reading_state__in=cases.SIGNED_STATES).exclude(pk=study.pk).order_by("created_at").first()
     if target is None:
         return study, None
     target = cases.lock(target.pk)

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from analyses.models import Analysis, IdempotencyKey, ProcessSeen, Stage, Status
-from analyses.services import cases, queue
+from analyses.services import cases, notifying, queue
 
 log = structlog.get_logger(__name__)
 # A woken worker goes on with what has waited longest, so a few messages set a whole queue in motion. While no worker
@@ -77,6 +77,7 @@ def _fail(analysis: Analysis, still: Q) -> bool:
     if ended:
         cases.summarise(study, changed=True)
         queue.record_result(analysis, study.pk, {"status": Status.FAILED, "code": EXHAUSTED})
+        notifying.analysis_failed(analysis)
     return bool(ended)
 
 

@@ -11,7 +11,7 @@ from accounts.tests.factories import UserFactory
 from analyses import signature
 from analyses.errors import Conflict, Invalid
 from analyses.models import Analysis, ReadingState, Report, ReportKind, Review
-from analyses.services import cases, reading, reporting
+from analyses.services import assigning, cases, reading, reporting
 from analyses.tests.factories import AnalysisFactory, ImageFactory, StudyFactory, result
 
 
@@ -160,6 +160,7 @@ def test_a_signed_reading_takes_no_change_and_no_second_signature(case, doctor, 
 def test_nobody_signs_what_a_colleague_wrote(case, doctor, colleague):
     reading.save_reading(case, user=doctor, reading="benign")
     assert refused(reading.sign, case, colleague) == "not_your_reading"
+    assigning.take_over(case, colleague)
     reading.save_reading(case, user=colleague, reading="malignant")
     assert refused(reading.sign, case, doctor) == "not_your_reading"
     assert reading.sign(case, colleague).reader == colleague

@@ -144,7 +144,7 @@ def test_the_poll_brings_the_whole_body_once_and_then_ends(web, study):
     analysis = result("malignant", study=study)
     response = web.get(url(study, f"films/{analysis.pk}/panel/?seen={seen}"))
     assert response["HX-Retarget"] == "#case-body"
-    assert "hx-trigger" not in response.content.decode()
+    assert "case-poll" not in response.content.decode()
     assert "Suspicious for malignancy" in response.content.decode()
 
 

@@ -1,26 +1,29 @@
-"""The way in, the case list with its waiting rows, and its export."""
+"""The way in and the worklist with its waiting rows; the CSV export is in ``case_export``."""
 
-import csv
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 from django.core.paginator import Paginator
-from django.db.models import Count, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from accounts import audit
+from accounts.models import User
 from accounts.permissions import Action, may, requires
-from analyses.models import Analysis, Outcome, ReadingState, Study
-from analyses.services import queue
-from analyses.views.filters import DEFAULT_ORDER, CaseFilter, ordered
+from analyses import worklist
+from analyses.blinding import hidden_cases, reads_first
+from analyses.models import Analysis, Image, Outcome, ReadingState, SavedView, Study
+from analyses.services import assigning, presence, queue
+from analyses.views.filters import ASSIGNMENTS, CaseFilter, assignment, query_of
 
 PAGE_SIZE = 50
+# Where the next-case key looks what the doctor's list was.
+SESSION_KEY = "worklist"
 COLUMNS = (
-    ("received", "Received"),
+    ("received", "Waiting since"),
     ("record", "Record"),
     ("study", "Study"),
     ("examined", "Examined"),
@@ -33,6 +36,9 @@ HOMES = (
     (Action.VIEW_AUDIT_LOG, "accounts:audit_log"),
     (Action.OWN_TOKENS, "accounts:tokens"),
 )
+# Filters that stand in the first row of the bar; the others open on demand.
+FIRST_FILTERS = ("q", "outcome", "status", "body_part")
+MORE_FILTERS = ("modality", "age", "sex", "received_from", "received_to")
 
 
 @require_safe
@@ -44,34 +50,40 @@ def home(request: HttpRequest) -> HttpResponse:
     return redirect("accounts:profile")
 
 
-def cases_of(request: HttpRequest) -> QuerySet[Study]:
-    return Study.objects.for_user(request.user).select_related("patient").annotate(films=Count("images"))  # type: ignore[arg-type]
-
-
 @require_safe
 @requires(Action.VIEW_CASES)
 def case_list(request: HttpRequest) -> HttpResponse:
-    """The worklist: search, filters, order, pages."""
-    everything = Study.objects.for_user(request.user)  # type: ignore[arg-type]
-    narrowed = CaseFilter(request.GET, cases_of(request))
-    order = request.GET.get("order", DEFAULT_ORDER)
-    page = Paginator(ordered(narrowed.qs, order), PAGE_SIZE).get_page(request.GET.get("page"))
-    rows = with_waiting(list(page.object_list))
+    """The worklist: tabs, search, filters, order, pages; without a question it answers the user's default view."""
+    user: Any = request.user
+    views = list(SavedView.objects.filter(user=user))
+    default = next((view for view in views if view.is_default), None)
+    if default is not None and not request.GET:
+        return redirect(f"{reverse('analyses:case_list')}?{default.query or 'view=all'}")
+    narrowed = CaseFilter(request.GET, user)
+    order = request.GET.get("order") or worklist.DEFAULT_ORDER
+    page = Paginator(worklist.ordered(narrowed.qs, order, user), PAGE_SIZE).get_page(request.GET.get("page"))
+    rows = completed(list(page.object_list), user)
     _record_listing(request, narrowed, page.paginator.count)
-    states = dict(everything.values_list("reading_state").annotate(Count("id")).order_by())
+    _remember(request)
     context = {
         "filter": narrowed,
         "page_obj": page,
         "rows": rows,
         "waiting": [row.pk for row in rows if row.waiting],
         "columns": [_column(name, label, order) for name, label in COLUMNS],
+        "priority": _column("priority", "Second opinion", order),
         "suspicion": _column("suspicion", "Malignant", order),
-        "tabs": _tabs(states, request.GET.get("reading", "")),
-        "total": sum(states.values()),
-        "unread": states.get(ReadingState.UNREAD, 0),
-        "above": everything.filter(reading_state=ReadingState.UNREAD, outcome=Outcome.MALIGNANT).count(),
+        "first_filters": [narrowed.form[name] for name in FIRST_FILTERS],
+        "more_filters": [narrowed.form[name] for name in MORE_FILTERS],
+        "more_is_open": any(request.GET.get(name) for name in MORE_FILTERS),
+        "tabs": _tabs(narrowed, request.GET.get("reading", "")),
+        "segments": _segments(narrowed, user, request.GET.get("assigned", "")),
+        "reads_first": reads_first(user),
+        "views": views,
+        "query": query_of(request.GET),
         "is_narrowed": narrowed.is_narrowed(),
-        "is_filtered": narrowed.is_narrowed(besides=("reading",)),
+        "is_filtered": narrowed.is_narrowed(besides=("reading", "assigned")),
+        **_totals(user),
     }
     return render(request, "analyses/case_list.html", context)
 
@@ -80,42 +92,40 @@ def case_list(request: HttpRequest) -> HttpResponse:
 @requires(Action.VIEW_CASES)
 def queue_rows(request: HttpRequest) -> HttpResponse:
     """The rows that were waiting when the list was drawn, as they stand now; the poll ends when none waits."""
+    user: Any = request.user
     keys = [key for text in request.GET.getlist("id")[:PAGE_SIZE] if (key := _uuid(text))]
-    rows = with_waiting(list(cases_of(request).filter(pk__in=keys)))
+    rows = completed(list(worklist.listed(user).filter(pk__in=keys)), user)
     waiting = [row.pk for row in rows if row.waiting]
     return render(request, "analyses/_queue_rows.html", {"rows": rows, "waiting": waiting})
 
 
-@require_safe
-@requires(Action.EXPORT_CASES)
-def case_export(request: HttpRequest) -> HttpResponseBase:
-    """The list as it is filtered, as CSV."""
-    narrowed = CaseFilter(request.GET, cases_of(request))
-    rows = ordered(narrowed.qs, request.GET.get("order", DEFAULT_ORDER))
-    audit.record(
-        "export_cases",
-        user=request.user,  # type: ignore[arg-type]
-        subject=request.GET.get("q", ""),
-        detail={"rows": rows.count(), "filters": sorted(key for key, value in request.GET.items() if value)},
-    )
-    response = StreamingHttpResponse(_csv_lines(rows), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="cases-{timezone.localdate():%Y-%m-%d}.csv"'
-    response["Cache-Control"] = "private, no-store"
-    return response
+def completed(rows: list[Any], user: User) -> list[Any]:
+    """Give every row what its line shows beside the case itself, with one query for each kind, and mask hidden answers.
+
+    ``films``: how many; ``waiting``: the unfinished analysis with its ``place`` in the queue, or None; ``others``: who
+    else has the case open; ``reader_left``: whether who has the case cannot work on it any more.
+    """
+    keys = [row.pk for row in rows]
+    counts = Image.objects.filter(study__in=keys).order_by().values_list("study").annotate(Count("id"))
+    films, others, waiting = dict(counts), presence.others_at(keys, user), _waiting(keys)
+    for row in worklist.masked(rows):
+        row.films = films.get(row.pk, 0)
+        row.waiting = waiting.get(row.pk)
+        row.others = others.get(row.pk, [])
+        row.reader_left = row.assigned_to is not None and assigning.has_left(row.assigned_to, row)
+    return rows
 
 
-def with_waiting(rows: list[Study]) -> list[Any]:
-    """Give every case ``waiting``: its unfinished analysis with ``place`` in the queue (None when it runs), or None."""
-    unfinished = Analysis.objects.unfinished().filter(image__study__in=[row.pk for row in rows])
+def _waiting(studies: list[UUID]) -> dict[UUID, Analysis]:
+    """The unfinished analysis of each case that has one, with ``place`` in the queue (None when it runs)."""
+    unfinished = Analysis.objects.unfinished().filter(image__study__in=studies)
     by_study: dict[UUID, Analysis] = {}
     waiting = list(unfinished.select_related("image").order_by("queued_at", "id"))
     places = queue.places_in_queue(waiting)
     for analysis in waiting:
-        analysis.place = places.get(analysis.pk)
+        analysis.place = places.get(analysis.pk)  # type: ignore[attr-defined]
         by_study.setdefault(analysis.image.study_id, analysis)
-    for row in rows:
-        row.waiting = by_study.get(row.pk)  # type: ignore[attr-defined]
-    return rows
+    return by_study
 
 
 def _record_listing(request: HttpRequest, narrowed: CaseFilter, count: int) -> None:
@@ -128,87 +138,55 @@ def _record_listing(request: HttpRequest, narrowed: CaseFilter, count: int) -> N
     )
 
 
+def _remember(request: HttpRequest) -> None:
+    """Keep the list as it is asked for: the next-case key of a case page goes on in it."""
+    query = query_of(request.GET, words=True)
+    if request.session.get(SESSION_KEY) != query:
+        request.session[SESSION_KEY] = query
+
+
+def _totals(user: User) -> dict[str, int]:
+    """Cases of the department; the unread ones; those of them that the user may know to be called malignant."""
+    unread = Q(reading_state=ReadingState.UNREAD)
+    return Study.objects.for_user(user).aggregate(
+        total=Count("pk"),
+        unread=Count("pk", filter=unread),
+        above=Count("pk", filter=unread & Q(outcome=Outcome.MALIGNANT) & ~hidden_cases(user)),
+    )
+
+
 def _column(name: str, label: str, order: str) -> dict[str, str]:
     """A sortable head: the first click sorts new or high first, the second turns it round."""
-    descending_first = name in ("received", "examined", "suspicion")
+    if name == "priority":
+        return {"name": name, "label": label, "sorted": "ascending" if order == name else "", "next": name}
+    descending_first = name in ("examined", "suspicion")
     now = {name: "ascending", f"-{name}": "descending"}.get(order, "")
     following = {"ascending": f"-{name}", "descending": name}.get(now, f"-{name}" if descending_first else name)
     return {"name": name, "label": label, "sorted": now, "next": following}
 
 
-def _tabs(states: dict[str, int], current: str) -> list[dict[str, Any]]:
-    tabs = [{"value": "", "label": "All", "count": sum(states.values()), "active": not current}]
+def _tabs(narrowed: CaseFilter, current: str) -> list[dict[str, Any]]:
+    """One tab for each state, counted among what the other filters leave."""
+    counts = narrowed.any_state.aggregate(
+        all=Count("pk"), **{state: Count("pk", filter=Q(reading_state=state)) for state in ReadingState.values}
+    )
+    tabs = [{"value": "", "label": "All", "count": counts["all"], "active": not current}]
     for value, label in ReadingState.choices:
-        if value == ReadingState.AMENDED and not states.get(value):
-            continue
-        tabs.append(
-            {"value": value, "label": label.capitalize(), "count": states.get(value, 0), "active": current == value}
-        )
+        tabs.append({"value": value, "label": label.capitalize(), "count": counts[value], "active": current == value})
     return tabs
 
 
-class _Echo:
-    """A file that hands back what is written to it."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-HEAD = (
-    "case",
-    "received",
-    "patient_id",
-    "patient_name",
-    "patient_birth_date",
-    "accession_number",
-    "modality",
-    "body_part_examined",
-    "laterality",
-    "study_date",
-    "films",
-    "status",
-    "outcome",
-    "malignant_probability",
-    "reading_state",
-)
-
-
-def _csv_lines(rows: QuerySet[Study]) -> Iterator[str]:
-    writer = csv.writer(_Echo())
-    yield writer.writerow(HEAD)
-    for row in rows.iterator(chunk_size=500):
-        patient = row.patient
-        yield writer.writerow(
-            [
-                row.pk,
-                timezone.localtime(row.created_at).isoformat(timespec="seconds"),
-                safe_cell(patient.patient_id if patient else ""),
-                safe_cell(patient.patient_name if patient else ""),
-                (patient.patient_birth_date if patient else None) or "",
-                safe_cell(row.accession_number),
-                safe_cell(row.modality),
-                safe_cell(row.body_part_examined),
-                row.laterality,
-                row.study_date or "",
-                row.films,  # type: ignore[attr-defined]
-                row.status,
-                row.outcome,
-                _probability_cell(row),
-                row.reading_state,
-            ]
-        )
-
-
-def _probability_cell(row: Study) -> str:
-    """P(malignant); empty where there is none, and where the model withheld its answer."""
-    if row.malignant_probability is None or row.outcome == Outcome.WITHHELD:
-        return ""
-    return f"{row.malignant_probability:.4f}"
-
-
-def safe_cell(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+def _segments(narrowed: CaseFilter, user: User, current: str) -> list[dict[str, Any]]:
+    """Everybody's cases, mine, nobody's, and those I am asked about, counted among what the other filters leave."""
+    conditions = assignment(user)
+    counts = narrowed.any_assignment.aggregate(
+        all=Count("pk"), **{value: Count("pk", filter=condition) for value, condition in conditions.items()}
+    )
+    choices = (("", "Everybody"), *ASSIGNMENTS)
+    return [
+        {"value": value, "label": label, "count": counts[value or "all"], "active": current == value}
+        for value, label in choices
+    ]
 
 
 def _uuid(text: str) -> UUID | None:

@@ -1,37 +1,68 @@
-"""Search, filters and order of the case list, shared by the page and its CSV export."""
+"""Search, filters and order of the worklist, shared by the page, its CSV export and the next-case key."""
 
+from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 import django_filters
 from django import forms
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, IntegerField, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Coalesce, ExtractDay, ExtractMonth, ExtractYear
+from django.utils import timezone
 
+from accounts.models import User
+from analyses import worklist
 from analyses.forms import DateInput
-from analyses.models import Outcome, ReadingState, Status, Study
+from analyses.models import Outcome, ReadingState, SecondReading, Sex, Status, Study
 
-ORDERS = {
-    "received": ("created_at",),
-    "suspicion": ("malignant_probability",),
-    "record": ("patient__patient_id",),
-    "study": ("body_part_examined", "laterality"),
-    "examined": ("study_date",),
-    "reading": ("reading_state",),
+# Label, and full years at the examination: from, and below (None: no bound).
+AGE_GROUPS: dict[str, tuple[str, int, int | None]] = {
+    "child": ("under 18", 0, 18),
+    "young": ("18 to 39", 18, 40),
+    "middle": ("40 to 64", 40, 65),
+    "old": ("65 and over", 65, None),
 }
-DEFAULT_ORDER = "-received"
+ASSIGNMENTS = (
+    ("mine", "Mine"),
+    ("unassigned", "Unassigned"),
+    ("asked", "Asked of me"),
+)
+# What a saved view keeps: everything but search words, which may name a patient.
+VIEW_FIELDS = (
+    "assigned", "reading", "outcome", "status", "body_part", "modality", "age", "sex", "received_from", "received_to",
+    "order",
+)  # fmt: skip
+MAX_VALUE = 64
+
+
+def query_of(data: Any, *, words: bool = False) -> str:
+    """The part of a request's query that makes a view, in one spelling; with ``words`` also what is searched for."""
+    names = (*VIEW_FIELDS, "q") if words else VIEW_FIELDS
+    given = {name: str(data.get(name) or "")[: MAX_VALUE if name != "q" else 200] for name in names}
+    return urlencode({name: value for name, value in given.items() if value})
 
 
 class CaseFilter(django_filters.FilterSet):
-    """What the filter bar of the case list asks."""
+    """What the filter bar of the worklist asks."""
 
     q = django_filters.CharFilter(
         label="Search",
         method="search",
         widget=forms.TextInput(attrs={"type": "search", "placeholder": "Record, name or accession number"}),
     )
-    outcome = django_filters.ChoiceFilter(label="Outcome", choices=Outcome.choices, empty_label="any")
-    status = django_filters.ChoiceFilter(label="Status", choices=Status.choices, empty_label="any")
+    outcome = django_filters.ChoiceFilter(
+        label="Outcome", choices=Outcome.choices, empty_label="any", method="by_outcome"
+    )
+    status = django_filters.ChoiceFilter(label="Status", choices=Status.choices, empty_label="any", method="by_status")
     body_part = django_filters.ChoiceFilter(
         label="Body part", field_name="body_part_examined", lookup_expr="iexact", empty_label="any"
+    )
+    modality = django_filters.ChoiceFilter(label="Modality", lookup_expr="iexact", empty_label="any")
+    age = django_filters.ChoiceFilter(
+        label="Age", empty_label="any", method="by_age", choices=[(key, row[0]) for key, row in AGE_GROUPS.items()]
+    )
+    sex = django_filters.ChoiceFilter(
+        label="Sex", field_name="patient__patient_sex", choices=Sex.choices, empty_label="any"
     )
     received_from = django_filters.DateFilter(
         label="Received from", field_name="created_at", lookup_expr="date__gte", widget=DateInput()
@@ -39,18 +70,31 @@ class CaseFilter(django_filters.FilterSet):
     received_to = django_filters.DateFilter(
         label="to", field_name="created_at", lookup_expr="date__lte", widget=DateInput()
     )
+    assigned = django_filters.ChoiceFilter(choices=ASSIGNMENTS, method="by_assignment")
     reading = django_filters.ChoiceFilter(field_name="reading_state", choices=ReadingState.choices)
 
     class Meta:
         model = Study
         fields: list[str] = []
 
-    def __init__(self, data: Any, queryset: QuerySet[Study]) -> None:
+    def __init__(self, data: Any, user: User) -> None:
+        self.user = user
+        self.any_state = self.any_assignment = queryset = worklist.listed(user)
         super().__init__(data, queryset=queryset)
-        parts = queryset.exclude(body_part_examined="").values_list("body_part_examined", flat=True)
-        known = sorted({part.upper() for part in parts.order_by().distinct()})
-        self.filters["body_part"].extra["choices"] = [(part, part.lower()) for part in known]
-        self.form.fields["reading"].widget = forms.HiddenInput()
+        self.filters["body_part"].extra["choices"] = self._known("body_part_examined")
+        self.filters["modality"].extra["choices"] = self._known("modality")
+        for name in ("reading", "assigned"):
+            self.form.fields[name].widget = forms.HiddenInput()
+
+    def filter_queryset(self, queryset: QuerySet[Study]) -> QuerySet[Study]:
+        """All filters together; aside, what they leave for the tabs of states and of assignments to count."""
+        asked = dict(self.form.cleaned_data)
+        reading, assigned = asked.pop("reading", ""), asked.pop("assigned", "")
+        for name, value in asked.items():
+            queryset = self.filters[name].filter(queryset, value)
+        self.any_state = self.filters["assigned"].filter(queryset, assigned)
+        self.any_assignment = self.filters["reading"].filter(queryset, reading)
+        return self.filters["reading"].filter(self.any_state, reading)
 
     def search(self, rows: QuerySet[Study], name: str, words: str) -> QuerySet[Study]:
         """Every word must occur in the record number, the name or the accession number."""
@@ -62,16 +106,47 @@ class CaseFilter(django_filters.FilterSet):
             )
         return rows
 
+    def by_outcome(self, rows: QuerySet[Study], name: str, value: str) -> QuerySet[Study]:
+        """Cases answered so, as far as the user sees answers."""
+        return worklist.with_outcome(rows, self.user, value)
+
+    def by_status(self, rows: QuerySet[Study], name: str, value: str) -> QuerySet[Study]:
+        """Cases whose analyses stand so, as far as the user sees answers."""
+        return worklist.with_status(rows, self.user, value)
+
+    def by_assignment(self, rows: QuerySet[Study], name: str, value: str) -> QuerySet[Study]:
+        """Whose work the case is."""
+        return rows.filter(assignment(self.user)[value])
+
+    def by_age(self, rows: QuerySet[Study], name: str, value: str) -> QuerySet[Study]:
+        """Full years at the examination; today where its date is not known. Nobody without a birth date matches."""
+        _, youngest, below = AGE_GROUPS[value]
+        born = _day_number("patient__patient_birth_date")
+        today = timezone.localdate()
+        examined = Coalesce(_day_number("study_date"), Value(_as_number(today)), output_field=IntegerField())
+        rows = rows.annotate(age_number=examined - born).filter(age_number__gte=youngest * 10_000)
+        return rows if below is None else rows.filter(age_number__lt=below * 10_000)
+
     def is_narrowed(self, *, besides: tuple[str, ...] = ()) -> bool:
         """Whether anything is asked for, so that an empty list can say why it is empty."""
         return any(value for name, value in self.data.items() if name in self.filters and name not in besides)
 
+    def _known(self, field: str) -> list[tuple[str, str]]:
+        values = Study.objects.for_user(self.user).exclude(**{field: ""}).values_list(field, flat=True)
+        known = sorted({value.upper() for value in values.order_by().distinct()})
+        return [(value, value.lower() if field == "body_part_examined" else value) for value in known]
 
-def ordered(rows: QuerySet[Study], wanted: str) -> QuerySet[Study]:
-    """The rows in the wanted order (``received``, ``-suspicion``, ...), empty values last; newest first by default."""
-    name = wanted.lstrip("-")
-    if name not in ORDERS:
-        wanted, name = DEFAULT_ORDER, DEFAULT_ORDER.lstrip("-")
-    descending = wanted.startswith("-")
-    keys = [F(key).desc(nulls_last=True) if descending else F(key).asc(nulls_last=True) for key in ORDERS[name]]
-    return rows.order_by(*keys, "-created_at", "id")
+
+def assignment(user: User) -> dict[str, Q]:
+    """Conditions on a case, by the values of the assignment filter."""
+    asked = SecondReading.objects.open().filter(study=OuterRef("pk"), reader=user)
+    return {"mine": Q(assigned_to=user), "unassigned": Q(assigned_to__isnull=True), "asked": Q(Exists(asked))}
+
+
+def _day_number(field: str) -> Any:
+    """A date as the number YYYYMMDD: full years between two of them are their difference over 10,000, rounded down."""
+    return ExtractYear(F(field)) * 10_000 + ExtractMonth(F(field)) * 100 + ExtractDay(F(field))
+
+
+def _as_number(day: date) -> int:
+    return day.year * 10_000 + day.month * 100 + day.day

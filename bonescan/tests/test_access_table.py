@@ -22,7 +22,7 @@ from django.utils import timezone
 from accounts.models import ApiToken, AuditEvent, User
 from accounts.services import create_token
 from accounts.tests.factories import ApiTokenFactory, UserFactory
-from analyses.models import Annotation, ModelComparison, Report, Review, Study
+from analyses.models import Annotation, ModelComparison, Report, Review, SavedView, SecondReading, Study
 from analyses.services.registry import default_model
 from analyses.tests.factories import StudyFactory, deep_values, result
 
@@ -114,6 +114,17 @@ TABLE: dict[str, Route] = {
     "analyses:case_list": Route(get=signed_in(*DOCTORS)),
     "analyses:queue_rows": Route(get=signed_in(*DOCTORS)),
     "analyses:case_export": Route(get=signed_in(*DOCTORS)),
+    # A view is its owner's: other doctors do not learn of it.
+    "analyses:view_save": Route(post=signed_in(*DOCTORS)),
+    "analyses:view_change": Route(("view_id",), post=of_department("doctor")),
+    "analyses:view_delete": Route(("view_id",), post=of_department("doctor")),
+    **{
+        f"analyses:{name}": Route(STUDY, post=of_department("doctor"))
+        for name in ("case_start", "case_take_over", "case_release", "case_hand_over", "case_presence", "second_ask")
+    },
+    "analyses:case_next": Route(STUDY, get=of_department("doctor")),
+    "analyses:second_answer": Route(("study_id", "second_id"), post=of_department("doctor")),
+    "analyses:second_withdraw": Route(("study_id", "second_id"), post=of_department("doctor")),
     "analyses:upload": Route(get=signed_in(*DOCTORS), post=signed_in(*DOCTORS)),
     "analyses:case": Route(STUDY, get=of_department("doctor")),
     "analyses:case_add": Route(STUDY, get=of_department("doctor"), post=of_department("doctor")),
@@ -263,6 +274,10 @@ def keys_of_a_signed_case(doctor: User, api_client: User, own_token: ApiToken) -
             image=analysis.image, author=doctor, kind="angle", points=[[0, 0], [0, 1], [1, 1]], values={"angle_deg": 90}
         ).pk,
         "model_key": default_model(),
+        "second_id": SecondReading.objects.create(
+            study=study, asked_by=doctor, reader=doctor, question="?", asked_at=timezone.now()
+        ).pk,
+        "view_id": SavedView.objects.create(user=doctor, name="Mine").pk,
         "comparison_id": ModelComparison.objects.create(modality="DX", model_a="a-1", model_b="b-1", films=1).pk,
     }
 

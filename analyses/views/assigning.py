@@ -1,0 +1,126 @@
+"""Whose work a case is, from its page: start, take over, release, hand over; who has it open; which is the next."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.permissions import Action, requires
+from analyses import worklist
+from analyses.errors import ServiceError
+from analyses.models import Study
+from analyses.services import assigning, notifying, presence
+from analyses.views.access import in_scope
+from analyses.views.case import CASES, render_case
+from analyses.views.cases import SESSION_KEY
+from analyses.views.filters import CaseFilter
+from analyses.worklist_forms import HandOverForm
+
+
+@require_POST
+@requires(Action.READ_CASE)
+def case_start(request: HttpRequest, study_id: UUID) -> HttpResponse:
+    """Begin to read a case that nobody else has."""
+    study = in_scope(request, CASES, study_id)
+    return _carry_out(request, study, lambda: assigning.start_reading(study, _user(request)), "The case is yours.")
+
+
+@require_POST
+@requires(Action.READ_CASE)
+def case_take_over(request: HttpRequest, study_id: UUID) -> HttpResponse:
+    """Take a colleague's case; what is typed on the page stays when the page's script asks."""
+    study = in_scope(request, CASES, study_id)
+    return _carry_out(request, study, lambda: assigning.take_over(study, _user(request)), "The case is yours.")
+
+
+@require_POST
+@requires(Action.READ_CASE)
+def case_release(request: HttpRequest, study_id: UUID) -> HttpResponse:
+    """Give one's case back."""
+    study = in_scope(request, CASES, study_id)
+    return _carry_out(request, study, lambda: assigning.release(study, _user(request)), "The case is released.")
+
+
+@require_POST
+@requires(Action.READ_CASE)
+def case_hand_over(request: HttpRequest, study_id: UUID) -> HttpResponse:
+    """Assign the case to a colleague."""
+    study = in_scope(request, CASES, study_id)
+    form = HandOverForm(request.POST, user=_user(request))
+    if not form.is_valid():
+        return render_case(request, study, status=400, hand_over_form=form)
+    to = form.cleaned_data["colleague"]
+    return _carry_out(
+        request, study, lambda: assigning.assign(study, to, _user(request)), f"The case is assigned to {to}."
+    )
+
+
+@require_POST
+@requires(Action.VIEW_CASES)
+def case_presence(request: HttpRequest, study_id: UUID) -> HttpResponse:
+    """The beat of an open case page: notes that it is open, and answers who else has it open and whose it is.
+
+    Whoever has a case open needs no notification of it any more.
+    """
+    study = in_scope(request, CASES.select_related("assigned_to"), study_id)
+    presence.beat(study, _user(request))
+    notifying.mark_read(_user(request), study_id=study.pk)
+    return render(request, "analyses/_assignment_line.html", assignment_context(study, _user(request)))
+
+
+@require_safe
+@requires(Action.VIEW_CASES)
+def case_next(request: HttpRequest, study_id: UUID) -> HttpResponse:
+    """Go to the case that follows in the list as the doctor last looked at it."""
+    study = in_scope(request, Study.objects.all(), study_id)
+    query = QueryDict(mutable=True)
+    query.update(dict(parse_qsl(request.session.get(SESSION_KEY, ""))))
+    narrowed = CaseFilter(query, _user(request)).qs
+    order = query.get("order") or worklist.DEFAULT_ORDER
+    following = worklist.following(narrowed, order, _user(request), study.pk)
+    if following is not None:
+        return redirect("analyses:case", following)
+    messages.info(request, "That was the last open case of this list.")
+    query["view"] = "all"
+    return redirect(f"{reverse('analyses:case_list')}?{query.urlencode()}")
+
+
+def assignment_context(study: Study, user: Any) -> dict[str, Any]:
+    """What the line about the case's reader shows."""
+    reader = study.assigned_to
+    return {
+        "study": study,
+        "reader": reader,
+        "is_mine": reader is not None and reader.pk == user.pk,
+        "reader_left": reader is not None and assigning.has_left(reader, study),
+        "others": presence.others_at([study.pk], user).get(study.pk, []),
+        "is_signed": study.reading_state in worklist.SIGNED,
+    }
+
+
+def _carry_out(request: HttpRequest, study: Study, write: Callable[[], object], done: str) -> HttpResponse:
+    """Call a service; then back to the case, or its page with the refusal; htmx gets the line alone."""
+    fragment = "HX-Request" in request.headers
+    refusal = None
+    try:
+        write()
+    except ServiceError as error:
+        refusal = error
+        study.refresh_from_db()
+    if fragment:
+        context = assignment_context(study, _user(request)) | {"refusal": refusal}
+        return render(request, "analyses/_assignment_line.html", context)
+    if refusal is not None:
+        return render_case(request, study, status=refusal.status, refusal=refusal)
+    messages.success(request, done)
+    return redirect("analyses:case", study.pk)
+
+
+def _user(request: HttpRequest) -> Any:
+    return request.user
