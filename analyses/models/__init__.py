@@ -1,6 +1,7 @@
 """The clinical record: patients, cases with their films, the model's answers, the doctor's readings, reports."""
 
 from analyses.models.analysis import Analysis, IdempotencyKey, Outcome, ProcessSeen, Stage, Status
+from analyses.models.outcome import CaseOutcome, Truth, TruthMethod
 from analyses.models.reading import (
     BENIGN_STAGES,
     Addendum,
@@ -16,18 +17,23 @@ from analyses.models.reading import (
 )
 from analyses.models.record import Image, Laterality, Patient, ReadingState, Sex, Study
 from analyses.models.registry import ComparisonStatus, ModelActivation, ModelComparison
+from analyses.models.watch import DriftAlarm, DriftCheck, ModelHold, WatchSeries
 
 __all__ = [
     "BENIGN_STAGES",
     "Addendum",
     "Analysis",
     "Arm",
+    "CaseOutcome",
     "ComparisonStatus",
+    "DriftAlarm",
+    "DriftCheck",
     "IdempotencyKey",
     "Image",
     "Laterality",
     "ModelActivation",
     "ModelComparison",
+    "ModelHold",
     "Outcome",
     "OwnReading",
     "Patient",
@@ -42,6 +48,9 @@ __all__ = [
     "Stage",
     "Status",
     "Study",
+    "Truth",
+    "TruthMethod",
     "TumourGrade",
     "TumourStage",
+    "WatchSeries",
 ]

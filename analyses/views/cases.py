@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.paginator import Paginator
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from accounts import audit
 from accounts.permissions import Action, may, requires
-from analyses.models import Analysis, Outcome, ReadingState, Study
+from analyses.models import Analysis, CaseOutcome, Outcome, ReadingState, Study
 from analyses.services import queue
 from analyses.views.filters import DEFAULT_ORDER, CaseFilter, ordered
 
@@ -45,7 +45,9 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def cases_of(request: HttpRequest) -> QuerySet[Study]:
-    return Study.objects.for_user(request.user).select_related("patient").annotate(films=Count("images"))  # type: ignore[arg-type]
+    rows = Study.objects.for_user(request.user).select_related("patient")  # type: ignore[arg-type]
+    closed = Exists(CaseOutcome.objects.filter(study=OuterRef("pk"), is_current=True))
+    return rows.annotate(films=Count("images"), closed=closed)
 
 
 @require_safe

@@ -85,6 +85,8 @@ ACTIONS = {
     "retry": "analysis retried",
     "reanalyse": "films queued for another answer",
     "verify_document": "document verified",
+    "enter_outcome": "outcome entered",
+    "correct_outcome": "outcome corrected",
     "access_denied": "access denied",
 }
 
