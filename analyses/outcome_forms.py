@@ -49,3 +49,12 @@ class OutcomeFileForm(forms.Form):
         required=False,
         help_text="Each correction becomes a new version; the earlier one stays readable.",
     )
+
+
+class ReasonForm(forms.Form):
+    """Why something is done to the model; kept, and readable on the page."""
+
+    reason = forms.CharField(label="Reason", max_length=200, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+
+    def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
+        super().__init__(*args, **{"auto_id": f"{name}_%s"} | kwargs)

@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from accounts.permissions import Action, may
 from accounts.services import portal_settings
+from analyses.services import holding
 from analyses.services.registry import shown_model
 
 # label, URL name, right that shows it, access key
@@ -26,7 +27,7 @@ NAV: tuple[tuple[str, str, Action, str], ...] = (
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Context of base.html: ``nav`` (label, url, key, active), ``shipped_model``, ``institution``."""
+    """Context of base.html: ``nav`` (label, url, key, active), the model, whether it is withheld, the institution."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {"nav": [], "shipped_model": None}
@@ -35,4 +36,9 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         for label, name, action, key in NAV
         if may(user, action)
     ]
-    return {"nav": entries, "shipped_model": shown_model(), "institution": portal_settings().institution_name}
+    return {
+        "nav": entries,
+        "shipped_model": shown_model(),
+        "withheld_for_all": holding.is_shown(),
+        "institution": portal_settings().institution_name,
+    }

@@ -150,6 +150,8 @@ TABLE: dict[str, Route] = {
     "analyses:case_outcome": Route(STUDY, post=of_department("doctor")),
     "analyses:outcome_import": Route(get=signed_in(*DOCTORS), post=signed_in(*DOCTORS)),
     "analyses:outcome_template": Route(get=signed_in(*DOCTORS)),
+    "analyses:hold_set": Route(post=signed_in("administrator")),
+    "analyses:hold_lift": Route(post=signed_in("administrator")),
     "api:analysis-list": Route(get=API_ALL, post=API_POST),
     "api:analysis-detail": Route(ONE, get=API_ONE),
     "api:analysis-report": Route(ONE, get=API_ONE),
