@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from analyses.views import holds, outcomes
+from analyses.views import holds, outcomes, performance
 
 urlpatterns = [
     path("cases/<uuid:study_id>/outcome/", outcomes.case_outcome, name="case_outcome"),
@@ -10,4 +10,7 @@ urlpatterns = [
     path("outcomes/template.csv", outcomes.outcome_template, name="outcome_template"),
     path("admin/models/withhold/", holds.hold_set, name="hold_set"),
     path("admin/models/lift/", holds.hold_lift, name="hold_lift"),
+    path("performance/", performance.performance, name="performance"),
+    path("performance/rows.csv", performance.performance_rows, name="performance_rows"),
+    path("performance/dictionary.csv", performance.performance_dictionary, name="performance_dictionary"),
 ]

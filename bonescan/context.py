@@ -15,6 +15,7 @@ NAV: tuple[tuple[str, str, Action, str], ...] = (
     ("Cases", "analyses:case_list", Action.VIEW_CASES, "c"),
     ("Upload", "analyses:upload", Action.VIEW_CASES, "u"),
     ("Reports", "analyses:report_list", Action.DOWNLOAD_SIGNED_REPORTS, "r"),
+    ("Performance", "analyses:performance", Action.VIEW_PERFORMANCE, ""),
     ("People", "accounts:people", Action.MANAGE_PEOPLE, "p"),
     ("Departments", "accounts:departments", Action.MANAGE_PEOPLE, ""),
     ("Models", "analyses:registry", Action.MANAGE_MODELS, ""),

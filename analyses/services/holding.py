@@ -1,8 +1,8 @@
 """*Withheld for all*: administrators take the model's answers away from everybody, and give them back.
 
 While a hold is in force every answer is stored as computed, in ``Analysis.computed`` where no page, list, report or
-API looks, and its row says *withheld* with the reason ``withheld_for_all``. Answers to cases that are not signed yet are
-put away in the same form, by the same function; signed cases keep what their reader saw. When the hold is lifted,
+API looks, and its row says *withheld* with the reason ``withheld_for_all``. Answers to cases that are not signed yet
+are put away in the same form, by the same function; signed cases keep what their reader saw. When the hold is lifted,
 answers to cases that are still unsigned come back; a case signed meanwhile stays as it was signed.
 
 Workers ask the database for every film. Whoever stores an answer looks again once it is committed: either the hold was

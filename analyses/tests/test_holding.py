@@ -90,10 +90,10 @@ def test_an_answer_that_was_being_stored_while_the_hold_came_is_put_away_too(ans
 
 
 def test_a_worker_looks_again_once_its_answer_is_committed(
-    analyse,
+    analyse,  # noqa: F811
     administrator,
     monkeypatch,
-    django_capture_on_commit_callbacks,  # noqa: F811
+    django_capture_on_commit_callbacks,
 ):
     monkeypatch.setattr(holding, "stored_fields", lambda fields: fields)
     ModelHold.objects.create(modality="DX", reason="x", set_by=administrator)
