@@ -58,3 +58,17 @@ class ReasonForm(forms.Form):
 
     def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
         super().__init__(*args, **{"auto_id": f"{name}_%s"} | kwargs)
+
+
+class AlarmForm(ReasonForm):
+    """What was found behind an alarm."""
+
+    accepted = forms.BooleanField(
+        label="This is how the site is",
+        required=False,
+        help_text="From now on this figure is compared with the site's own films up to this window.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].label = "What was found"

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from analyses.views import holds, outcomes, performance
+from analyses.views import drift, holds, outcomes, performance
 
 urlpatterns = [
     path("cases/<uuid:study_id>/outcome/", outcomes.case_outcome, name="case_outcome"),
@@ -13,4 +13,6 @@ urlpatterns = [
     path("performance/", performance.performance, name="performance"),
     path("performance/rows.csv", performance.performance_rows, name="performance_rows"),
     path("performance/dictionary.csv", performance.performance_dictionary, name="performance_dictionary"),
+    path("admin/drift/", drift.drift, name="drift"),
+    path("admin/drift/alarms/<uuid:alarm_id>/answer/", drift.alarm_acknowledge, name="alarm_acknowledge"),
 ]

@@ -173,7 +173,7 @@ DICTIONARY: dict[str, str] = {
     "model": "Name and version of the model that answered.",
     "model_outcome": "The model's answer at its operating point: normal, benign, malignant, withheld, not_analysable; "
     "empty where no film could be read.",
-    "probability": "The model's probability of malignancy of the most suspicious film, 0 to 1; empty without an answer.",
+    "probability": "The probability of malignancy of the most suspicious film, 0 to 1; empty without an answer.",
     "own_reading": "The signer's reading before the model's answer was shown; empty where there was none.",
     "own_likelihood": "Likelihood of malignancy in that reading, 0 to 100; empty for cannot_tell.",
     "mode": "When the answer was shown: at_once, own_first, trial.",

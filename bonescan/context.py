@@ -20,6 +20,7 @@ NAV: tuple[tuple[str, str, Action, str], ...] = (
     ("Departments", "accounts:departments", Action.MANAGE_PEOPLE, ""),
     ("Models", "analyses:registry", Action.MANAGE_MODELS, ""),
     ("Settings", "accounts:settings", Action.MANAGE_SETTINGS, ""),
+    ("Drift", "analyses:drift", Action.MANAGE_MODELS, ""),
     ("Status", "analyses:status", Action.VIEW_STATUS, ""),
     ("Audit log", "accounts:audit_log", Action.VIEW_AUDIT_LOG, ""),
     ("API", "api:docs", Action.USE_API, ""),

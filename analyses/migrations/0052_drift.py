@@ -48,6 +48,7 @@ class Migration(migrations.Migration):
                 ('raised_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('acknowledged_at', models.DateTimeField(null=True)),
                 ('reason', models.CharField(blank=True, max_length=200)),
+                ('accepted', models.BooleanField(default=False)),
                 ('acknowledged_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('check_row', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='alarms', to='analyses.driftcheck')),
             ],

@@ -42,8 +42,8 @@ class WatchSeries(models.TextChoices):
 class DriftCheck(models.Model):
     """One window of films (or signed readings) compared with the reference; rows are only ever added.
 
-    ``figures`` is a list of {name, source, n, reference_n, bins, reference, observed, psi, p, adjusted_p, alarm}; ``p``
-    is None where the reference is still being collected.
+    ``figures`` is a list of {name, group, source, n, reference_n, p, alarm}, and where it was tested also {bins,
+    reference, observed, psi, adjusted_p}; ``p`` is None where the reference is still being collected.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -78,6 +78,8 @@ class DriftAlarm(models.Model):
     acknowledged_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     acknowledged_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=200, blank=True)
+    # The site is like this, and is compared with itself from here on: see services.watching.
+    accepted = models.BooleanField(default=False)
 
     class Meta:
         ordering: ClassVar = ["-raised_at", "figure"]

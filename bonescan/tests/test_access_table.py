@@ -22,7 +22,7 @@ from django.utils import timezone
 from accounts.models import ApiToken, AuditEvent, User
 from accounts.services import create_token
 from accounts.tests.factories import ApiTokenFactory, UserFactory
-from analyses.models import ModelComparison, Report, Review, Study
+from analyses.models import DriftAlarm, DriftCheck, ModelComparison, Report, Review, Study
 from analyses.services.registry import default_model
 from analyses.tests.factories import StudyFactory, result
 
@@ -153,6 +153,8 @@ TABLE: dict[str, Route] = {
     "analyses:performance": Route(get=signed_in(*DOCTORS)),
     "analyses:performance_rows": Route(get=signed_in(*DOCTORS)),
     "analyses:performance_dictionary": Route(get=signed_in(*DOCTORS)),
+    "analyses:drift": Route(get=signed_in("administrator")),
+    "analyses:alarm_acknowledge": Route(("alarm_id",), post=signed_in("administrator")),
     "analyses:hold_set": Route(post=signed_in("administrator")),
     "analyses:hold_lift": Route(post=signed_in("administrator")),
     "api:analysis-list": Route(get=API_ALL, post=API_POST),
@@ -263,8 +265,17 @@ def keys_of_a_signed_case(doctor: User, api_client: User, own_token: ApiToken) -
         "key": "no-such-key",
         "case": study.pk,
         "model_key": default_model(),
+        "alarm_id": drift_alarm().pk,
         "comparison_id": ModelComparison.objects.create(modality="DX", model_a="a-1", model_b="b-1", films=1).pk,
     }
+
+
+def drift_alarm() -> DriftAlarm:
+    now = timezone.now()
+    check = DriftCheck.objects.create(
+        series="films", model_key="a-1", number=1, from_at=now, to_at=now, last_id=uuid4()
+    )
+    return DriftAlarm.objects.create(check_row=check, figure="grey mean", adjusted_p=0.001, psi=0.4)
 
 
 def outcome(answer: HttpResponse) -> str:

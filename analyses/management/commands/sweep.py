@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error, connection
 from django.utils import timezone
 
-from analyses.services import holding, sweeping
+from analyses.services import holding, sweeping, watching
 
 log = structlog.get_logger(__name__)
 TIDY_EVERY_S, WATCH_EVERY_S = 3600.0, 60.0
@@ -48,6 +48,7 @@ def sweep_until(stop: threading.Event) -> None:
             if time.monotonic() - watched > WATCH_EVERY_S:
                 watched = time.monotonic()
                 holding.settle()
+                watching.watch()
         except Error as error:
             log.warning("sweep_not_done", error=type(error).__name__)
             connection.close()
