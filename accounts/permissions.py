@@ -33,7 +33,9 @@ class Action(models.TextChoices):
     VIEW_STATUS = "view_status"
     VIEW_AUDIT_LOG = "view_audit_log"
     VIEW_MODEL = "view_model"
-    MANAGE_MODELS = "manage_models"  # activate a version, roll back, compare
+    MANAGE_MODELS = "manage_models"  # activate a version, roll back, compare; withhold for all, watch drift
+    ENTER_OUTCOMES = "enter_outcomes"  # pathology or follow-up of a signed case, one by one or as CSV
+    VIEW_PERFORMANCE = "view_performance"  # how model and readers did in the own department; export the rows behind it
 
 
 A = Action
@@ -50,6 +52,8 @@ ALLOWED: dict[str, frozenset[Action]] = {
             A.USE_API,
             A.OWN_TOKENS,
             A.VIEW_MODEL,
+            A.ENTER_OUTCOMES,
+            A.VIEW_PERFORMANCE,
         }
     ),
     Role.CLERK: frozenset({A.DOWNLOAD_SIGNED_REPORTS, A.VIEW_MODEL}),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from analyses import report_urls, viewer_urls, worklist_urls
+from analyses import outcomes_urls, report_urls, viewer_urls, worklist_urls
 from analyses.views import case, cases, films, model, registry, status, upload
 
 app_name = "analyses"
@@ -34,4 +34,5 @@ urlpatterns = [
     *report_urls.urlpatterns,
     *viewer_urls.urlpatterns,
     *worklist_urls.urlpatterns,
+    *outcomes_urls.urlpatterns,
 ]

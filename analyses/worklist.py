@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import BooleanField, Case, F, FloatField, IntegerField, Q, QuerySet, Value, When
+from django.db.models import BooleanField, Case, Exists, F, FloatField, IntegerField, OuterRef, Q, QuerySet, Value, When
 from django.db.models.expressions import Combinable
 
 from accounts.models import User
 from analyses.blinding import SIGNED, hidden_cases, reads_first
-from analyses.models import ReadingState, Status, Study
+from analyses.models import CaseOutcome, ReadingState, Status, Study
 from analyses.suspicion import SUSPICION
 
 ORDERS = {
@@ -30,10 +30,14 @@ _STATES = [state.value for state in ReadingState]
 
 
 def listed(user: User) -> QuerySet[Study]:
-    """The user's cases, each with ``hidden``: whether the user must not see the model's answer to it yet."""
+    """The user's cases, each with ``hidden``: whether the user must not see the model's answer to it yet.
+
+    And with ``closed``: whether pathology or follow-up is known.
+    """
     hidden = Case(When(hidden_cases(user), then=Value(True)), default=Value(False), output_field=BooleanField())
     rows: QuerySet[Study] = Study.objects.for_user(user).select_related("patient", "assigned_to")
-    return rows.annotate(hidden=hidden)
+    closed = Exists(CaseOutcome.objects.filter(study=OuterRef("pk"), is_current=True))
+    return rows.annotate(hidden=hidden, closed=closed)
 
 
 def with_outcome(rows: QuerySet[Study], user: User, outcome: str) -> QuerySet[Study]:

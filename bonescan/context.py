@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from accounts.permissions import Action, may
 from accounts.services import portal_settings
+from analyses.services import holding
 from analyses.services.registry import shown_model
 
 # label, URL name, right that shows it, access key
@@ -14,10 +15,12 @@ NAV: tuple[tuple[str, str, Action, str], ...] = (
     ("Cases", "analyses:case_list", Action.VIEW_CASES, "c"),
     ("Upload", "analyses:upload", Action.VIEW_CASES, "u"),
     ("Reports", "analyses:report_list", Action.DOWNLOAD_SIGNED_REPORTS, "r"),
+    ("Performance", "analyses:performance", Action.VIEW_PERFORMANCE, ""),
     ("People", "accounts:people", Action.MANAGE_PEOPLE, "p"),
     ("Departments", "accounts:departments", Action.MANAGE_PEOPLE, ""),
     ("Models", "analyses:registry", Action.MANAGE_MODELS, ""),
     ("Settings", "accounts:settings", Action.MANAGE_SETTINGS, ""),
+    ("Drift", "analyses:drift", Action.MANAGE_MODELS, ""),
     ("Status", "analyses:status", Action.VIEW_STATUS, ""),
     ("Audit log", "accounts:audit_log", Action.VIEW_AUDIT_LOG, ""),
     ("API", "api:docs", Action.USE_API, ""),
@@ -26,7 +29,7 @@ NAV: tuple[tuple[str, str, Action, str], ...] = (
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Context of base.html: ``nav`` (label, url, key, active), ``shipped_model``, ``institution``."""
+    """Context of base.html: ``nav`` (label, url, key, active), the model, whether it is withheld, the institution."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {"nav": [], "shipped_model": None}
@@ -35,4 +38,9 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         for label, name, action, key in NAV
         if may(user, action)
     ]
-    return {"nav": entries, "shipped_model": shown_model(), "institution": portal_settings().institution_name}
+    return {
+        "nav": entries,
+        "shipped_model": shown_model(),
+        "withheld_for_all": holding.is_shown(),
+        "institution": portal_settings().institution_name,
+    }

@@ -2,6 +2,7 @@
 
 from analyses.models.analysis import Analysis, IdempotencyKey, Outcome, ProcessSeen, Stage, Status
 from analyses.models.annotation import Annotation, AnnotationKind
+from analyses.models.outcome import CaseOutcome, Truth, TruthMethod
 from analyses.models.reading import (
     BENIGN_STAGES,
     Addendum,
@@ -17,6 +18,7 @@ from analyses.models.reading import (
 )
 from analyses.models.record import Image, Laterality, Patient, ReadingState, Sex, Study
 from analyses.models.registry import ComparisonStatus, ModelActivation, ModelComparison
+from analyses.models.watch import DriftAlarm, DriftCheck, ModelHold, WatchSeries
 from analyses.models.worklist import (
     CasePresence,
     Notification,
@@ -33,13 +35,17 @@ __all__ = [
     "Annotation",
     "AnnotationKind",
     "Arm",
+    "CaseOutcome",
     "CasePresence",
     "ComparisonStatus",
+    "DriftAlarm",
+    "DriftCheck",
     "IdempotencyKey",
     "Image",
     "Laterality",
     "ModelActivation",
     "ModelComparison",
+    "ModelHold",
     "Notification",
     "NotificationChoice",
     "NotificationKind",
@@ -59,6 +65,9 @@ __all__ = [
     "Stage",
     "Status",
     "Study",
+    "Truth",
+    "TruthMethod",
     "TumourGrade",
     "TumourStage",
+    "WatchSeries",
 ]

@@ -95,6 +95,10 @@ class Analysis(models.Model):
     warnings = models.JSONField(
         default=list
     )  # [{"code", "field", "against": file | record, "confirmed": see services.identity}]
+    # What the film looks like in numbers, for the watch of drift: see inference.imaging.stats.
+    input_stats = models.JSONField(default=dict)
+    # While the model is withheld for all: the answer as computed, out of every page's reach; see services.holding.
+    computed = models.JSONField(null=True)
     error_code = models.CharField(max_length=40, blank=True)
     error_message = models.CharField(max_length=400, blank=True)
 

@@ -84,6 +84,14 @@ def saliency_is_measured(key: str) -> bool:
     return (card.get("saliency") or {}).get("status") == "shown"
 
 
+def subtypes() -> list[str]:
+    """The subtypes that the model in force ranks, by its card; none where it has no such list or cannot be read."""
+    try:
+        return [str(name) for name in cards.load_card(folder_of(active_model())).get("subtypes") or ()]
+    except WeightsError:
+        return []
+
+
 def default_model() -> str:
     """The model that answers until an administrator has activated another."""
     return cards.SHIPPED.name

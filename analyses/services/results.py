@@ -1,13 +1,13 @@
 """Writes what a worker found: the answer, the film as decoded, and what the file's header adds to the record."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
 from analyses.models import Image, Outcome, ReadingState, Stage, Status, Study
-from analyses.services import cases, queue
+from analyses.services import cases, holding, queue
 from analyses.services.fields import IDENTITY_FIELDS
 from analyses.services.identity import AGAINST_FILE, AGREE, agree, contradictions, merged, recorded
 from analyses.services.patients import complete, complete_case, find_or_make, lock_department
@@ -45,6 +45,7 @@ class Answer:
     input_sha256: str
     timings_ms: dict[str, float]
     preprocessing_version: str
+    input_stats: Mapping[str, float] = field(default_factory=dict)
 
 
 @transaction.atomic
@@ -63,7 +64,7 @@ def finish(claim: Claim, film: Film, answer: Answer) -> None:
         study = cases.lock(Image.objects.values_list("study", flat=True).get(pk=image.pk))
     else:
         study = cases.hold(image.study_id)
-    values = answer_fields(answer)
+    values = holding.stored_fields(answer_fields(answer))
     warnings, moved_from = claim.analysis.warnings, None
     if header:
         image = Image.objects.get(pk=image.pk)
@@ -76,6 +77,7 @@ def finish(claim: Claim, film: Film, answer: Answer) -> None:
     cases.summarise(study, changed=True)
     detail = {"status": Status.SUCCEEDED, "outcome": values["outcome"]}
     queue.record_result(claim.analysis, study.pk, detail | ({"moved_from": str(moved_from)} if moved_from else {}))
+    transaction.on_commit(lambda: holding.look_again(claim.analysis.pk))
 
 
 def answer_fields(answer: Answer) -> dict[str, Any]:
@@ -85,6 +87,7 @@ def answer_fields(answer: Answer) -> dict[str, Any]:
         "saliency_file": answer.saliency_file,
         "timings_ms": answer.timings_ms,
         "preprocessing_version": answer.preprocessing_version,
+        "input_stats": dict(answer.input_stats),
     }
     prediction = answer.prediction
     if prediction is None:

@@ -28,6 +28,7 @@ from inference.errors import InferenceError
 from inference.imaging.canonical import PREPROCESSING_VERSION
 from inference.imaging.client import DecodeClient, DecodedRemote
 from inference.imaging.overlay import saliency_png
+from inference.imaging.stats import input_stats
 
 if TYPE_CHECKING:
     from inference.predictor import Predictor
@@ -243,7 +244,8 @@ def _analyse(claim: Claim, fetched: Fetched) -> None:
             saliency_file = storage.store_bytes("saliency", saliency_png(prediction.saliency, width, height))
             stored.append(saliency_file)
         film = results.Film(decoded.meta, canonical_file, decoded.canonical_sha256, width, height, display_file)
-        answer = results.Answer(prediction, saliency_file, fetched.input_sha256, timings, PREPROCESSING_VERSION)
+        seen = input_stats(decoded.grey)
+        answer = results.Answer(prediction, saliency_file, fetched.input_sha256, timings, PREPROCESSING_VERSION, seen)
         results.finish(claim, film, answer)
     except BaseException:
         storage.discard(*stored)

@@ -87,7 +87,7 @@ def test_names_of_the_training_data_are_put_into_words(web, study):
         (["set_undecided"], [], "No class fits the film"),
         (["unlike_training"], ["benign"], "The film is unlike the films that the model learnt from."),
         (["unstable"], ["benign"], "The answer changes under small changes of the film"),
-        (["withheld_for_all"], ["benign"], "This version of the model withholds its answer on every film."),
+        (["withheld_for_all"], ["benign"], "answers are withheld on every film at present."),
         (["a_later_code"], ["benign"], "The model gave the reason a_later_code."),
     ],
 )

@@ -14,6 +14,7 @@ from analyses.errors import ServiceError
 from analyses.forms import ActivateForm, CompareForm, RollBackForm
 from analyses.models import Analysis, ModelComparison, Outcome
 from analyses.services import comparing, registry
+from analyses.views.holds import hold_context
 from analyses.views.model_facts import facts_of
 from inference import card as cards
 
@@ -116,6 +117,7 @@ def _page(request: HttpRequest, *, status: int = 200, **forms: Any) -> HttpRespo
         "compare": forms.get("compare") or CompareForm(models=choices, initial=pair),
         "comparisons": ModelComparison.objects.select_related("requested_by").defer("result")[:SHOWN_COMPARISONS],
         "without_point": _departments_without_point(in_force),
+        **hold_context(),
     }
     return render(request, "analyses/models.html", context, status=status)
 

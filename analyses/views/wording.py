@@ -35,7 +35,7 @@ WITHHELD = {
     "remains possible.",
     "unlike_training": "The film is unlike the films that the model learnt from.",
     "unstable": "The answer changes under small changes of the film, such as a slight turn or crop.",
-    "withheld_for_all": "This version of the model withholds its answer on every film.",
+    "withheld_for_all": "The model's answers are withheld on every film at present.",
 }
 SET_EMPTY = "No class fits the film: at the error rate that the model keeps to, each of the three is excluded."
 NOT_AN_ANSWER = "These numbers are no answer: the model withheld it for the reasons above."
@@ -92,6 +92,8 @@ ACTIONS = {
     "retry": "analysis retried",
     "reanalyse": "films queued for another answer",
     "verify_document": "document verified",
+    "enter_outcome": "outcome entered",
+    "correct_outcome": "outcome corrected",
     "access_denied": "access denied",
 }
 

@@ -22,7 +22,17 @@ from django.utils import timezone
 from accounts.models import ApiToken, AuditEvent, User
 from accounts.services import create_token
 from accounts.tests.factories import ApiTokenFactory, UserFactory
-from analyses.models import Annotation, ModelComparison, Report, Review, SavedView, SecondReading, Study
+from analyses.models import (
+    Annotation,
+    DriftAlarm,
+    DriftCheck,
+    ModelComparison,
+    Report,
+    Review,
+    SavedView,
+    SecondReading,
+    Study,
+)
 from analyses.services.registry import default_model
 from analyses.tests.factories import StudyFactory, deep_values, result
 
@@ -163,6 +173,16 @@ TABLE: dict[str, Route] = {
     "analyses:case_report": Route(STUDY, get=ONE_REPORT),
     "analyses:verify": Route(get=everybody(), post=everybody()),
     "analyses:verify_lookup": Route(("sha256",), get=everybody()),
+    "analyses:case_outcome": Route(STUDY, post=of_department("doctor")),
+    "analyses:outcome_import": Route(get=signed_in(*DOCTORS), post=signed_in(*DOCTORS)),
+    "analyses:outcome_template": Route(get=signed_in(*DOCTORS)),
+    "analyses:performance": Route(get=signed_in(*DOCTORS)),
+    "analyses:performance_rows": Route(get=signed_in(*DOCTORS)),
+    "analyses:performance_dictionary": Route(get=signed_in(*DOCTORS)),
+    "analyses:drift": Route(get=signed_in("administrator")),
+    "analyses:alarm_acknowledge": Route(("alarm_id",), post=signed_in("administrator")),
+    "analyses:hold_set": Route(post=signed_in("administrator")),
+    "analyses:hold_lift": Route(post=signed_in("administrator")),
     "api:analysis-list": Route(get=API_ALL, post=API_POST),
     "api:analysis-detail": Route(ONE, get=API_ONE),
     "api:analysis-report": Route(ONE, get=API_ONE),
@@ -278,8 +298,17 @@ def keys_of_a_signed_case(doctor: User, api_client: User, own_token: ApiToken) -
             study=study, asked_by=doctor, reader=doctor, question="?", asked_at=timezone.now()
         ).pk,
         "view_id": SavedView.objects.create(user=doctor, name="Mine").pk,
+        "alarm_id": drift_alarm().pk,
         "comparison_id": ModelComparison.objects.create(modality="DX", model_a="a-1", model_b="b-1", films=1).pk,
     }
+
+
+def drift_alarm() -> DriftAlarm:
+    now = timezone.now()
+    check = DriftCheck.objects.create(
+        series="films", model_key="a-1", number=1, from_at=now, to_at=now, last_id=uuid4()
+    )
+    return DriftAlarm.objects.create(check_row=check, figure="grey mean", adjusted_p=0.001, psi=0.4)
 
 
 def outcome(answer: HttpResponse) -> str:

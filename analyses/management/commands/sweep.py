@@ -12,10 +12,10 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error, connection
 from django.utils import timezone
 
-from analyses.services import sweeping
+from analyses.services import holding, sweeping, watching
 
 log = structlog.get_logger(__name__)
-TIDY_EVERY_S = 3600.0
+TIDY_EVERY_S, WATCH_EVERY_S = 3600.0, 60.0
 
 
 class Command(BaseCommand):
@@ -38,13 +38,17 @@ class Command(BaseCommand):
 def sweep_until(stop: threading.Event) -> None:
     """Sweep every SWEEP_INTERVAL_S until told to stop; a database that is away is tried again each time."""
     started_at = timezone.now()
-    tidied = -TIDY_EVERY_S
+    tidied, watched = -TIDY_EVERY_S, -WATCH_EVERY_S
     while not stop.is_set():
         try:
             sweeping.sweep(socket.gethostname(), started_at)
             if time.monotonic() - tidied > TIDY_EVERY_S:
                 sweeping.tidy()
                 tidied = time.monotonic()
+            if time.monotonic() - watched > WATCH_EVERY_S:
+                watched = time.monotonic()
+                holding.settle()
+                watching.watch()
         except Error as error:
             log.warning("sweep_not_done", error=type(error).__name__)
             connection.close()

@@ -1,0 +1,181 @@
+"""Outcomes from a CSV file: an answer to every line, and either all of them stored or none."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import models, transaction
+
+from accounts import audit
+from accounts.models import User
+from accounts.permissions import Action, require
+from analyses.errors import Invalid
+from analyses.models import CaseOutcome, Study
+from analyses.services import cases, outcomes
+from analyses.services.outcome_csv import CaseKey, Line, read_lines
+
+CHUNK = 500
+
+
+class RowAnswer(models.TextChoices):
+    """What a line meets."""
+
+    ACCEPTED = "accepted", "accepted"
+    UNCHANGED = "unchanged", "already there"
+    UNKNOWN = "unknown", "unknown case"
+    AMBIGUOUS = "ambiguous", "ambiguous"
+    CONTRADICTORY = "contradictory", "contradictory"
+    MALFORMED = "malformed", "malformed"
+    NOT_SIGNED = "not_signed", "not signed"
+
+
+FINE = (RowAnswer.ACCEPTED, RowAnswer.UNCHANGED)
+UNKNOWN = "No case of your department has this number."
+AMBIGUOUS = "{} cases of your department fit. Add study_date, or name the case by case or accession_number."
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A line with its answer; ``study`` and ``fields`` only where it may be stored."""
+
+    line: Line
+    answer: RowAnswer
+    message: str = ""
+    study: Study | None = None
+    fields: outcomes.OutcomeFields | None = None
+    current: CaseOutcome | None = None
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """The answers to all lines, and whether they were stored."""
+
+    rows: list[Judged]
+    stored: bool
+
+    def count(self, answer: str) -> int:
+        return sum(row.answer == answer for row in self.rows)
+
+
+@transaction.atomic
+def import_outcomes(data: bytes, *, user: User, correct: bool = False) -> ImportResult:
+    """Store the outcomes of a file if every line is fine; otherwise store none and say what is wrong with which.
+
+    The same file again finds every outcome already there and changes nothing.
+
+    Args:
+        data: the bytes of the file, see ``outcome_csv``.
+        correct: whether lines may correct outcomes that are there; else such lines are contradictory.
+
+    Raises:
+        Invalid: ``bad_file``.
+    """
+    require(user, Action.ENTER_OUTCOMES)
+    lines = read_lines(data)
+    found = _Cases(lines, user)
+    rows = _without_twins([_judge(line, found, correct) for line in lines])
+    stored = all(row.answer in FINE for row in rows)
+    if stored:
+        for row in rows:
+            if row.answer == RowAnswer.ACCEPTED and row.study is not None and row.fields is not None:
+                outcomes.store(row.study, row.fields, row.current, user)
+    result = ImportResult(rows, stored)
+    counts = {answer.value: result.count(answer) for answer in RowAnswer if result.count(answer)}
+    audit.record("import_outcomes", user=user, detail={"stored": stored, "lines": len(rows)} | counts)
+    return result
+
+
+class _Cases:
+    """The cases of the user's department that a file names, held until the transaction ends."""
+
+    def __init__(self, lines: Iterable[Line], user: User) -> None:
+        keys = [line.key for line in lines if not line.problem]
+        mine = Study.objects.for_user(user)
+        wanted: set[UUID] = set()
+        self._by: dict[tuple[str, Any], set[UUID]] = defaultdict(set)
+        for name, field in (("case", "pk"), ("accession_number",) * 2, ("patient_id", "patient__patient_id")):
+            values = sorted({getattr(key, name) for key in keys if getattr(key, name)})
+            for start in range(0, len(values), CHUNK):
+                rows = mine.filter(**{f"{field}__in": values[start : start + CHUNK]})
+                for pk, value in rows.order_by().values_list("pk", field):
+                    self._by[name, value].add(pk)
+                    wanted.add(pk)
+        self.studies: dict[UUID, Study] = {}
+        self.current: dict[UUID, CaseOutcome] = {}
+        ordered = sorted(wanted)
+        for start in range(0, len(ordered), CHUNK):
+            part = ordered[start : start + CHUNK]
+            held = mine.select_for_update(of=("self",), no_key=True).select_related("patient")
+            self.studies |= {study.pk: study for study in held.filter(pk__in=part).order_by("pk")}
+            rows_now = CaseOutcome.objects.filter(study__in=part, is_current=True)
+            self.current |= {row.study_id: row for row in rows_now}
+
+    def named(self, key: CaseKey) -> tuple[list[Study], bool]:
+        """The cases that a line means, and whether each of its ways finds one (but not together the same)."""
+        ways = [(name, getattr(key, name)) for name in ("case", "accession_number", "patient_id") if getattr(key, name)]
+        sets = [self._by.get(way, set()) for way in ways]
+        if not all(sets):
+            return [], False
+        both = [self.studies[pk] for pk in set.intersection(*sets)]
+        if key.study_date is None:
+            return both, True
+        dated = [study for study in both if study.study_date == key.study_date]
+        # A date narrows a record number down; beside a number of the case itself it is a check.
+        return dated, bool(dated) or key.case is not None or bool(key.accession_number)
+
+
+def _judge(line: Line, found: _Cases, correct: bool) -> Judged:
+    if line.problem or line.fields is None:
+        return Judged(line, RowAnswer.MALFORMED, line.problem)
+    named, each = found.named(line.key)
+    if len(named) > 1:
+        return Judged(line, RowAnswer.AMBIGUOUS, AMBIGUOUS.format(len(named)))
+    if not named:
+        if each:
+            return Judged(
+                line, RowAnswer.CONTRADICTORY, "The numbers and the date in this line are of different cases."
+            )
+        return Judged(line, RowAnswer.UNKNOWN, UNKNOWN)
+    study = named[0]
+    try:
+        fields = outcomes.cleaned(line.fields, study.patient.patient_birth_date if study.patient else None)
+    except Invalid as error:
+        kind = RowAnswer.CONTRADICTORY if error.code == "contradiction" else RowAnswer.MALFORMED
+        return Judged(line, kind, error.message)
+    if not cases.is_signed(study):
+        return Judged(line, RowAnswer.NOT_SIGNED, outcomes.NOT_SIGNED)
+    return _against_record(line, study, fields, found.current.get(study.pk), correct)
+
+
+def _against_record(
+    line: Line, study: Study, fields: outcomes.OutcomeFields, current: CaseOutcome | None, correct: bool
+) -> Judged:
+    if current is not None and outcomes.fields_of(current) == fields:
+        return Judged(line, RowAnswer.UNCHANGED, "", study, fields, current)
+    if current is not None and not correct:
+        message = f"The case has another outcome ({current.truth}, {current.established_on:%Y-%m-%d}). To correct it, "
+        return Judged(line, RowAnswer.CONTRADICTORY, message + "tick that outcomes may be corrected.")
+    message = f"Corrects {current.truth} of {current.established_on:%Y-%m-%d}." if current else ""
+    return Judged(line, RowAnswer.ACCEPTED, message, study, fields, current)
+
+
+def _without_twins(rows: list[Judged]) -> list[Judged]:
+    """A second line about a case must say the same; then it is already there, else both contradict each other."""
+    by_case: dict[UUID, list[int]] = defaultdict(list)
+    for index, row in enumerate(rows):
+        if row.study is not None:
+            by_case[row.study.pk].append(index)
+    judged = list(rows)
+    for twins in (indexes for indexes in by_case.values() if len(indexes) > 1):
+        same = all(rows[index].fields == rows[twins[0]].fields for index in twins)
+        numbers = ", ".join(str(rows[index].line.number) for index in twins)
+        for index in twins[1:] if same else twins:
+            row = rows[index]
+            judged[index] = (
+                Judged(row.line, RowAnswer.UNCHANGED, f"Says the same as line {rows[twins[0]].line.number}.")
+                if same
+                else Judged(row.line, RowAnswer.CONTRADICTORY, f"Lines {numbers} say different things of one case.")
+            )
+    return judged

@@ -1,0 +1,34 @@
+"""The outcome's section of the case page."""
+
+from typing import Any
+
+from django import template
+from django.template.context import Context
+
+from analyses.outcome_forms import OutcomeForm
+from analyses.services import outcomes, registry
+from analyses.services.cases import is_signed
+from analyses.views.wording import subtype_word
+
+register = template.Library()
+
+
+@register.inclusion_tag("analyses/_outcome.html", takes_context=True)
+def outcome_section(context: Context) -> dict[str, Any]:
+    """What became of the case, its earlier versions, and the form; nothing before the signature."""
+    study = context["study"]
+    if not is_signed(study):
+        return {"signed": False}
+    versions = outcomes.history(study)
+    current = versions[0] if versions else None
+    form = context.get("outcome_form") or OutcomeForm(current=current)
+    return {
+        "signed": True,
+        "study": study,
+        "analysis": context.get("analysis"),
+        "current": current,
+        "earlier": versions[1:],
+        "form": form,
+        "subtypes": [subtype_word(name) for name in registry.subtypes()],
+        "csrf_token": context.get("csrf_token"),
+    }

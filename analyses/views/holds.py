@@ -1,0 +1,47 @@
+"""*Withheld for all*, set and lifted by administrators from the pages of models and of drift."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from accounts.permissions import Action, requires
+from analyses.errors import ServiceError
+from analyses.outcome_forms import ReasonForm
+from analyses.services import holding
+
+
+def hold_context() -> dict[str, Any]:
+    """What ``_hold.html`` needs, asked of the database: whoever acts must see how it stands now."""
+    return {"hold": holding.in_force(), "holds": holding.history(), "hold_form": ReasonForm(name="hold")}
+
+
+@require_POST
+@requires(Action.MANAGE_MODELS)
+def hold_set(request: HttpRequest) -> HttpResponse:
+    """Withhold every answer from everybody."""
+    return _change(request, holding.withhold_for_all, "The model is withheld for all.")
+
+
+@require_POST
+@requires(Action.MANAGE_MODELS)
+def hold_lift(request: HttpRequest) -> HttpResponse:
+    """Let the model answer again."""
+    return _change(request, holding.lift, "The model answers again.")
+
+
+def _change(request: HttpRequest, write: Any, done: str) -> HttpResponse:
+    form = ReasonForm(request.POST, name="hold")
+    status = 400
+    if form.is_valid():
+        try:
+            write(reason=form.cleaned_data["reason"], by=request.user)
+        except ServiceError as error:
+            status = error.status
+            form.add_error("reason" if "reason" in error.fields else None, error.message)
+        else:
+            messages.success(request, done)
+            return redirect("analyses:registry")
+    return render(request, "analyses/hold.html", hold_context() | {"hold_form": form}, status=status)
