@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from accounts.permissions import Action, may
 from accounts.services import portal_settings
+from analyses.models import ReaderStudy, ReaderStudyState
 from analyses.services.registry import shown_model
 
 # label, URL name, right that shows it, access key
@@ -17,6 +18,7 @@ NAV: tuple[tuple[str, str, Action, str], ...] = (
     ("People", "accounts:people", Action.MANAGE_PEOPLE, "p"),
     ("Departments", "accounts:departments", Action.MANAGE_PEOPLE, ""),
     ("Models", "analyses:registry", Action.MANAGE_MODELS, ""),
+    ("Reader studies", "analyses:reader_studies", Action.MANAGE_READER_STUDIES, ""),
     ("Settings", "accounts:settings", Action.MANAGE_SETTINGS, ""),
     ("Status", "analyses:status", Action.VIEW_STATUS, ""),
     ("Audit log", "accounts:audit_log", Action.VIEW_AUDIT_LOG, ""),
@@ -35,4 +37,16 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         for label, name, action, key in NAV
         if may(user, action)
     ]
+    if (studies := _assigned_studies(request)) is not None:
+        entries.append(studies)
     return {"nav": entries, "shipped_model": shown_model(), "institution": portal_settings().institution_name}
+
+
+def _assigned_studies(request: HttpRequest) -> dict[str, Any] | None:
+    """The entry of a doctor who reads for a study; an administrator's own entry has the plain name already."""
+    user: Any = request.user
+    if not ReaderStudy.objects.for_user(user).filter(state=ReaderStudyState.OPEN).exists():
+        return None
+    url = reverse("analyses:assigned_studies")
+    label = "My reader studies" if may(user, Action.MANAGE_READER_STUDIES) else "Reader studies"
+    return {"label": label, "url": url, "key": "", "active": request.path.startswith(url)}

@@ -1,6 +1,15 @@
 """The clinical record: patients, cases with their films, the model's answers, the doctor's readings, reports."""
 
 from analyses.models.analysis import Analysis, IdempotencyKey, Outcome, ProcessSeen, Stage, Status
+from analyses.models.reader_study import (
+    Condition,
+    ReaderStudy,
+    ReaderStudyCase,
+    ReaderStudyReader,
+    ReaderStudyReading,
+    ReaderStudyState,
+    ReferenceTruth,
+)
 from analyses.models.reading import (
     BENIGN_STAGES,
     Addendum,
@@ -23,6 +32,7 @@ __all__ = [
     "Analysis",
     "Arm",
     "ComparisonStatus",
+    "Condition",
     "IdempotencyKey",
     "Image",
     "Laterality",
@@ -32,8 +42,14 @@ __all__ = [
     "OwnReading",
     "Patient",
     "ProcessSeen",
+    "ReaderStudy",
+    "ReaderStudyCase",
+    "ReaderStudyReader",
+    "ReaderStudyReading",
+    "ReaderStudyState",
     "Reading",
     "ReadingState",
+    "ReferenceTruth",
     "Report",
     "ReportKind",
     "ReportState",

@@ -59,7 +59,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Analysis:
-    """The whole analysis; ``statistic`` is F(df1, df2) with random readers, chi square (df1, df2 infinite) with fixed."""
+    """The whole of it; ``statistic`` is F(df1, df2) with random readers, chi square with fixed (df2 infinite)."""
 
     readers: str
     figures: np.ndarray  # (modalities, readers)
@@ -206,9 +206,7 @@ def _hillis_df(denominator: float, mean_square: float, df: int) -> float:
 def _refuse_nought(denominator: float) -> None:
     # Sums of equal figures leave dust of the order of the machine's precision.
     if denominator < 1e-15:
-        raise NotEstimable(
-            "no_variation", "All readings agree on every case, so the error of the difference is nil."
-        )
+        raise NotEstimable("no_variation", "All readings agree on every case, so the error of the difference is nil.")
 
 
 def _differences(figures: np.ndarray, standard_error: float, df: float, level: float) -> list[Difference]:
