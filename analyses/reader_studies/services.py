@@ -254,6 +254,12 @@ def is_eligible(user: User, study: ReaderStudy) -> bool:
     return user.is_active and user.has_role(Role.DOCTOR) and user.department_id == study.department_id
 
 
+def eligible(study: ReaderStudy) -> set[UUID]:
+    """The accounts of the study's readers that may read for it now, in one query."""
+    doctors = study.readers.filter(user__is_active=True, user__department=study.department_id)
+    return set(doctors.filter(user__role_assignments__role=Role.DOCTOR).values_list("user_id", flat=True))
+
+
 def lock(pk: Any) -> ReaderStudy:
     """The study as it is now, held until the transaction ends."""
     return ReaderStudy.objects.select_for_update(no_key=True).get(pk=pk)

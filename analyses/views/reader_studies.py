@@ -201,13 +201,14 @@ def _readers(found: ReaderStudy) -> list[dict[str, Any]]:
         .annotate(Count("id"))
         .order_by()
     )
+    eligible = services.eligible(found)
     return [
         {
             "reader": row,
             "signed": signed.get(row.user_id, 0),
             "done": row.first_done + row.second_done,
             "total": row.first_total + row.second_total,
-            "eligible": services.is_eligible(row.user, found),
+            "eligible": row.user_id in eligible,
             "standing": reading.progress(row),
         }
         for row in reading.with_progress(found.readers.order_by("number"))
