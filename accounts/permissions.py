@@ -36,6 +36,7 @@ class Action(models.TextChoices):
     MANAGE_MODELS = "manage_models"  # activate a version, roll back, compare; withhold for all, watch drift
     ENTER_OUTCOMES = "enter_outcomes"  # pathology or follow-up of a signed case, one by one or as CSV
     VIEW_PERFORMANCE = "view_performance"  # how model and readers did in the own department; export the rows behind it
+    MANAGE_READER_STUDIES = "manage_reader_studies"  # set up, start, close and analyse; no patient identity
 
 
 A = Action
@@ -59,7 +60,15 @@ ALLOWED: dict[str, frozenset[Action]] = {
     Role.CLERK: frozenset({A.DOWNLOAD_SIGNED_REPORTS, A.VIEW_MODEL}),
     Role.API_CLIENT: frozenset({A.UPLOAD, A.USE_API, A.DOWNLOAD_ANY_REPORT, A.OWN_TOKENS, A.VIEW_MODEL}),
     Role.ADMINISTRATOR: frozenset(
-        {A.MANAGE_PEOPLE, A.MANAGE_SETTINGS, A.MANAGE_TOKENS, A.MANAGE_MODELS, A.VIEW_STATUS, A.VIEW_MODEL}
+        {
+            A.MANAGE_PEOPLE,
+            A.MANAGE_SETTINGS,
+            A.MANAGE_TOKENS,
+            A.MANAGE_MODELS,
+            A.MANAGE_READER_STUDIES,
+            A.VIEW_STATUS,
+            A.VIEW_MODEL,
+        }
     ),
     Role.AUDITOR: frozenset({A.VIEW_AUDIT_LOG, A.VIEW_MODEL}),
 }

@@ -106,3 +106,25 @@ class NotificationQuerySet(ScopedQuerySet):
 
     def unread(self) -> "NotificationQuerySet":
         return self.filter(read_at__isnull=True)
+
+
+class ReaderStudyQuerySet(models.QuerySet):
+    """Reader studies."""
+
+    def for_user(self, user: "User") -> Any:
+        """The studies that this user reads for: as a doctor of their department, once they are open."""
+        return self.exclude(state="draft").filter(readers__user=user, **_own_department(user))
+
+
+class ReaderStudyReadingQuerySet(models.QuerySet):
+    """Readings of reader studies."""
+
+    def for_user(self, user: "User") -> Any:
+        """The user's own ones, as long as the user is a doctor of the study's department."""
+        return self.filter(reader__user=user, **_own_department(user, "reader__reader_study__"))
+
+
+def _own_department(user: "User", through: str = "") -> dict[str, Any]:
+    """The condition that the row is of the department where this user is an active doctor; met by none otherwise."""
+    here = user.is_authenticated and user.is_active and user.has_role(Role.DOCTOR)
+    return {f"{through}department_id": user.department_id} if here else {"pk__in": []}

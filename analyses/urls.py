@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from analyses import outcomes_urls, report_urls, viewer_urls, worklist_urls
+from analyses import outcomes_urls, reader_study_urls, report_urls, viewer_urls, worklist_urls
 from analyses.views import case, cases, films, model, registry, status, upload
 
 app_name = "analyses"
@@ -35,4 +35,5 @@ urlpatterns = [
     *viewer_urls.urlpatterns,
     *worklist_urls.urlpatterns,
     *outcomes_urls.urlpatterns,
+    *reader_study_urls.urlpatterns,
 ]

@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from accounts.permissions import Action, may
 from accounts.services import portal_settings
+from analyses.models import ReaderStudy, ReaderStudyState
 from analyses.services import holding
 from analyses.services.registry import shown_model
 
@@ -19,6 +20,7 @@ NAV: tuple[tuple[str, str, Action, str], ...] = (
     ("People", "accounts:people", Action.MANAGE_PEOPLE, "p"),
     ("Departments", "accounts:departments", Action.MANAGE_PEOPLE, ""),
     ("Models", "analyses:registry", Action.MANAGE_MODELS, ""),
+    ("Reader studies", "analyses:reader_studies", Action.MANAGE_READER_STUDIES, ""),
     ("Settings", "accounts:settings", Action.MANAGE_SETTINGS, ""),
     ("Drift", "analyses:drift", Action.MANAGE_MODELS, ""),
     ("Status", "analyses:status", Action.VIEW_STATUS, ""),
@@ -38,9 +40,21 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         for label, name, action, key in NAV
         if may(user, action)
     ]
+    if (studies := _assigned_studies(request)) is not None:
+        entries.append(studies)
     return {
         "nav": entries,
         "shipped_model": shown_model(),
         "withheld_for_all": holding.is_shown(),
         "institution": portal_settings().institution_name,
     }
+
+
+def _assigned_studies(request: HttpRequest) -> dict[str, Any] | None:
+    """The entry of a doctor who reads for a study; an administrator's own entry has the plain name already."""
+    user: Any = request.user
+    if not ReaderStudy.objects.for_user(user).filter(state=ReaderStudyState.OPEN).exists():
+        return None
+    url = reverse("analyses:assigned_studies")
+    label = "My reader studies" if may(user, Action.MANAGE_READER_STUDIES) else "Reader studies"
+    return {"label": label, "url": url, "key": "", "active": request.path.startswith(url)}

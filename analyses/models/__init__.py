@@ -3,6 +3,15 @@
 from analyses.models.analysis import Analysis, IdempotencyKey, Outcome, ProcessSeen, Stage, Status
 from analyses.models.annotation import Annotation, AnnotationKind
 from analyses.models.outcome import CaseOutcome, Truth, TruthMethod
+from analyses.models.reader_study import (
+    Condition,
+    ReaderStudy,
+    ReaderStudyCase,
+    ReaderStudyReader,
+    ReaderStudyReading,
+    ReaderStudyState,
+    ReferenceTruth,
+)
 from analyses.models.reading import (
     BENIGN_STAGES,
     Addendum,
@@ -38,6 +47,7 @@ __all__ = [
     "CaseOutcome",
     "CasePresence",
     "ComparisonStatus",
+    "Condition",
     "DriftAlarm",
     "DriftCheck",
     "IdempotencyKey",
@@ -53,8 +63,14 @@ __all__ = [
     "OwnReading",
     "Patient",
     "ProcessSeen",
+    "ReaderStudy",
+    "ReaderStudyCase",
+    "ReaderStudyReader",
+    "ReaderStudyReading",
+    "ReaderStudyState",
     "Reading",
     "ReadingState",
+    "ReferenceTruth",
     "Report",
     "ReportKind",
     "ReportState",

@@ -15,8 +15,8 @@ from analyses.views import wording
 
 STAGES = [stage for stage in Stage.values if stage != Stage.DONE]
 TRAIL_LENGTH = 200
-# Every look at the page fetches the film; the trail already has the look.
-NOT_IN_TRAIL = ("download_image",)
+# Every look at the page fetches the film, and the trail already has the look; a reader study's cases have no names.
+NOT_IN_TRAIL = ("download_image", "view_study_case", "submit_study_reading")
 
 
 @dataclass(frozen=True)

@@ -27,12 +27,15 @@ from analyses.models import (
     DriftAlarm,
     DriftCheck,
     ModelComparison,
+    ReaderStudy,
     Report,
     Review,
     SavedView,
     SecondReading,
     Study,
 )
+from analyses.reader_studies.reading import open_next
+from analyses.reader_studies.snapshot import take
 from analyses.services.registry import default_model
 from analyses.tests.factories import StudyFactory, deep_values, result
 
@@ -89,6 +92,26 @@ class Route:
 
 STUDY, FILM, PERSON, ONE = ("study_id",), ("analysis_id",), ("user_id",), ("pk",)
 BOTH = ("study_id", "analysis_id")
+
+# Administrators manage a study, which is no reader's business until it is closed; only its readers read in it.
+ONE_STUDY, ONE_READING = ("reader_study_id",), ("reading_id",)
+MANAGED = signed_in("administrator")
+READER_STUDIES: dict[str, Route] = {
+    "analyses:reader_studies": Route(get=MANAGED, post=MANAGED),
+    "analyses:reader_study": Route(ONE_STUDY, get=MANAGED),
+    "analyses:reader_study_cases": Route(ONE_STUDY, post=MANAGED),
+    "analyses:reader_study_case_remove": Route((*ONE_STUDY, "number"), post=MANAGED),
+    "analyses:reader_study_readers": Route(ONE_STUDY, post=MANAGED),
+    "analyses:reader_study_reader_remove": Route((*ONE_STUDY, "number"), post=MANAGED),
+    "analyses:reader_study_start": Route(ONE_STUDY, post=MANAGED),
+    "analyses:reader_study_waive": Route(ONE_STUDY, post=MANAGED),
+    "analyses:reader_study_close": Route(ONE_STUDY, post=MANAGED),
+    "analyses:reader_study_export": Route(ONE_STUDY, get=MANAGED),
+    "analyses:assigned_studies": Route(get=signed_in(*DOCTORS)),
+    "analyses:study_read": Route(ONE_STUDY, get=of_department("doctor")),
+    "analyses:study_submit": Route(ONE_READING, post=of_department("doctor")),
+    "analyses:study_film": Route((*ONE_READING, "film"), get=of_department("doctor")),
+}
 
 TABLE: dict[str, Route] = {
     "livez": Route(get=everybody(), post=everybody()),
@@ -167,6 +190,7 @@ TABLE: dict[str, Route] = {
     "analyses:model_comparison": Route(
         ("comparison_id",), get=signed_in("administrator"), post=signed_in("administrator")
     ),
+    **READER_STUDIES,
     "analyses:report_list": Route(get=signed_in(*DOWNLOADERS)),
     "analyses:report_archive": Route(post=of_department("doctor", "clerk"), body=("case",)),
     "analyses:report_download": Route(("report_id",), get=ONE_REPORT),
@@ -278,7 +302,12 @@ def keys_of_a_signed_case(doctor: User, api_client: User, own_token: ApiToken) -
         verification_code="AAAA-BBBB-CCCC-DDDD",
         issued_by=doctor,
     )
+    reader_study, reading_id = an_open_reader_study(study, doctor)
     return {
+        "reader_study_id": reader_study.pk,
+        "reading_id": reading_id,
+        "number": 1,
+        "film": 1,
         "study_id": study.pk,
         "analysis_id": analysis.pk,
         "pk": analysis.pk,
@@ -309,6 +338,18 @@ def drift_alarm() -> DriftAlarm:
         series="films", model_key="a-1", number=1, from_at=now, to_at=now, last_id=uuid4()
     )
     return DriftAlarm.objects.create(check_row=check, figure="grey mean", adjusted_p=0.001, psi=0.4)
+
+
+def an_open_reader_study(case: Study, doctor: User) -> tuple[ReaderStudy, UUID]:
+    """A reader study of one case, and the reading that is next for the doctor."""
+    study = ReaderStudy.objects.create(
+        department=case.department, name="Study", washout_days=28, state="open", created_by=doctor
+    )
+    row = study.cases.create(case=case, number=1, truth="malignant", films=take(case))
+    reader = study.readers.create(user=doctor, number=1)
+    for session, condition in ((1, "without"), (2, "with")):
+        reader.readings.create(study_case=row, condition=condition, session=session, position=1)
+    return study, open_next(reader, doctor).reading.pk
 
 
 def outcome(answer: HttpResponse) -> str:

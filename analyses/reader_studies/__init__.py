@@ -1,0 +1,1 @@
+"""Reader studies: how they are drawn, read, closed, analysed and exported."""

@@ -1,0 +1,31 @@
+"""What a reader of an open study must not reach elsewhere: the model's answers to the cases of that study."""
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Q
+
+from analyses.models import ReaderStudyCase, ReaderStudyState, Study
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+NOTHING = Q(pk__in=[])
+
+
+def hidden_by_study(user: "User") -> Q:
+    """The cases (a condition on Study) whose answers this user must not see because they are in a study still read.
+
+    It holds for every case of the study, read or not, until the study is closed: what a reader has looked up cannot be
+    washed out. Signed cases are included, since a study is made of them.
+    """
+    if not user.is_authenticated:
+        return NOTHING
+    mine = ReaderStudyCase.objects.filter(reader_study__state=ReaderStudyState.OPEN, reader_study__readers__user=user)
+    return Q(pk__in=mine.values("case_id"))
+
+
+def is_hidden_by_study(user: "User", study: Study) -> bool:
+    """Whether ``hidden_by_study`` holds for this case."""
+    return ReaderStudyCase.objects.filter(
+        case=study, reader_study__state=ReaderStudyState.OPEN, reader_study__readers__user_id=user.pk
+    ).exists()

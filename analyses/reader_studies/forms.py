@@ -1,0 +1,119 @@
+"""Forms of reader studies. Cases come as lines of text or as a CSV file: case id, truth."""
+
+import csv
+from typing import Any
+
+from django import forms
+
+from accounts.models import Department
+from analyses.models import ReaderStudyReader, Reading
+from analyses.reader_studies.services import MAX_REASON, MAX_WASHOUT_DAYS, Row
+
+MAX_CSV_BYTES = 256 * 1024
+WASHOUT_DAYS = 28
+
+
+class ReaderStudyForm(forms.Form):
+    """A new study."""
+
+    name = forms.CharField(label="Name", max_length=120, help_text="Readers see it. No patient data.")
+    department = forms.ModelChoiceField(
+        label="Department", queryset=Department.objects.none(), help_text="Cases and readers are of one department."
+    )
+    washout_days = forms.IntegerField(
+        label="Wash-out in days",
+        min_value=0,
+        max_value=MAX_WASHOUT_DAYS,
+        initial=WASHOUT_DAYS,
+        help_text="Between a reader's last reading of session 1 and the first of session 2.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["department"].queryset = Department.objects.filter(is_active=True)  # type: ignore[attr-defined]
+
+
+class StudyCasesForm(forms.Form):
+    """Cases with their truth, typed or as a file; ``cleaned_data["rows"]`` holds both, the file first."""
+
+    file = forms.FileField(label="CSV file", required=False, help_text="Columns: case id, truth.")
+    lines = forms.CharField(
+        label="Or one case a line",
+        required=False,
+        strip=True,
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "placeholder": "case id, malignant"}),
+        help_text="Truth: normal, benign or malignant. Empty lines and a line of column names are not counted.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        cleaned["rows"] = parse_rows(self._file_text(cleaned.get("file"))) + parse_rows(cleaned.get("lines") or "")
+        if not cleaned["rows"] and not self.errors:
+            raise forms.ValidationError("Choose a file, or type at least one case with its truth.")
+        return cleaned
+
+    def _file_text(self, file: Any) -> str:
+        if not file:
+            return ""
+        if file.size > MAX_CSV_BYTES:
+            self.add_error("file", f"A list of cases has at most {MAX_CSV_BYTES // 1024} KB.")
+            return ""
+        try:
+            return file.read().decode("utf-8-sig")
+        except UnicodeDecodeError:
+            self.add_error("file", "This is no text in UTF-8. Save the list as CSV (UTF-8).")
+            return ""
+
+
+def parse_rows(text: str) -> list[Row]:
+    """(case id, truth) of each line, parted by comma, semicolon or tab; without a head line and empty lines."""
+    found = []
+    for line in text.splitlines():
+        mark = next((mark for mark in ("\t", ";", ",") if mark in line), ",")
+        cells = [cell.strip() for cell in next(csv.reader([line], delimiter=mark), [])]
+        if not any(cells) or (not found and cells[0].lower() in ("case", "case id", "case_id")):
+            continue
+        found.append((cells[0], cells[1] if len(cells) > 1 else ""))
+    return found
+
+
+class StudyReaderForm(forms.Form):
+    """A doctor who is to read; ``doctors`` are those who may."""
+
+    reader = forms.ChoiceField(label="Doctor")
+
+    def __init__(self, *args: Any, doctors: list[Any], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reader"].choices = [(str(doctor.pk), doctor.email) for doctor in doctors]  # type: ignore[attr-defined]
+
+
+class WaiveForm(forms.Form):
+    """Let a reader begin session 2 early; ``readers`` are those whose wash-out is not waived."""
+
+    waive = forms.ChoiceField(label="Reader")
+    reason = forms.CharField(
+        label="Reason",
+        max_length=MAX_REASON,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        help_text="Kept in the audit log. The results say that the wash-out was waived.",
+    )
+
+    def __init__(self, *args: Any, readers: list[ReaderStudyReader], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["waive"].choices = [  # type: ignore[attr-defined]
+            (str(row.pk), f"Reader {row.number}, {row.user.email}") for row in readers
+        ]
+
+
+class StudyReadingForm(forms.Form):
+    """One reading; *cannot tell* has no likelihood."""
+
+    reading = forms.ChoiceField(label="Reading", choices=Reading.choices, widget=forms.RadioSelect)
+    likelihood = forms.IntegerField(
+        label="Likelihood of malignancy, 0 to 100",
+        required=False,
+        min_value=0,
+        max_value=100,
+        widget=forms.NumberInput(attrs={"autocomplete": "off", "inputmode": "numeric"}),
+        help_text="0: certainly not malignant. 100: certainly malignant. None for cannot tell.",
+    )

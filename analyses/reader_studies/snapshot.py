@@ -1,0 +1,60 @@
+"""The films and the model's answers of a case as a study keeps them: what was shown stays what was shown."""
+
+from typing import Any
+
+from django.db.models import Prefetch
+
+from analyses.models import Analysis, Image, ReaderStudyCase, Study
+
+BURNED_IN = "burned_in_annotation"
+# What an answer on the reading page is drawn from.
+ANSWER_FIELDS = (
+    "status",
+    "outcome",
+    "reason_code",
+    "probabilities",
+    "malignant_probability",
+    "operating_point",
+    "withheld_reasons",
+    "prediction_set",
+    "regions",
+    "model_name",
+    "model_version",
+)
+
+
+def take(case: Study) -> list[dict[str, Any]]:
+    """Every film that can be shown with its current answer, in the order in which they came, never by suspicion."""
+    newest = Analysis.objects.order_by("-created_at", "id")
+    images = case.images.prefetch_related(Prefetch("analyses", queryset=newest)).order_by("created_at", "id")
+    films = []
+    for image in images:
+        analyses = list(image.analyses.all())
+        if image.canonical_file and analyses:
+            answer = {name: getattr(analyses[0], name) for name in ANSWER_FIELDS}
+            films.append({"image": str(image.pk), "answer": answer})
+    return films
+
+
+def why_not(case: Study) -> str:
+    """Why a case cannot be read in a study, as the rest of a sentence; empty where it can."""
+    newest: dict[Any, Analysis] = {}
+    for analysis in Analysis.objects.filter(image__study=case).order_by("-created_at", "id").select_related("image"):
+        newest.setdefault(analysis.image_id, analysis)
+    if not any(analysis.image.canonical_file for analysis in newest.values()):
+        return "has no film that can be shown"
+    if any(warning.get("code") == BURNED_IN for analysis in newest.values() for warning in analysis.warnings):
+        return "has a film with text burned into it, which may name the patient"
+    return ""
+
+
+def films_of(study_case: ReaderStudyCase) -> list[Image]:
+    """The films of the snapshot in its order."""
+    found = {str(image.pk): image for image in Image.objects.filter(study_id=study_case.case_id)}
+    return [found[film["image"]] for film in study_case.films if film["image"] in found]
+
+
+def answers_of(study_case: ReaderStudyCase) -> list[Analysis]:
+    """The kept answers as unsaved analyses, one for each film of ``films_of``, for whatever draws an answer."""
+    kept = {film["image"]: film["answer"] for film in study_case.films}
+    return [Analysis(image=image, **kept[str(image.pk)]) for image in films_of(study_case)]

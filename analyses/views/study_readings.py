@@ -1,0 +1,140 @@
+"""A reader's pages of reader studies: films without identity, with or without the answer, one case at a time."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.files.storage import default_storage
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST, require_safe
+
+from accounts.models import User
+from accounts.permissions import Action, requires
+from analyses.errors import Conflict, Invalid
+from analyses.models import Condition, ReaderStudy, ReaderStudyReader, ReaderStudyReading
+from analyses.reader_studies import reading, snapshot
+from analyses.reader_studies.forms import StudyReadingForm
+from analyses.views.access import in_scope
+
+READINGS = ReaderStudyReading.objects.select_related("reader__reader_study", "study_case")
+
+
+@require_safe
+@requires(Action.READ_CASE)
+def assigned(request: HttpRequest) -> HttpResponse:
+    """The studies that this doctor reads for."""
+    rows = []
+    for study in ReaderStudy.objects.for_user(_user(request)):
+        mine = reading.with_progress(study.readers.filter(user=_user(request))).get()
+        rows.append({"study": study, "standing": reading.progress(mine) if study.is_open else None})
+    return render(request, "analyses/assigned_studies.html", {"rows": rows})
+
+
+# No HEAD: showing a case starts its time.
+@require_GET
+@requires(Action.READ_CASE)
+def read(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
+    """The next case of this reader, or why there is none now."""
+    study = in_scope(request, ReaderStudy.objects.all(), reader_study_id)
+    if study.is_closed:
+        return _private(render(request, "analyses/study_pause.html", {"reader_study": study, "standing": None}))
+    return _page(request, study)
+
+
+@require_POST
+@requires(Action.READ_CASE)
+def submit(request: HttpRequest, reading_id: UUID) -> HttpResponse:
+    """Keep one reading; then the next case."""
+    row = in_scope(request, READINGS, reading_id)
+    study = row.reader.reader_study
+    form = StudyReadingForm(request.POST)
+    if not form.is_valid():
+        return _page(request, study, row=row, form=form, status=400)
+    try:
+        reading.submit(row.pk, _user(request), **form.cleaned_data)
+    except Invalid as error:
+        for name, texts in error.fields.items():
+            form.add_error(name, texts)
+        return _page(request, study, row=row, form=form, status=error.status)
+    except Conflict as error:
+        messages.warning(request, error.message)
+    return redirect("analyses:study_read", study.pk)
+
+
+@require_safe
+@requires(Action.READ_CASE)
+def film(request: HttpRequest, reading_id: UUID, film: int) -> HttpResponse:
+    """One film (from 1) of the case that is being read, as its canonical image; gone once the reading is submitted."""
+    row = in_scope(request, READINGS, reading_id)
+    if row.is_submitted or row.opened_at is None or not row.reader.reader_study.is_open:
+        raise Http404
+    images = snapshot.films_of(row.study_case)
+    if not 1 <= film <= len(images):
+        raise Http404
+    try:
+        with default_storage.open(images[film - 1].canonical_file) as file:
+            data = file.read()
+    except FileNotFoundError as missing:
+        raise Http404 from missing
+    response = HttpResponse(data, content_type="image/png")
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Disposition"] = "inline"
+    return _private(response)
+
+
+def _page(
+    request: HttpRequest,
+    study: ReaderStudy,
+    *,
+    row: ReaderStudyReading | None = None,
+    form: StudyReadingForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """The case to be read now; ``form`` is kept only where it belongs to that case."""
+    try:
+        standing = reading.open_next(_reader(request, study), _user(request))
+    except Conflict as error:
+        messages.warning(request, error.message)
+        return redirect("analyses:assigned_studies")
+    if standing.reading is None:
+        context: dict[str, Any] = {"reader_study": study, "standing": standing}
+        return _private(render(request, "analyses/study_pause.html", context))
+    if row is not None and row != standing.reading:
+        messages.warning(request, "This case was submitted already. The first submission stands.")
+        return redirect("analyses:study_read", study.pk)
+    context = {
+        "reader_study": study,
+        "standing": standing,
+        "reading": standing.reading,
+        "films": _films(standing.reading),
+        "with_answer": standing.reading.condition == Condition.WITH,
+        "form": form or StudyReadingForm(),
+        "place": standing.done + 1,
+    }
+    return _private(render(request, "analyses/study_read.html", context, status=status))
+
+
+def _films(row: ReaderStudyReading) -> list[dict[str, Any]]:
+    """Films with their number; the kept answer only in the condition that shows it."""
+    shown = row.condition == Condition.WITH
+    answers = snapshot.answers_of(row.study_case) if shown else [None] * len(row.study_case.films)
+    return [
+        {"number": number, "image": image, "analysis": answer}
+        for number, (image, answer) in enumerate(zip(snapshot.films_of(row.study_case), answers, strict=False), start=1)
+    ]
+
+
+def _reader(request: HttpRequest, study: ReaderStudy) -> ReaderStudyReader:
+    return study.readers.select_related("reader_study").get(user=_user(request))
+
+
+def _private(response: HttpResponse) -> HttpResponse:
+    """Nothing of a reading stays in the browser: there is no going back to it."""
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
