@@ -84,3 +84,13 @@ class ReportQuerySet(ScopedQuerySet):
         if user.has_role(Role.CLERK) and not user.has_role(Role.DOCTOR):
             return rows.filter(kind__in=("final", "amended"))
         return rows
+
+
+class ReadingTemplateQuerySet(ScopedQuerySet):
+    """Templates of a department's readings."""
+
+
+class ReferralQuerySet(ScopedQuerySet):
+    """Referrals to the bone tumour centre."""
+
+    through = "study__"

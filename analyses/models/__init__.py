@@ -16,6 +16,7 @@ from analyses.models.reading import (
 )
 from analyses.models.record import Image, Laterality, Patient, ReadingState, Sex, Study
 from analyses.models.registry import ComparisonStatus, ModelActivation, ModelComparison
+from analyses.models.structured import ReadingTemplate, Referral
 
 __all__ = [
     "BENIGN_STAGES",
@@ -34,6 +35,8 @@ __all__ = [
     "ProcessSeen",
     "Reading",
     "ReadingState",
+    "ReadingTemplate",
+    "Referral",
     "Report",
     "ReportKind",
     "ReportState",

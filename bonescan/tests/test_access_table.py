@@ -122,6 +122,8 @@ TABLE: dict[str, Route] = {
     "analyses:case_reassign": Route(STUDY, get=of_department("doctor"), post=of_department("doctor")),
     "analyses:case_reading": Route(STUDY, post=of_department("doctor")),
     "analyses:case_addendum": Route(STUDY, post=of_department("doctor")),
+    "analyses:reading_check": Route(STUDY, post=of_department("doctor")),
+    "analyses:case_versions": Route(STUDY, get=of_department("doctor")),
     "analyses:case_panel": Route(BOTH, get=of_department("doctor")),
     "analyses:film_cancel": Route(BOTH, post=of_department("doctor")),
     "analyses:film_retry": Route(BOTH, post=of_department("doctor")),

@@ -113,14 +113,6 @@
     draw();
   }
 
-  // The reading form says at once whether the chosen word agrees with the model's.
-  document.addEventListener("change", (event) => {
-    const form = event.target.closest("form[data-model-reading]");
-    if (!form || event.target.name !== "reading") return;
-    const text = form.querySelector("[data-agreement]");
-    if (text) text.textContent = event.target.value === form.dataset.modelReading ? "Agrees with the model." : "Overrules the model.";
-  });
-
   function start() {
     document.querySelectorAll(".stage").forEach(viewer);
   }
