@@ -117,9 +117,8 @@ def test_no_reading_reads_as_an_all_clear():
 
 
 def test_what_agrees_is_not_pointed_out():
-    assert (
-        codes(reading="malignant", likelihood=95, findings=AGGRESSIVE, recommendation="refer", body_part="KNEE") == []
-    )
+    agreeing = {"likelihood": 95, "recommendation": "refer", "body_part": "KNEE"}
+    assert codes(reading="malignant", findings=AGGRESSIVE, **agreeing) == []
     assert codes(reading="normal", likelihood=2, findings=Findings(number="none"), recommendation="none") == []
     assert codes(reading="benign", findings=Findings(number="one", margin="IA"), recommendation="none") == []
 

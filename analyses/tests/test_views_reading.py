@@ -132,12 +132,7 @@ def test_the_check_writes_the_text_points_out_contradictions_and_keeps_nothing(w
 
 def test_the_check_understands_a_form_that_is_not_complete(web, case):
     found = checked(web, case, size_1="many", likelihood="999", bone="moon")
-    assert found == {
-        "findings_text": "",
-        "impression": "",
-        "contradictions": found["contradictions"],
-        "bone_rads": found["bone_rads"],
-    }
+    assert (found["findings_text"], found["impression"]) == ("", "")
     assert "notice" not in found["contradictions"]
 
 
