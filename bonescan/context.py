@@ -14,6 +14,7 @@ NAV: tuple[tuple[str, str, Action, str], ...] = (
     ("Cases", "analyses:case_list", Action.VIEW_CASES, "c"),
     ("Upload", "analyses:upload", Action.VIEW_CASES, "u"),
     ("Reports", "analyses:report_list", Action.DOWNLOAD_SIGNED_REPORTS, "r"),
+    ("Templates", "analyses:reading_templates", Action.MANAGE_TEMPLATES, ""),
     ("People", "accounts:people", Action.MANAGE_PEOPLE, "p"),
     ("Departments", "accounts:departments", Action.MANAGE_PEOPLE, ""),
     ("Models", "analyses:registry", Action.MANAGE_MODELS, ""),

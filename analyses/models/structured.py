@@ -54,6 +54,8 @@ class Referral(models.Model):
     reading_state = models.CharField(max_length=12, choices=ReadingState.choices)
     recipient = models.CharField(max_length=200)
     report = models.ForeignKey(Report, null=True, on_delete=models.PROTECT, related_name="+")
+    # Whether letter and report hold the model's answer: whoever must not see it yet is not given such an archive.
+    with_answer = models.BooleanField()
     films = models.PositiveSmallIntegerField()
     archive_file = models.CharField(max_length=200)
     archive_sha256 = models.CharField(max_length=64)

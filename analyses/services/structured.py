@@ -47,6 +47,17 @@ def check(study: Study, reading: str, likelihood: int | None, given: Structured)
         raise Invalid("bad_field", " ".join(line for lines in errors.values() for line in lines), fields=errors)
 
 
+def check_advice(given: Structured) -> None:
+    """Refuse a recommendation that cannot be, as ``check`` does.
+
+    Raises:
+        Invalid: ``bad_field``.
+    """
+    errors = _advice_errors(given)
+    if errors:
+        raise Invalid("bad_field", " ".join(line for lines in errors.values() for line in lines), fields=errors)
+
+
 def values(
     review: Review, given: Structured, likelihood: int | None, agrees: bool | None, language: str
 ) -> dict[str, Any]:

@@ -74,6 +74,8 @@ ACTIONS = {
     "save_reading": "reading saved",
     "sign": "reading signed",
     "addendum": "addendum added",
+    "refer": "referred before biopsy",
+    "download_referral": "referral downloaded",
     "issue_report": "report issued",
     "download_report": "report downloaded",
     "download_archive": "report downloaded in an archive",

@@ -22,7 +22,7 @@ from django.utils import timezone
 from accounts.models import ApiToken, AuditEvent, User
 from accounts.services import create_token
 from accounts.tests.factories import ApiTokenFactory, UserFactory
-from analyses.models import ModelComparison, Report, Review, Study
+from analyses.models import ModelComparison, ReadingTemplate, Referral, Report, Review, Study
 from analyses.services.registry import default_model
 from analyses.tests.factories import StudyFactory, result
 
@@ -124,6 +124,12 @@ TABLE: dict[str, Route] = {
     "analyses:case_addendum": Route(STUDY, post=of_department("doctor")),
     "analyses:reading_check": Route(STUDY, post=of_department("doctor")),
     "analyses:case_versions": Route(STUDY, get=of_department("doctor")),
+    "analyses:case_refer": Route(STUDY, post=of_department("doctor")),
+    "analyses:referral_download": Route(("referral_id",), get=of_department("doctor")),
+    "analyses:reading_templates": Route(get=signed_in(*DOCTORS)),
+    "analyses:reading_template_new": Route(get=signed_in(*DOCTORS), post=signed_in(*DOCTORS)),
+    "analyses:reading_template": Route(("template_id",), get=of_department("doctor"), post=of_department("doctor")),
+    "analyses:reading_template_retire": Route(("template_id",), post=of_department("doctor")),
     "analyses:case_panel": Route(BOTH, get=of_department("doctor")),
     "analyses:film_cancel": Route(BOTH, post=of_department("doctor")),
     "analyses:film_retry": Route(BOTH, post=of_department("doctor")),
@@ -257,8 +263,28 @@ def keys_of_a_signed_case(doctor: User, api_client: User, own_token: ApiToken) -
         "key": "no-such-key",
         "case": study.pk,
         "model_key": default_model(),
+        "referral_id": referral_of(study, doctor).pk,
+        "template_id": ReadingTemplate.objects.create(
+            department=doctor.department, name="Follow-up", created_by=doctor
+        ).pk,
         "comparison_id": ModelComparison.objects.create(modality="DX", model_a="a-1", model_b="b-1", films=1).pk,
     }
+
+
+def referral_of(study: Study, doctor: User) -> Referral:
+    archive = b"PK as made"
+    return Referral.objects.create(
+        study=study,
+        revision=study.revision,
+        reading_state="final",
+        with_answer=True,
+        films=1,
+        archive_file=default_storage.save("referrals/made.zip", ContentFile(archive)),
+        archive_sha256=hashlib.sha256(archive).hexdigest(),
+        archive_size_bytes=len(archive),
+        made_by=doctor,
+        made_at=timezone.now(),
+    )
 
 
 def outcome(answer: HttpResponse) -> str:
