@@ -26,6 +26,13 @@ class ReadingMode(models.TextChoices):
     TRIAL = "trial", "Trial: shown or hidden by lot"
 
 
+class Language(models.TextChoices):
+    """The languages of pages, reports and letters; each name in its own language, as in ``settings.LANGUAGES``."""
+
+    ENGLISH = "en-gb", "English"
+    GERMAN = "de", "Deutsch"
+
+
 class Department(models.Model):
     """A clinical department: the border of every patient's record."""
 
@@ -36,6 +43,8 @@ class Department(models.Model):
         max_length=20, choices=OperatingPointChoice.choices, default=OperatingPointChoice.BALANCED
     )
     reading_mode = models.CharField(max_length=12, choices=ReadingMode.choices, default=ReadingMode.AT_ONCE)
+    # Of reports and letters, and of the pages of whoever chose none.
+    language = models.CharField(max_length=5, choices=Language.choices, default=Language.ENGLISH)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -72,6 +81,7 @@ class User(AbstractBaseUser):
     email = models.EmailField(unique=True, max_length=254)
     name = models.CharField("display name", max_length=150, blank=True)
     department = models.ForeignKey(Department, null=True, blank=True, on_delete=models.PROTECT, related_name="users")
+    language = models.CharField(max_length=5, choices=Language.choices, blank=True)  # empty: the department's
     is_active = models.BooleanField(default=True)
     date_joined = models.DateTimeField(default=timezone.now)
 

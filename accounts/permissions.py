@@ -21,7 +21,8 @@ class Action(models.TextChoices):
     VIEW_CASES = "view_cases"  # list, search and open cases of the own department, with patient identity
     UPLOAD = "upload"  # put films into the record, add to a case
     EDIT_CASE = "edit_case"  # assign, reassign, confirm an identity, cancel, retry
-    READ_CASE = "read_case"  # agree or overrule, write an impression, sign, add an addendum
+    READ_CASE = "read_case"  # agree or overrule, write an impression, sign, add an addendum, refer
+    MANAGE_TEMPLATES = "manage_templates"  # make, change and retire the reading templates of the own department
     EXPORT_CASES = "export_cases"  # the case list as CSV
     DOWNLOAD_ANY_REPORT = "download_any_report"  # also preliminary ones
     DOWNLOAD_SIGNED_REPORTS = "download_signed_reports"  # signed ones only, several as one archive
@@ -47,6 +48,7 @@ ALLOWED: dict[str, frozenset[Action]] = {
             A.UPLOAD,
             A.EDIT_CASE,
             A.READ_CASE,
+            A.MANAGE_TEMPLATES,
             A.EXPORT_CASES,
             A.DOWNLOAD_ANY_REPORT,
             A.DOWNLOAD_SIGNED_REPORTS,

@@ -6,7 +6,7 @@ from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
-from analyses.models import BENIGN_STAGES, Laterality, Reading, Sex, TumourGrade, TumourStage
+from analyses.models import Laterality, Sex
 from analyses.services.fields import CaseFields
 
 MODALITIES = [("", "from file"), ("DX", "DX"), ("CR", "CR"), ("MR", "MR"), ("CT", "CT")]
@@ -17,12 +17,6 @@ VIEWS = [
     ("LATERAL", "lateral"),
     ("OBLIQUE", "oblique"),
     ("AXIAL", "axial"),
-]
-NOT_STATED = ("", "not stated")
-STAGES = [
-    NOT_STATED,
-    ("Benign", [(stage.value, stage.label) for stage in TumourStage if stage in BENIGN_STAGES]),
-    ("Malignant", [(stage.value, stage.label) for stage in TumourStage if stage not in BENIGN_STAGES]),
 ]
 BODY_PARTS = (
     "ANKLE",
@@ -175,25 +169,6 @@ class ReassignForm(PatientForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["patient_id"].required = True
-
-
-class ReadingForm(forms.Form):
-    """What the doctor sees on the films."""
-
-    reading = forms.ChoiceField(label="Reading", choices=Reading.choices, widget=forms.RadioSelect)
-    impression = forms.CharField(
-        label="Impression", max_length=8000, required=False, widget=forms.Textarea(attrs={"rows": 3})
-    )
-    tumour_grade = forms.ChoiceField(
-        label="Grade (FNCLCC/WHO)", required=False, choices=[NOT_STATED, *TumourGrade.choices]
-    )
-    tumour_stage = forms.ChoiceField(label="Stage (Enneking/MSTS)", required=False, choices=STAGES)
-
-
-class AddendumForm(forms.Form):
-    """What is added after the signature."""
-
-    text = forms.CharField(label="Addendum", max_length=8000, widget=forms.Textarea(attrs={"rows": 3}))
 
 
 def to_case_fields(cleaned: dict[str, Any]) -> CaseFields:

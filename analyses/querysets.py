@@ -128,3 +128,13 @@ def _own_department(user: "User", through: str = "") -> dict[str, Any]:
     """The condition that the row is of the department where this user is an active doctor; met by none otherwise."""
     here = user.is_authenticated and user.is_active and user.has_role(Role.DOCTOR)
     return {f"{through}department_id": user.department_id} if here else {"pk__in": []}
+
+
+class ReadingTemplateQuerySet(ScopedQuerySet):
+    """Templates of a department's readings."""
+
+
+class ReferralQuerySet(ScopedQuerySet):
+    """Referrals to the bone tumour centre."""
+
+    through = "study__"

@@ -107,7 +107,7 @@ def report_context(report: Report, review: Review | None, analyses: list[Analysi
         "title": f"{report.get_kind_display()} radiograph report {report.verification_code}",
         "study": study,
         "patient": study.patient,
-        "facts": _facts(study),
+        "facts": facts(study),
         "review": signed,
         "impression_beside": signed is not None and len(signed.impression) <= IMPRESSION_BESIDE,
         "addenda": list(signed.addenda.all()) if signed else [],
@@ -184,12 +184,12 @@ def _notes(analysis: Analysis) -> list[str]:
     return lines
 
 
-def _facts(study: Study) -> list[tuple[str, str]]:
+def facts(study: Study) -> list[tuple[str, str]]:
     """Patient and examination, label and value; what nobody stated is said to be so."""
     patient = study.patient
     examined = " ".join(part for part in (study.modality, study.body_part_examined) if part)
     side = study.get_laterality_display()
-    facts = [
+    stated = [
         ("Name", patient.patient_name if patient else ""),
         ("Record number", patient.patient_id if patient else "unassigned"),
         ("Born", _day(patient.patient_birth_date) if patient else ""),
@@ -199,7 +199,7 @@ def _facts(study: Study) -> list[tuple[str, str]]:
         ("Examined on", _day(study.study_date)),
         ("Referred by", study.referring_physician_name),
     ]
-    return [(label, value or "not stated") for label, value in facts]
+    return [(label, value or "not stated") for label, value in stated]
 
 
 def _day(day: Any) -> str:

@@ -54,8 +54,9 @@ def signed_content(study: Study, review: Review, analyses: list[Analysis], signe
         ],
         "reading": review.reading,
         "impression": review.impression,
-        # Only where stated: readings signed before the record knew the two keep their signature.
+        # Only where stated: readings signed before the record knew these fields keep their signature.
         **review.grade_and_stage,
+        **review.structured,
         "reader": str(review.reader_id),
         "signed_at": signed_at.isoformat(),
     }

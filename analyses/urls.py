@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from analyses import outcomes_urls, reader_study_urls, report_urls, viewer_urls, worklist_urls
+from analyses import outcomes_urls, reader_study_urls, report_urls, structured_urls, viewer_urls, worklist_urls
 from analyses.views import case, cases, films, model, registry, status, upload
 
 app_name = "analyses"
@@ -13,8 +13,6 @@ urlpatterns = [
     path("cases/<uuid:study_id>/assign/", case.case_assign, name="case_assign"),
     path("cases/<uuid:study_id>/edit/", case.case_edit, name="case_edit"),
     path("cases/<uuid:study_id>/reassign/", case.case_reassign, name="case_reassign"),
-    path("cases/<uuid:study_id>/reading/", case.case_reading, name="case_reading"),
-    path("cases/<uuid:study_id>/addendum/", case.case_addendum, name="case_addendum"),
     path("cases/<uuid:study_id>/films/<uuid:analysis_id>/panel/", case.case_panel, name="case_panel"),
     path("cases/<uuid:study_id>/films/<uuid:analysis_id>/cancel/", case.film_cancel, name="film_cancel"),
     path("cases/<uuid:study_id>/films/<uuid:analysis_id>/retry/", case.film_retry, name="film_retry"),
@@ -36,4 +34,5 @@ urlpatterns = [
     *worklist_urls.urlpatterns,
     *outcomes_urls.urlpatterns,
     *reader_study_urls.urlpatterns,
+    *structured_urls.urlpatterns,
 ]

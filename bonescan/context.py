@@ -17,6 +17,7 @@ NAV: tuple[tuple[str, str, Action, str], ...] = (
     ("Upload", "analyses:upload", Action.VIEW_CASES, "u"),
     ("Reports", "analyses:report_list", Action.DOWNLOAD_SIGNED_REPORTS, "r"),
     ("Performance", "analyses:performance", Action.VIEW_PERFORMANCE, ""),
+    ("Templates", "analyses:reading_templates", Action.MANAGE_TEMPLATES, ""),
     ("People", "accounts:people", Action.MANAGE_PEOPLE, "p"),
     ("Departments", "accounts:departments", Action.MANAGE_PEOPLE, ""),
     ("Models", "analyses:registry", Action.MANAGE_MODELS, ""),

@@ -27,6 +27,7 @@ from analyses.models.reading import (
 )
 from analyses.models.record import Image, Laterality, Patient, ReadingState, Sex, Study
 from analyses.models.registry import ComparisonStatus, ModelActivation, ModelComparison
+from analyses.models.structured import ReadingTemplate, Referral
 from analyses.models.watch import DriftAlarm, DriftCheck, ModelHold, WatchSeries
 from analyses.models.worklist import (
     CasePresence,
@@ -70,7 +71,9 @@ __all__ = [
     "ReaderStudyState",
     "Reading",
     "ReadingState",
+    "ReadingTemplate",
     "ReferenceTruth",
+    "Referral",
     "Report",
     "ReportKind",
     "ReportState",

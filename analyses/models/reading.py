@@ -1,7 +1,7 @@
 """The doctor's reading of a case, its signature and addenda, and the PDFs issued from it."""
 
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -9,6 +9,7 @@ from django.db import models
 from accounts.models import ReadingMode
 from analyses.models.record import Study
 from analyses.querysets import ReportQuerySet
+from analyses.structure.vocabulary import AddendumReason, BoneRads, DisagreementReason, Recommendation
 
 
 class Reading(models.TextChoices):
@@ -42,6 +43,20 @@ class TumourStage(models.TextChoices):
     III = "III", "III, with metastasis"
 
 
+# Fields of a review that a signature covers where they are filled.
+STRUCTURED = (
+    "likelihood",
+    "findings",
+    "findings_text",
+    "recommendation",
+    "recommendation_months",
+    "recommendation_text",
+    "bone_rads",
+    "disagreement_reason",
+    "disagreement_text",
+    "confirmed",
+)
+
 BENIGN_STAGES = (TumourStage.LATENT, TumourStage.ACTIVE, TumourStage.AGGRESSIVE)
 
 
@@ -60,6 +75,21 @@ class Review(models.Model):
     impression = models.TextField(max_length=8000, blank=True)
     tumour_grade = models.CharField(max_length=2, choices=TumourGrade.choices, blank=True)
     tumour_stage = models.CharField(max_length=3, choices=TumourStage.choices, blank=True)
+    # See structure.findings: only what is stated; and the text, written from it or by hand.
+    findings = models.JSONField(default=dict, blank=True)
+    findings_text = models.TextField(max_length=8000, blank=True)
+    # The findings as they stood when the text was last changed.
+    text_findings = models.JSONField(default=dict, blank=True)
+    recommendation = models.CharField(max_length=12, choices=Recommendation.choices, blank=True)
+    recommendation_months = models.PositiveSmallIntegerField(null=True)
+    recommendation_text = models.CharField(max_length=500, blank=True)
+    bone_rads = models.PositiveSmallIntegerField(null=True, choices=BoneRads.choices)
+    disagreement_reason = models.CharField(max_length=20, choices=DisagreementReason.choices, blank=True)
+    disagreement_text = models.CharField(max_length=500, blank=True)
+    # Codes of the contradictions that the doctor confirmed when signing.
+    confirmed = models.JSONField(default=list, blank=True)
+    # Counts the saves of the draft, so that a page that shows an older one cannot overwrite it.
+    version = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     signed_at = models.DateTimeField(null=True)
@@ -74,6 +104,11 @@ class Review(models.Model):
     @property
     def is_signed(self) -> bool:
         return self.signed_at is not None
+
+    @property
+    def structured(self) -> dict[str, Any]:
+        """What is stated beyond reading and impression, by field; nothing where nothing is."""
+        return {name: value for name in STRUCTURED if (value := getattr(self, name)) not in (None, "", {}, [])}
 
     @property
     def grade_and_stage(self) -> dict[str, str]:
@@ -127,6 +162,8 @@ class Addendum(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     review = models.ForeignKey(Review, on_delete=models.PROTECT, related_name="addenda")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    # Empty on addenda from before reasons were asked for.
+    reason = models.CharField(max_length=20, choices=AddendumReason.choices, blank=True)
     text = models.TextField(max_length=8000)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -1,7 +1,11 @@
 """The doctor's reading of a case: saved as a draft, signed once, added to afterwards."""
 
+from collections.abc import Collection
+from typing import Any
+
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
@@ -20,7 +24,9 @@ from analyses.models import (
     TumourGrade,
     TumourStage,
 )
-from analyses.services import assigning, cases, notifying, reporting
+from analyses.services import assigning, cases, notifying, reporting, structured
+from analyses.structure.content import NOTHING, Structured
+from analyses.structure.vocabulary import AddendumReason
 
 SAME_AS: dict[str, str] = {
     Outcome.NORMAL: Reading.NORMAL,
@@ -44,64 +50,95 @@ def save_reading(
     impression: str = "",
     tumour_grade: str = "",
     tumour_stage: str = "",
+    likelihood: int | None = None,
+    structure: Structured = NOTHING,
     agrees_with_model: bool | None = None,
+    version: int | None = None,
 ) -> Review:
     """Keep a doctor's reading as a draft; whoever saves becomes its reader.
 
     Args:
         tumour_grade, tumour_stage: codes; empty where the doctor states none.
+        likelihood: of malignancy, 0 to 100; none with *cannot tell*.
         agrees_with_model: what the page said about agreement; refused when the model's answer has changed since.
+        version: the draft that the page showed (0: none yet); a newer one is not overwritten, but the same reading sent
+            twice is kept once.
 
     Raises:
         Invalid: ``bad_field``.
-        Conflict: ``already_signed``, ``assigned_to_other``, ``second_reading_open``, ``result_changed``.
+        Conflict: ``already_signed``, ``assigned_to_other``, ``second_reading_open``, ``result_changed``, ``stale_draft``.
     """
     require(user, Action.READ_CASE)
     if reading not in Reading.values:
-        raise Invalid("bad_field", "Choose one of the readings.", fields={"reading": ["Choose one of the readings."]})
+        why = _("Choose one of the readings.")
+        raise Invalid("bad_field", why, fields={"reading": [why]})
     _check_grade_and_stage(reading, tumour_grade, tumour_stage)
     locked = cases.lock(study.pk)
     assigning.take_for_saving(locked, user)
+    structured.check(locked, reading, likelihood, structure)
     agrees = agreement(locked.outcome, reading)
     if agrees_with_model is not None and agrees_with_model != agrees:
         raise _result_changed()
     review = Review.objects.filter(study=locked).first() or Review(study=locked)
     if review.is_signed:
         raise _already_signed()
-    review.reader, review.reading = user, reading
-    review.impression = _text("impression", impression)
-    review.tumour_grade, review.tumour_stage = tumour_grade, tumour_stage
-    review.agrees_with_model, review.model_outcome = agrees, locked.outcome
+    values = {
+        "reader_id": user.pk,
+        "reading": reading,
+        "impression": _text("impression", impression),
+        "tumour_grade": tumour_grade,
+        "tumour_stage": tumour_stage,
+        "agrees_with_model": agrees,
+        "model_outcome": locked.outcome,
+        **structured.values(review, structure, likelihood, agrees, locked.department.language),
+    }
+    values["findings_text"] = _text("findings_text", values["findings_text"])
+    if version is not None and version != review.version:
+        if all(getattr(review, name) == value for name, value in values.items()):
+            return review
+        raise _stale_draft()
+    return _keep_draft(locked, study, review, values, user)
+
+
+def _keep_draft(locked: Study, given: Study, review: Review, values: dict[str, Any], user: User) -> Review:
+    for name, value in values.items():
+        setattr(review, name, value)
+    review.version += 1
     review.save()
-    _advance(locked, study, ReadingState.PRELIMINARY)
+    _advance(locked, given, ReadingState.PRELIMINARY)
     audit.record(
         "save_reading",
         user=user,
         obj=review,
         case_id=locked.pk,
         subject=_subject(locked),
-        detail={"reading": reading, "agrees_with_model": agrees, **review.grade_and_stage},
+        detail={"reading": review.reading, "agrees_with_model": review.agrees_with_model, **_codes(review)},
     )
     return review
 
 
 @transaction.atomic
-def sign(study: Study, user: User) -> Review:
+def sign(study: Study, user: User, confirmed: Collection[str] = ()) -> Review:
     """Sign one's own reading: it is locked, hashed, and the final report is issued once the signature is kept.
+
+    Args:
+        confirmed: codes of the contradictions that the doctor means as they stand.
 
     Raises:
         Conflict: ``not_read``, ``already_signed``, ``not_your_reading``, ``unassigned``, ``still_running``,
-            ``identity_unconfirmed``, ``result_changed``, ``assigned_to_other``, ``second_reading_open``.
+            ``identity_unconfirmed``, ``result_changed``, ``assigned_to_other``, ``second_reading_open``,
+            ``contradiction``, ``unconfirmed``.
     """
     require(user, Action.READ_CASE)
     locked = cases.lock(study.pk)
     review = Review.objects.select_related("reader").filter(study=locked).first()
     analyses = signature.current_analyses(locked)
     review = _signable(locked, review, analyses, user)
+    review.confirmed = structured.confirmed_contradictions(locked, review, confirmed)
     signed_at = timezone.now()
     review.signed_at = signed_at
     review.signed_sha256 = signature.content_sha256(signature.signed_content(locked, review, analyses, signed_at))
-    review.save(update_fields=["signed_at", "signed_sha256"])
+    review.save(update_fields=["signed_at", "signed_sha256", "confirmed"])
     _advance(locked, study, ReadingState.FINAL)
     audit.record(
         "sign",
@@ -109,31 +146,39 @@ def sign(study: Study, user: User) -> Review:
         obj=review,
         case_id=locked.pk,
         subject=_subject(locked),
-        detail={"sha256": review.signed_sha256, "reading": review.reading, **review.grade_and_stage},
+        detail={"sha256": review.signed_sha256, "reading": review.reading, **_codes(review)},
     )
     _issue_on_commit(locked, user)
     return review
 
 
 @transaction.atomic
-def add_addendum(study: Study, user: User, text: str) -> Addendum:
-    """Add to a signed reading; the report issued before is superseded by an amended one.
+def add_addendum(study: Study, user: User, text: str, reason: str = "") -> Addendum:
+    """Add to a signed reading; the report issued before is superseded by an amended one, and both stay readable.
+
+    Args:
+        reason: a code of AddendumReason; the pages always ask for one.
 
     Raises:
-        Invalid: ``bad_field`` (empty or too long).
+        Invalid: ``bad_field`` (empty or too long, or no such reason).
         Conflict: ``not_signed``.
     """
     require(user, Action.READ_CASE)
     text = _text("text", text)
     if not text:
-        raise Invalid("bad_field", "Write what is to be added.", fields={"text": ["Write what is to be added."]})
+        why = _("Write what is to be added.")
+        raise Invalid("bad_field", why, fields={"text": [why]})
+    if reason and reason not in AddendumReason.values:
+        why = _("Choose one of the reasons.")
+        raise Invalid("bad_field", why, fields={"reason": [why]})
     locked = cases.lock(study.pk)
     review = Review.objects.filter(study=locked, signed_at__isnull=False).first()
     if review is None:
-        raise Conflict("not_signed", "The reading is not signed yet. Change the draft instead of adding to it.")
-    addendum = Addendum.objects.create(review=review, author=user, text=text)
+        raise Conflict("not_signed", _("The reading is not signed yet. Change the draft instead of adding to it."))
+    addendum = Addendum.objects.create(review=review, author=user, text=text, reason=reason)
     _advance(locked, study, ReadingState.AMENDED)
-    audit.record("addendum", user=user, obj=addendum, case_id=locked.pk, subject=_subject(locked))
+    detail = {"reason": reason} if reason else {}
+    audit.record("addendum", user=user, obj=addendum, case_id=locked.pk, subject=_subject(locked), detail=detail)
     notifying.amended(locked, by=user)
     _issue_on_commit(locked, user)
     return addendum
@@ -143,15 +188,15 @@ def _check_grade_and_stage(reading: str, grade: str, stage: str) -> None:
     """Refuse unknown codes, and a grade or stage that contradicts the reading, each with the reason at its field."""
     errors = {}
     if grade and grade not in TumourGrade.values:
-        errors["tumour_grade"] = ["Choose one of the grades."]
+        errors["tumour_grade"] = [_("Choose one of the grades.")]
     elif grade and reading != Reading.MALIGNANT:
-        errors["tumour_grade"] = ["Only malignant tumours are graded. Choose the reading malignant or leave it out."]
+        errors["tumour_grade"] = [_("Only malignant tumours are graded. Choose the reading malignant or leave it out.")]
     if stage and stage not in TumourStage.values:
-        errors["tumour_stage"] = ["Choose one of the stages."]
+        errors["tumour_stage"] = [_("Choose one of the stages.")]
     elif stage in BENIGN_STAGES and reading != Reading.BENIGN:
-        errors["tumour_stage"] = ["Stages 1 to 3 are those of benign tumours; the reading is not benign."]
+        errors["tumour_stage"] = [_("Stages 1 to 3 are those of benign tumours; the reading is not benign.")]
     elif stage and stage not in BENIGN_STAGES and reading != Reading.MALIGNANT:
-        errors["tumour_stage"] = ["Stages IA to III are those of malignant tumours; the reading is not malignant."]
+        errors["tumour_stage"] = [_("Stages IA to III are those of malignant tumours; the reading is not malignant.")]
     if errors:
         raise Invalid("bad_field", " ".join(text for texts in errors.values() for text in texts), fields=errors)
 
@@ -159,35 +204,55 @@ def _check_grade_and_stage(reading: str, grade: str, stage: str) -> None:
 def _signable(study: Study, review: Review | None, analyses: list[Analysis], user: User) -> Review:
     """The review, or the reason why it cannot be signed now."""
     if review is None:
-        raise Conflict("not_read", "There is no reading to sign. Choose a reading first.")
+        raise Conflict("not_read", _("There is no reading to sign. Choose a reading first."))
     if review.is_signed:
         raise _already_signed()
     if review.reader_id != user.pk:
         raise Conflict(
-            "not_your_reading", "This draft was saved by another doctor. Save your own reading, then sign it."
+            "not_your_reading", _("This draft was saved by another doctor. Save your own reading, then sign it.")
         )
     assigning.require_may_sign(study, user)
     if study.patient_id is None:
-        raise Conflict("unassigned", "The case has no patient. Assign it to a patient, then sign.")
+        raise Conflict("unassigned", _("The case has no patient. Assign it to a patient, then sign."))
     if not all(analysis.is_final for analysis in analyses):
-        raise Conflict("still_running", "The model has not answered every film. Wait for it or cancel it, then sign.")
+        raise Conflict(
+            "still_running", _("The model has not answered every film. Wait for it or cancel it, then sign.")
+        )
     if any(analysis.open_warnings for analysis in analyses):
         raise Conflict(
-            "identity_unconfirmed", "What was typed and what the file says differ. Confirm one of the two, then sign."
+            "identity_unconfirmed",
+            _("What was typed and what the file says differ. Confirm one of the two, then sign."),
         )
     if review.model_outcome != study.outcome:
         raise _result_changed()
     return review
 
 
+def _codes(review: Review) -> dict[str, Any]:
+    """What the trail says of a reading: codes and numbers, never text."""
+    names = ("likelihood", "recommendation", "bone_rads", "disagreement_reason", "confirmed")
+    coded = {name: value for name, value in review.structured.items() if name in names}
+    return {**coded, **review.grade_and_stage}
+
+
+def _stale_draft() -> Conflict:
+    return Conflict(
+        "stale_draft",
+        _(
+            "The reading was saved elsewhere after this page was opened. Nothing was overwritten: compare the two "
+            "below, then save again to replace it."
+        ),
+    )
+
+
 def _already_signed() -> Conflict:
-    return Conflict("already_signed", "The reading is signed and locked. Add an addendum instead.")
+    return Conflict("already_signed", _("The reading is signed and locked. Add an addendum instead."))
 
 
 def _result_changed() -> Conflict:
     return Conflict(
         "result_changed",
-        "The model's answer changed after this reading was begun. Look at it, then save it again.",
+        _("The model's answer changed after this reading was begun. Look at it, then save it again."),
     )
 
 
@@ -208,7 +273,7 @@ def _issue_on_commit(study: Study, user: User) -> None:
 def _text(field: str, text: str) -> str:
     text = text.replace("\r\n", "\n").strip()
     if len(text) > MAX_TEXT or any(ord(letter) < 32 and letter not in "\n\t" for letter in text):
-        message = f"At most {MAX_TEXT} characters, without control characters."
+        message = _("At most %(most)s characters, without control characters.") % {"most": MAX_TEXT}
         raise Invalid("bad_field", message, fields={field: [message]})
     return text
 

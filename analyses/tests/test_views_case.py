@@ -1,5 +1,6 @@
 """The case page: what it shows, what can be done on it, and who may."""
 
+import re
 import uuid
 
 import pytest
@@ -184,12 +185,12 @@ def test_signing_locks_the_reading_and_leaves_only_the_addendum(web, study):
 def test_grade_and_stage_are_closed_until_stated_and_stay_on_the_signed_page(web, study):
     result("malignant", study=study)
     text = web.get(url(study)).content.decode()
-    assert "<details>\n        <summary>Grade and stage</summary>" in text
+    assert re.search(r"<details>\s*<summary>Grade and stage</summary>", text)
     assert "For the doctor: no model fills these." in text
     sent = {"reading": "malignant", "impression": "", "tumour_grade": "G3", "tumour_stage": "IIB", "action": "save"}
     web.post(url(study, "reading/"), sent)
     text = web.get(url(study)).content.decode()
-    assert "<details open>\n        <summary>Grade and stage</summary>" in text
+    assert re.search(r"<details open>\s*<summary>Grade and stage</summary>", text)
     assert '<option value="IIB" selected>' in text
     web.post(url(study, "reading/"), sent | {"action": "sign"})
     text = web.get(url(study)).content.decode()
@@ -227,11 +228,11 @@ def test_a_reading_without_a_choice_keeps_what_was_typed(web, study):
 
 def test_an_addendum_is_added_to_a_signed_reading_only(web, study, doctor):
     result("malignant", study=study)
-    assert web.post(url(study, "addendum/"), {"text": "Later"}).status_code == 409
+    assert web.post(url(study, "addendum/"), {"text": "Later", "reason": "correction"}).status_code == 409
     reading.save_reading(study, user=doctor, reading="malignant", impression="")
     reading.sign(study, doctor)
     assert web.post(url(study, "addendum/"), {"text": ""}).status_code == 400
-    assert web.post(url(study, "addendum/"), {"text": "Seen again."}).status_code == 302
+    assert web.post(url(study, "addendum/"), {"text": "Seen again.", "reason": "correction"}).status_code == 302
     assert "Seen again." in web.get(url(study)).content.decode()
 
 

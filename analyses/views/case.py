@@ -1,4 +1,4 @@
-"""The case page, its poll, and everything that is done on it."""
+"""The case page, its poll, and what is done on it but for the reading (``views.reading``)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,15 +13,15 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import audit
 from accounts.permissions import Action, requires
-from analyses.errors import Invalid, ServiceError
-from analyses.forms import AddendumForm, AssignForm, EditForm, ReadingForm, ReassignForm, to_case_fields
+from analyses.errors import ServiceError
+from analyses.forms import AssignForm, EditForm, ReassignForm, to_case_fields
 from analyses.models import Analysis, Study
-from analyses.services import cases, queue, reading
+from analyses.services import cases, queue
 from analyses.services.cases import EDITABLE
 from analyses.views.access import in_scope
 from analyses.views.case_context import case_context, signature
 
-CASES = Study.objects.select_related("patient")
+CASES = Study.objects.select_related("patient", "department")
 
 
 def render_case(
@@ -36,7 +36,7 @@ def case(request: HttpRequest, study_id: UUID) -> HttpResponse:
     """One case, image first; ``?film=<analysis or image id>`` chooses the film."""
     study = in_scope(request, CASES, study_id)
     audit.record("view_case", user=_user(request), obj=study, case_id=study.pk, subject=_subject(study))
-    return render_case(request, study, wanted=_film(request))
+    return render_case(request, study, wanted=wanted_film(request))
 
 
 @require_safe
@@ -56,52 +56,11 @@ def case_panel(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> HttpR
 
 
 @require_POST
-@requires(Action.READ_CASE)
-def case_reading(request: HttpRequest, study_id: UUID) -> HttpResponse:
-    """Save the reading; with ``action=sign`` also sign it."""
-    study = in_scope(request, CASES, study_id)
-    form = ReadingForm(request.POST)
-    signing = request.POST.get("action") == "sign"
-    if not form.is_valid():
-        return render_case(request, study, wanted=_film(request), status=400, reading_form=form)
-
-    def write() -> None:
-        agrees = _shown_agreement(request, form)
-        try:
-            reading.save_reading(study, user=_user(request), agrees_with_model=agrees, **form.cleaned_data)
-        except Invalid as error:
-            add_service_error(form, error)
-            raise
-        if signing:
-            reading.sign(study, _user(request))
-
-    done = "Signed. The reading is locked." if signing else "Preliminary reading saved."
-    return _carry_out(request, study, write, done, reading_form=form)
-
-
-@require_POST
-@requires(Action.READ_CASE)
-def case_addendum(request: HttpRequest, study_id: UUID) -> HttpResponse:
-    """Add to a signed reading."""
-    study = in_scope(request, CASES, study_id)
-    form = AddendumForm(request.POST)
-    if not form.is_valid():
-        return render_case(request, study, wanted=_film(request), status=400, addendum_form=form)
-    return _carry_out(
-        request,
-        study,
-        lambda: reading.add_addendum(study, _user(request), form.cleaned_data["text"]),
-        "Addendum added. The report issued before is superseded.",
-        addendum_form=form,
-    )
-
-
-@require_POST
 @requires(Action.EDIT_CASE)
 def film_cancel(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> HttpResponse:
     """Stop an analysis that has not ended."""
     study, analysis = _analysis_of(request, study_id, analysis_id)
-    return _carry_out(request, study, lambda: queue.cancel(analysis, _user(request)), "Analysis cancelled.")
+    return carry_out(request, study, lambda: queue.cancel(analysis, _user(request)), "Analysis cancelled.")
 
 
 @require_POST
@@ -109,7 +68,7 @@ def film_cancel(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> Http
 def film_retry(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> HttpResponse:
     """Put a failed or cancelled analysis back into the queue."""
     study, analysis = _analysis_of(request, study_id, analysis_id)
-    return _carry_out(request, study, lambda: queue.retry(analysis, _user(request)), "Back in the queue.")
+    return carry_out(request, study, lambda: queue.retry(analysis, _user(request)), "Back in the queue.")
 
 
 @require_POST
@@ -118,7 +77,7 @@ def film_confirm(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> Htt
     """Decide between what was typed and what the file says."""
     study, analysis = _analysis_of(request, study_id, analysis_id)
     field, choice = request.POST.get("field", ""), request.POST.get("choice", "")
-    return _carry_out(
+    return carry_out(
         request, study, lambda: cases.confirm_identity(analysis, field, choice, _user(request)), "Decision kept."
     )
 
@@ -180,12 +139,6 @@ def case_edit(request: HttpRequest, study_id: UUID) -> HttpResponse:
     return _form_page(request, study, form, write, "Details saved.", page)
 
 
-def _shown_agreement(request: HttpRequest, form: Form) -> bool | None:
-    """What the page said about agreement, so that a reading of an answer that has changed since is refused."""
-    shown = request.POST.get("model_reading")
-    return form.cleaned_data["reading"] == shown if shown else None
-
-
 def _form_page(
     request: HttpRequest, study: Study, form: Form, write: Callable[[], object], done: str, page: dict[str, Any]
 ) -> HttpResponse:
@@ -214,17 +167,26 @@ def add_service_error(form: Form, error: ServiceError) -> None:
         form.add_error(None, error.message)
 
 
-def _carry_out(
-    request: HttpRequest, study: Study, write: Callable[[], object], done: str, **extra: Any
+def carry_out(
+    request: HttpRequest,
+    study: Study,
+    write: Callable[[], object],
+    done: str,
+    shown: dict[str, Any] | None = None,
 ) -> HttpResponse:
-    """Call a service; then back to the case, or the case page with the refusal and its status."""
+    """Call a service; then back to the case, or the case page with the refusal and its status.
+
+    Args:
+        shown: what the page shows otherwise where it is refused; ``write`` may add to it.
+    """
     try:
         write()
     except ServiceError as error:
         study.refresh_from_db()
-        return render_case(request, study, wanted=_film(request), status=error.status, refusal=error, **extra)
+        page = {"refusal": error, **(shown or {})}
+        return render_case(request, study, wanted=wanted_film(request), status=error.status, **page)
     messages.success(request, done)
-    wanted = _film(request)
+    wanted = wanted_film(request)
     return redirect(reverse("analyses:case", args=[study.pk]) + (f"?film={wanted}" if wanted else ""))
 
 
@@ -236,7 +198,8 @@ def _analysis_of(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> tup
     return study, analysis
 
 
-def _film(request: HttpRequest) -> UUID | None:
+def wanted_film(request: HttpRequest) -> UUID | None:
+    """The analysis or image that the address or the form names; None without a readable one."""
     try:
         return UUID(request.GET.get("film") or request.POST.get("film") or "")
     except ValueError:

@@ -7,11 +7,12 @@ from uuid import UUID
 from django.db.models import Prefetch
 
 from accounts.models import AuditEvent
-from analyses.forms import AddendumForm, ReadingForm
 from analyses.models import Analysis, Image, Report, Review, Stage, Status, Study
+from analyses.reading_forms import AddendumForm
 from analyses.services import identity, queue
 from analyses.suspicion import rank
 from analyses.views import wording
+from analyses.views.reading_context import reading_context
 
 STAGES = [stage for stage in Stage.values if stage != Stage.DONE]
 TRAIL_LENGTH = 200
@@ -77,7 +78,7 @@ def case_context(study: Study, wanted: UUID | None = None, **extra: Any) -> dict
         "open_films": open_films,
         "signature": signature(films),
         "review": review,
-        "reading_form": ReadingForm(initial=_draft(study, review)),
+        **reading_context(study, review),
         "addendum_form": AddendumForm(),
         "agreeing": wording.agreeing_reading(study),
         "warnings": [_warning(film, warning) for film, warning in warnings],
@@ -106,10 +107,6 @@ def progress(film: Film | None) -> dict[str, Any]:
         for index, stage in enumerate(STAGES)
     ]
     return {"steps": steps, "place": queue.place_in_queue(analysis) if waiting else None}
-
-
-def _draft(study: Study, review: Review | None) -> dict[str, str]:
-    return {name: getattr(review, name) for name in ReadingForm.base_fields} if review else {}
 
 
 def _warning(film: Film, warning: dict[str, Any]) -> dict[str, Any]:

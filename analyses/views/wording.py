@@ -81,6 +81,8 @@ ACTIONS = {
     "ask_second_reading": "second reading asked",
     "answer_second_reading": "second reading answered",
     "withdraw_second_reading": "question withdrawn",
+    "refer": "referred before biopsy",
+    "download_referral": "referral downloaded",
     "issue_report": "report issued",
     "download_report": "report downloaded",
     "download_archive": "report downloaded in an archive",

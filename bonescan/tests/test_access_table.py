@@ -28,6 +28,8 @@ from analyses.models import (
     DriftCheck,
     ModelComparison,
     ReaderStudy,
+    ReadingTemplate,
+    Referral,
     Report,
     Review,
     SavedView,
@@ -166,6 +168,14 @@ TABLE: dict[str, Route] = {
     "analyses:case_reassign": Route(STUDY, get=of_department("doctor"), post=of_department("doctor")),
     "analyses:case_reading": Route(STUDY, post=of_department("doctor")),
     "analyses:case_addendum": Route(STUDY, post=of_department("doctor")),
+    "analyses:reading_check": Route(STUDY, post=of_department("doctor")),
+    "analyses:case_versions": Route(STUDY, get=of_department("doctor")),
+    "analyses:case_refer": Route(STUDY, post=of_department("doctor")),
+    "analyses:referral_download": Route(("referral_id",), get=of_department("doctor")),
+    "analyses:reading_templates": Route(get=signed_in(*DOCTORS)),
+    "analyses:reading_template_new": Route(get=signed_in(*DOCTORS), post=signed_in(*DOCTORS)),
+    "analyses:reading_template": Route(("template_id",), get=of_department("doctor"), post=of_department("doctor")),
+    "analyses:reading_template_retire": Route(("template_id",), post=of_department("doctor")),
     "analyses:case_panel": Route(BOTH, get=of_department("doctor")),
     "analyses:film_cancel": Route(BOTH, post=of_department("doctor")),
     "analyses:film_retry": Route(BOTH, post=of_department("doctor")),
@@ -328,6 +338,10 @@ def keys_of_a_signed_case(doctor: User, api_client: User, own_token: ApiToken) -
         ).pk,
         "view_id": SavedView.objects.create(user=doctor, name="Mine").pk,
         "alarm_id": drift_alarm().pk,
+        "referral_id": referral_of(study, doctor).pk,
+        "template_id": ReadingTemplate.objects.create(
+            department=doctor.department, name="Follow-up", created_by=doctor
+        ).pk,
         "comparison_id": ModelComparison.objects.create(modality="DX", model_a="a-1", model_b="b-1", films=1).pk,
     }
 
@@ -350,6 +364,22 @@ def an_open_reader_study(case: Study, doctor: User) -> tuple[ReaderStudy, UUID]:
     for session, condition in ((1, "without"), (2, "with")):
         reader.readings.create(study_case=row, condition=condition, session=session, position=1)
     return study, open_next(reader, doctor).reading.pk
+
+
+def referral_of(study: Study, doctor: User) -> Referral:
+    archive = b"PK as made"
+    return Referral.objects.create(
+        study=study,
+        revision=study.revision,
+        reading_state="final",
+        with_answer=True,
+        films=1,
+        archive_file=default_storage.save("referrals/made.zip", ContentFile(archive)),
+        archive_sha256=hashlib.sha256(archive).hexdigest(),
+        archive_size_bytes=len(archive),
+        made_by=doctor,
+        made_at=timezone.now(),
+    )
 
 
 def outcome(answer: HttpResponse) -> str:

@@ -48,14 +48,6 @@
     pane.show(JSON.parse(film.querySelector("#film-facts").textContent));
   }
 
-  // The reading form says at once whether the chosen word agrees with the model's.
-  document.addEventListener("change", (event) => {
-    const form = event.target.closest("form[data-model-reading]");
-    if (!form || event.target.name !== "reading") return;
-    const text = form.querySelector("[data-agreement]");
-    if (text) text.textContent = event.target.value === form.dataset.modelReading ? "Agrees with the model." : "Overrules the model.";
-  });
-
   // V opens the viewer from anywhere on the page but a field.
   document.addEventListener("keydown", (event) => {
     if (event.key.toLowerCase() !== "v" || event.altKey || event.ctrlKey || event.metaKey) return;

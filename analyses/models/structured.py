@@ -1,0 +1,73 @@
+"""Templates of readings, and referrals to the bone tumour centre."""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+
+from accounts.models import Department
+from analyses.models.reading import Report
+from analyses.models.record import ReadingState, Study
+from analyses.querysets import ReadingTemplateQuerySet, ReferralQuerySet
+from analyses.structure.vocabulary import Recommendation
+
+
+class ReadingTemplate(models.Model):
+    """Defaults of a department for one kind of reading; it fills what is still empty on the form, nothing else."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    department = models.ForeignKey(Department, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=80)
+    body_part = models.CharField(max_length=64, blank=True)
+    findings = models.JSONField(default=dict, blank=True)
+    impression = models.TextField(max_length=8000, blank=True)
+    recommendation = models.CharField(max_length=12, choices=Recommendation.choices, blank=True)
+    recommendation_months = models.PositiveSmallIntegerField(null=True, blank=True)
+    recommendation_text = models.CharField(max_length=500, blank=True)
+    is_active = models.BooleanField(default=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ReadingTemplateQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["name", "created_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["department", "name"], condition=models.Q(is_active=True), name="one_active_template_per_name"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Referral(models.Model):
+    """One archive made for the bone tumour centre: letter, films and, where its maker may have it, the report."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="referrals")
+    # The state of the case that it was made from.
+    revision = models.PositiveIntegerField()
+    reading_state = models.CharField(max_length=12, choices=ReadingState.choices)
+    recipient = models.CharField(max_length=200)
+    report = models.ForeignKey(Report, null=True, on_delete=models.PROTECT, related_name="+")
+    # Whether letter and report hold the model's answer: whoever must not see it yet is not given such an archive.
+    with_answer = models.BooleanField()
+    films = models.PositiveSmallIntegerField()
+    archive_file = models.CharField(max_length=200)
+    archive_sha256 = models.CharField(max_length=64)
+    archive_size_bytes = models.PositiveBigIntegerField()
+    letter_sha256 = models.CharField(max_length=64)
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    made_at = models.DateTimeField()
+
+    objects = ReferralQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-made_at"]
+
+    def __str__(self) -> str:
+        return f"referral {self.pk}"

@@ -1,0 +1,30 @@
+"""Parts of the case page that belong to the reading and depend on who looks at it."""
+
+from typing import Any
+
+from django import template
+
+from accounts.models import User
+from accounts.permissions import Action, may
+from accounts.services import portal_settings
+from analyses.blinding import sees_model
+from analyses.models import Analysis, Review, Study
+from analyses.services import referring
+from analyses.views.referral import visible
+
+register = template.Library()
+
+
+@register.inclusion_tag("analyses/_refer.html", takes_context=True)
+def refer_section(context: Any, study: Study, review: Review | None, analysis: Analysis | None) -> dict[str, Any]:
+    """The button that refers a suspicious case, and the archives made before; nothing where there is neither."""
+    user: User = context["request"].user
+    offered = may(user, Action.READ_CASE) and referring.is_suspicious(study, review, model_seen=sees_model(user, study))
+    return {
+        "study": study,
+        "analysis": analysis,
+        "csrf_token": context.get("csrf_token"),
+        "may_refer": offered,
+        "referrals": list(visible(user, study)),
+        "tumour_centre": portal_settings().tumour_centre,
+    }

@@ -1,0 +1,35 @@
+"""What the reading part of the case page shows."""
+
+from typing import Any
+
+from analyses.models import ReadingTemplate, Review, Study
+from analyses.reading_forms import ReadingForm, initial_of_review
+from analyses.services import structured
+from analyses.structure import bone_rads, text
+
+
+def reading_context(study: Study, review: Review | None) -> dict[str, Any]:
+    """The form with the draft in it, the department's templates, contradictions, and whether Bone-RADS can hold."""
+    drafted = review is not None and not review.is_signed
+    return {
+        "reading_form": ReadingForm(initial=initial_of_review(review)),
+        "reading_templates": templates_for(study),
+        "contradictions": structured.contradictions_of(study, review) if review is not None and drafted else [],
+        "bone_rads_refusals": bone_rads.why_not_here(study.modality, structured.patient_age(study)),
+        "advice": advice_of(study, review),
+    }
+
+
+def templates_for(study: Study) -> list[ReadingTemplate]:
+    """The department's templates: those for this body part first, those for another one last."""
+    part = study.body_part_examined.strip().upper()
+    rows = ReadingTemplate.objects.filter(department_id=study.department_id, is_active=True)
+    return sorted(rows, key=lambda row: (row.body_part.upper() != part or not part, bool(row.body_part), row.name))
+
+
+def advice_of(study: Study, review: Review | None) -> str:
+    """The recommendation as a sentence in the language of the department's reports."""
+    if review is None:
+        return ""
+    months, other = review.recommendation_months, review.recommendation_text
+    return text.recommendation(review.recommendation, months, other, study.department.language)

@@ -1,0 +1,41 @@
+"""The states that a reading went through: signed, added to, and issued as a report."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from analyses.models import Report, Review, Study
+from analyses.services import reporting
+
+
+@dataclass(frozen=True)
+class Version:
+    """One state: ``kind`` is signed, addendum or report; ``row`` what it was."""
+
+    kind: str
+    at: datetime
+    who: Any
+    sha256: str
+    row: Any
+    state: str = ""
+
+
+def versions_of(study: Study) -> list[Version]:
+    """All states, the newest first; superseded and void reports stay readable."""
+    found = [
+        Version(
+            kind="report",
+            at=report.issued_at,
+            who=report.issued_by,
+            sha256=report.pdf_sha256,
+            row=report,
+            state=reporting.state_of(report),
+        )
+        for report in Report.objects.filter(study=study).select_related("issued_by", "study")
+    ]
+    review = Review.objects.filter(study=study, signed_at__isnull=False).select_related("reader").first()
+    if review is not None and review.signed_at is not None:
+        found.append(Version("signed", review.signed_at, review.reader, review.signed_sha256, review))
+        addenda = review.addenda.select_related("author")
+        found += [Version("addendum", row.created_at, row.author, "", row) for row in addenda]
+    return sorted(found, key=lambda version: version.at, reverse=True)
