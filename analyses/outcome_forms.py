@@ -4,8 +4,9 @@ from typing import Any
 
 from django import forms
 
-from analyses.forms import NOT_STATED, STAGES, DateInput
+from analyses.forms import DateInput
 from analyses.models import CaseOutcome, Truth, TruthMethod, TumourGrade
+from analyses.reading_forms import NOT_STATED, STAGES
 from analyses.services.outcomes import MAX_SOURCE, MAX_SUBTYPE, OutcomeFields, fields_of
 
 

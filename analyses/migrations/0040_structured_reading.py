@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0040_language'),
-        ('analyses', '0006_reading_room'),
+        ('analyses', '0020_worklist'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

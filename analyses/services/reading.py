@@ -66,7 +66,8 @@ def save_reading(
 
     Raises:
         Invalid: ``bad_field``.
-        Conflict: ``already_signed``, ``assigned_to_other``, ``second_reading_open``, ``result_changed``, ``stale_draft``.
+        Conflict: ``already_signed``, ``assigned_to_other``, ``second_reading_open``, ``result_changed``,
+            ``stale_draft``.
     """
     require(user, Action.READ_CASE)
     if reading not in Reading.values:
