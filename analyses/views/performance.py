@@ -12,7 +12,7 @@ from accounts import audit
 from accounts.permissions import Action, requires
 from analyses import performance as figures
 from analyses.performance_rows import DICTIONARY, cells, rows_for
-from analyses.views.export import safe_cell
+from analyses.views.case_export import safe_cell
 from analyses.views.model_plots import calibration_plot
 
 HEADS = (
