@@ -75,7 +75,8 @@
         this.take(loaded);
         this.say("");
         this.scene.removeAttribute("visibility");
-        performance.mark("film-painted");
+        // The second frame begins when the first one, which shows the film, is painted.
+        requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("film-painted")));
       } catch (error) {
         if (this.token !== token) return;
         this.say(error instanceof LoadError ? error.message : "The film cannot be shown in this browser. Update it, or open the film on another machine.", true);
