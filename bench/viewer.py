@@ -7,6 +7,7 @@ any cache; *warm* runs have the page's scripts and fonts in the browser's cache,
 import argparse
 import io
 import json
+import os
 import shutil
 import statistics
 import sys
@@ -59,13 +60,15 @@ def film_dicom(number: int) -> bytes:
 def cases(running: Portal, count: int) -> list[str]:
     """Post the films and return the viewer's address of each case once all are judged."""
     client = Client(running.url, running.token())
-    posted = [client.post(film_dicom(number), patient_id=f"V-{number:04d}") for number in range(count)]
+    films = ((film_dicom(number), f"V-{number:04d}") for number in range(count))
+    posted = [client.post_until_accepted(film, patient_id=patient_id) for film, patient_id in films]
     deadline = time.monotonic() + 300
     while client.count("succeeded") < count:
         if time.monotonic() > deadline:
             raise RuntimeError("the films were not judged in five minutes")
         time.sleep(1)
-    return [f"{running.url}/cases/{answer.body['case']['id']}/viewer/" for answer in posted]
+    judged = [client.get(answer.analysis_id) for answer in posted]
+    return [f"{running.url}/cases/{answer['case']['id']}/viewer/" for answer in judged]
 
 
 def signed_in(browser: Browser, running: Portal, password: str) -> BrowserContext:
@@ -115,7 +118,8 @@ def measure(runs: int) -> dict[str, Any]:
             cold.append(opened(context, url))
             context.close()
         browser.close()
-    return {"film": f"{HEIGHT}x{WIDTH}, 12 bits", "warm": summary(warm), "cold": summary(cold)}
+    load = [round(value, 1) for value in os.getloadavg()]
+    return {"film": f"{HEIGHT}x{WIDTH}, 12 bits", "load_average": load, "warm": summary(warm), "cold": summary(cold)}
 
 
 def main() -> int:

@@ -158,7 +158,9 @@ def test_two_fingers_zoom_and_one_moves(stage: Stage, visit):
           const stage = document.querySelector(".pane .stage");
           const box = stage.getBoundingClientRect();
           const finger = (type, id, x, y) => stage.dispatchEvent(new PointerEvent(type, {
-            pointerId: id, pointerType: "touch", bubbles: true, buttons: 1, clientX: box.left + x, clientY: box.top + y }));
+            pointerId: id, pointerType: "touch", bubbles: true, buttons: 1,
+            clientX: box.left + x, clientY: box.top + y,
+          }));
           stage.setPointerCapture = () => {};
           finger("pointerdown", 11, 300, 300); finger("pointerdown", 12, 400, 300);
           finger("pointermove", 11, 250, 300); finger("pointermove", 12, 450, 300);
