@@ -91,10 +91,18 @@
       const width = Math.max(...ends) - low || 1;
       found.push({ name, shown: { center: low + width / 2, width, function: "LINEAR_EXACT" } });
     }
-    const wanted = { voi_lut: "File: table", auto: "Automatic" }[facts.default];
-    const first = wanted ? found.findIndex((preset) => preset.name === wanted) : 0;
-    return { list: found, first: Math.max(0, first) };
+    return found;
   }
 
-  window.BoneScan = Object.assign(window.BoneScan || {}, { grey: { unpack, table, paint, histogram, presets, windowed } });
+  // The place of the preset that a film is shown with at first.
+  function first(facts, list) {
+    return Math.max(0, facts.default === "auto" ? list.findIndex((preset) => preset.name === "Automatic") : 0);
+  }
+
+  // What the file itself says of how to show it; null where it says nothing that serves.
+  function stated(facts) {
+    return facts.default === "auto" ? null : facts.voi_lut || facts.windows[0] || null;
+  }
+
+  window.BoneScan = Object.assign(window.BoneScan || {}, { grey: { unpack, table, paint, histogram, presets, first, stated } });
 })();

@@ -3,7 +3,19 @@
   "use strict";
   const { grey } = window.BoneScan;
   const MAX_SCALE = 16;
-  const CANONICAL = { scale: 1, offset: 0, inverted: false, padding: null, windows: [], voi_lut: null, default: "full" };
+  // An 8-bit film as it is: 0 is black, 255 white.
+  const AS_STORED = { center: 127.5, width: 255, function: "LINEAR_EXACT", explanation: "as stored" };
+  const CANONICAL = { scale: 1, offset: 0, inverted: false, padding: null, windows: [AS_STORED], voi_lut: null, default: "window" };
+
+  // The second frame begins when the first one, which shows what was drawn, is painted.
+  function painted() {
+    return new Promise((done) => {
+      requestAnimationFrame(() => requestAnimationFrame(() => {
+        if (!performance.getEntriesByName("film-painted").length) performance.mark("film-painted");
+        done();
+      }));
+    });
+  }
 
   class LoadError extends Error {}
 
@@ -65,17 +77,17 @@
       const token = (this.token = {});
       this.film = film;
       this.loaded = null;
+      this.source = null;
+      this.presets = [];
       this.plain();
+      delete this.stage.dataset.painted;
       this.context().clearRect(0, 0, this.canvas.width, this.canvas.height);
       this.scene.setAttribute("visibility", "hidden");
       this.say("Loading film");
       try {
         const loaded = await (film.values ? loadValues(film) : loadCanonical(film));
         if (this.token !== token) return;
-        this.take(loaded);
-        this.say("");
-        this.scene.removeAttribute("visibility");
-        performance.mark("film-painted");
+        await this.take(loaded, () => this.token === token);
       } catch (error) {
         if (this.token !== token) return;
         this.say(error instanceof LoadError ? error.message : "The film cannot be shown in this browser. Update it, or open the film on another machine.", true);
@@ -83,18 +95,48 @@
       this.changed(this, "film");
     }
 
-    take(loaded) {
+    // Paints at the screen's coarseness at once, where the file states its window, and every pixel right after.
+    async take(loaded, current) {
       this.loaded = loaded;
-      this.counts = grey.histogram(loaded.values, loaded.facts.padding);
-      const { list, first } = grey.presets(loaded.facts, this.counts);
-      const whole = { name: "As stored", shown: { center: 127.5, width: 255, function: "LINEAR_EXACT" } };
-      this.presets = loaded.facts === CANONICAL ? [whole, ...list] : list;
-      this.source = new OffscreenCanvas(loaded.columns, loaded.rows);
-      this.pixels = new ImageData(loaded.columns, loaded.rows);
-      this.preset = loaded.facts === CANONICAL ? 0 : first;
-      this.shown = this.presets[this.preset].shown;
+      this.shown = grey.stated(loaded.facts);
       this.fit(false);
+      const step = Math.floor(1 / this.scale);
+      if (this.shown && step > 1) {
+        this.coarse(step);
+        await painted();
+        if (!current()) return;
+      }
+      this.counts = grey.histogram(loaded.values, loaded.facts.padding);
+      this.pixels = new ImageData(loaded.columns, loaded.rows);
+      const source = new OffscreenCanvas(loaded.columns, loaded.rows);
+      this.source = { canvas: source, width: this.film.width, height: this.film.height };
+      this.presets = grey.presets(loaded.facts, this.counts);
+      this.preset = grey.first(loaded.facts, this.presets);
+      this.shown = this.presets[this.preset].shown;
       this.render();
+      this.uncover();
+      this.stage.dataset.painted = "1";
+      if (!performance.getEntriesByName("film-painted").length) await painted();
+    }
+
+    coarse(step) {
+      const { values, rows, columns, facts } = this.loaded;
+      const [wide, high] = [Math.ceil(columns / step), Math.ceil(rows / step)];
+      const few = new values.constructor(wide * high);
+      for (let row = 0, at = 0; row < rows; row += step) for (let column = 0; column < columns; column += step) few[at++] = values[row * columns + column];
+      const pixels = new ImageData(wide, high);
+      grey.paint(few, grey.table(facts, this.shown, this.inverted), pixels);
+      const canvas = new OffscreenCanvas(wide, high);
+      canvas.getContext("2d", { alpha: false }).putImageData(pixels, 0, 0);
+      const [across, down] = this.density();
+      this.source = { canvas, width: (wide * step) / across, height: (high * step) / down };
+      this.draw();
+      this.uncover();
+    }
+
+    uncover() {
+      this.say("");
+      this.scene.removeAttribute("visibility");
     }
 
     say(text, failed = false) {
@@ -111,9 +153,9 @@
 
     // A new window: all greys again, then the view.
     render() {
-      if (!this.loaded) return;
+      if (!this.presets.length) return;
       grey.paint(this.loaded.values, grey.table(this.loaded.facts, this.shown, this.inverted), this.pixels);
-      this.source.getContext("2d", { alpha: false }).putImageData(this.pixels, 0, 0);
+      this.source.canvas.getContext("2d", { alpha: false }).putImageData(this.pixels, 0, 0);
       this.draw();
       this.changed(this, "window");
     }
@@ -140,7 +182,7 @@
 
     // Move centre and width by shares of the film's full range.
     level(darker, wider) {
-      if (!this.loaded) return;
+      if (!this.presets.length) return;
       const full = this.presets.find((one) => one.name === "Full range").shown;
       const now = this.shown.entries ? full : this.shown;
       const width = Math.max(full.width / 4096, now.width * Math.exp(wider));
@@ -169,9 +211,8 @@
 
     reset() {
       this.plain();
-      if (!this.loaded) return;
-      const { first } = grey.presets(this.loaded.facts, this.counts);
-      this.preset = this.loaded.facts === CANONICAL ? 0 : first;
+      if (!this.presets.length) return;
+      this.preset = grey.first(this.loaded.facts, this.presets);
       this.shown = this.presets[this.preset].shown;
       this.fit(false);
       this.render();
@@ -275,16 +316,15 @@
       context.setTransform(1, 0, 0, 1, 0, 0);
       context.fillStyle = "#000";
       context.fillRect(0, 0, this.canvas.width, this.canvas.height);
-      if (!this.loaded) return;
+      if (!this.loaded || !this.source) return;
       const matrix = this.matrix();
       context.setTransform(matrix);
       context.imageSmoothingEnabled = this.scale !== 1 && (this.smooth || this.scale < 1);
       context.imageSmoothingQuality = "medium";
-      context.drawImage(this.source, 0, 0, this.film.width, this.film.height);
+      context.drawImage(this.source.canvas, 0, 0, this.source.width, this.source.height);
       const ratio = window.devicePixelRatio || 1;
       const { a, b, c, d, e, f } = new DOMMatrix().scale(1 / ratio).multiply(matrix);
       this.scene.setAttribute("transform", `matrix(${a} ${b} ${c} ${d} ${e} ${f})`);
-      this.stage.dataset.painted = "1";
       this.stage.dispatchEvent(new CustomEvent("film:drawn"));
     }
   }
