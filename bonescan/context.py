@@ -7,12 +7,15 @@ from django.urls import reverse
 
 from accounts.permissions import Action, may
 from accounts.services import portal_settings
+from analyses.services.notifying import visible_to
 from analyses.services.registry import shown_model
 
+NOTIFICATIONS = "Notifications"
 # label, URL name, right that shows it, access key
 NAV: tuple[tuple[str, str, Action, str], ...] = (
     ("Cases", "analyses:case_list", Action.VIEW_CASES, "c"),
     ("Upload", "analyses:upload", Action.VIEW_CASES, "u"),
+    (NOTIFICATIONS, "analyses:notifications", Action.READ_CASE, ""),
     ("Reports", "analyses:report_list", Action.DOWNLOAD_SIGNED_REPORTS, "r"),
     ("People", "accounts:people", Action.MANAGE_PEOPLE, "p"),
     ("Departments", "accounts:departments", Action.MANAGE_PEOPLE, ""),
@@ -26,13 +29,16 @@ NAV: tuple[tuple[str, str, Action, str], ...] = (
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Context of base.html: ``nav`` (label, url, key, active), ``shipped_model``, ``institution``."""
+    """Context of base.html: ``nav`` (label, url, key, active, perhaps count), ``shipped_model``, ``institution``."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {"nav": [], "shipped_model": None}
-    entries = [
+    entries: list[dict[str, Any]] = [
         {"label": label, "url": reverse(name), "key": key, "active": request.path.startswith(reverse(name))}
         for label, name, action, key in NAV
         if may(user, action)
     ]
+    for entry in entries:
+        if entry["label"] == NOTIFICATIONS:
+            entry["count"] = visible_to(user).unread().count()
     return {"nav": entries, "shipped_model": shown_model(), "institution": portal_settings().institution_name}
