@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from analyses.views import assigning, case_export, cases, saved_views, second_reading
+from analyses.views import assigning, case_export, cases, notifications, saved_views, second_reading
 
 urlpatterns = [
     path("cases/", cases.case_list, name="case_list"),
@@ -24,4 +24,7 @@ urlpatterns = [
         second_reading.second_withdraw,
         name="second_withdraw",
     ),
+    path("notifications/", notifications.notifications, name="notifications"),
+    path("notifications/read/", notifications.notifications_read, name="notifications_read"),
+    path("notifications/choices/", notifications.notifications_choose, name="notifications_choose"),
 ]

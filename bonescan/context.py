@@ -9,12 +9,15 @@ from accounts.permissions import Action, may
 from accounts.services import portal_settings
 from analyses.models import ReaderStudy, ReaderStudyState
 from analyses.services import holding
+from analyses.services.notifying import visible_to
 from analyses.services.registry import shown_model
 
+NOTIFICATIONS = "Notifications"
 # label, URL name, right that shows it, access key
 NAV: tuple[tuple[str, str, Action, str], ...] = (
     ("Cases", "analyses:case_list", Action.VIEW_CASES, "c"),
     ("Upload", "analyses:upload", Action.VIEW_CASES, "u"),
+    (NOTIFICATIONS, "analyses:notifications", Action.READ_CASE, ""),
     ("Reports", "analyses:report_list", Action.DOWNLOAD_SIGNED_REPORTS, "r"),
     ("Performance", "analyses:performance", Action.VIEW_PERFORMANCE, ""),
     ("Templates", "analyses:reading_templates", Action.MANAGE_TEMPLATES, ""),
@@ -32,15 +35,18 @@ NAV: tuple[tuple[str, str, Action, str], ...] = (
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Context of base.html: ``nav`` (label, url, key, active), the model, whether it is withheld, the institution."""
+    """Context of base.html: ``nav`` (label, url, key, active, perhaps count), the model, its hold, the institution."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {"nav": [], "shipped_model": None}
-    entries = [
+    entries: list[dict[str, Any]] = [
         {"label": label, "url": reverse(name), "key": key, "active": request.path.startswith(reverse(name))}
         for label, name, action, key in NAV
         if may(user, action)
     ]
+    for entry in entries:
+        if entry["label"] == NOTIFICATIONS:
+            entry["count"] = visible_to(user).unread().count()
     if (studies := _assigned_studies(request)) is not None:
         entries.append(studies)
     return {

@@ -170,6 +170,8 @@ CSRF_FAILURE_VIEW = "bonescan.views.csrf_failure"
 
 EMAIL_CONFIG = env.email("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
+# A mail server that hangs must not hold up the person whose action sends the mail.
+EMAIL_TIMEOUT = 5
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="bonescan@localhost")
 
 # --- transport security: on unless the operator says that this is a loopback trial ------------------------

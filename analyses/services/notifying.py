@@ -15,6 +15,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, may
 from analyses.blinding import hidden_cases, reads_first, sees_model
@@ -84,6 +85,7 @@ def choose(user: User, choices: Mapping[str, tuple[bool, bool]]) -> None:
             in_portal, by_mail = choices[kind]
             values = {"in_portal": in_portal, "by_mail": by_mail}
             NotificationChoice.objects.update_or_create(user=user, kind=kind, defaults=values)
+    audit.record("choose_notifications", user=user, detail={"kinds": sorted(choices)})
 
 
 def visible_to(user: User) -> QuerySet[Notification]:

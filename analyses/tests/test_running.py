@@ -9,11 +9,12 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import OperationalError
+from django.utils import timezone
 
 from accounts.models import AuditEvent
 from analyses import tasks
 from analyses.errors import StorageFull
-from analyses.models import Analysis, Patient, Study
+from analyses.models import Analysis, OwnReading, Patient, SecondReading, Study
 from analyses.services import cases, intake, queue, registry, running, storage
 from analyses.services.intake import CaseFields
 from analyses.tests.factories import PatientFactory, png_bytes
@@ -396,6 +397,31 @@ def test_a_signed_case_is_joined_by_no_film(analyse, decoder):
     decoder.identity = HEADER | {"study_instance_uid": "1.2.3"}
     first = analyse()
     Study.objects.update(reading_state="final")
+    assert analyse().image.study != first.image.study
+
+
+def test_a_case_in_reading_is_joined_by_further_films_of_the_examination(analyse, decoder):
+    decoder.identity = HEADER | {"study_instance_uid": "1.2.3"}
+    first = analyse()
+    Study.objects.update(reading_state="in_reading")
+    assert analyse().image.study == first.image.study
+
+
+@pytest.mark.parametrize("work", ["assigned", "asked", "read"])
+def test_a_case_that_somebody_works_on_is_not_dissolved_into_another(analyse, decoder, predictor, doctor, work):
+    decoder.identity = HEADER | {"study_instance_uid": "1.2.3"}
+    first = analyse()
+
+    def begin():
+        study, now = Study.objects.exclude(pk=first.image.study_id).get(), timezone.now()
+        if work == "assigned":
+            Study.objects.filter(pk=study.pk).update(assigned_to=doctor)
+        elif work == "asked":
+            SecondReading.objects.create(study=study, asked_by=doctor, reader=doctor, question="?", asked_at=now)
+        else:
+            OwnReading.objects.create(study=study, reader=doctor, mode="own_first", opened_at=now)
+
+    predictor.during = begin
     assert analyse().image.study != first.image.study
 
 
