@@ -1,7 +1,8 @@
 """What is counted on *Performance at this site*: one row for each closed case that this user may see.
 
 A case counts once it is signed and has an outcome. Signed cases hide nothing from anybody (``analyses.blinding``), and
-the condition is asked all the same.
+the condition is asked all the same. While the department takes part in a trial, the cases that were given to an arm by
+lot are left out: how many are shown and hidden so far would help to guess the next lot.
 """
 
 from collections.abc import Iterable
@@ -10,6 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from accounts.models import ReadingMode
@@ -89,12 +91,14 @@ def call(reading: str) -> bool | None:
 def rows_for(user: "User") -> list[Row]:
     """The closed cases of the user's department, the oldest signature first; three queries."""
     visible = Study.objects.for_user(user).filter(reading_state__in=SIGNED).exclude(hidden_cases(user))
+    if in_trial(user):
+        visible = visible.exclude(Exists(OwnReading.objects.filter(study=OuterRef("pk"), mode=ReadingMode.TRIAL)))
     closed = CaseOutcome.objects.filter(is_current=True, study__in=visible, study__review__signed_at__isnull=False)
     outcomes = list(closed.select_related("study__patient", "study__review").order_by("study__review__signed_at", "pk"))
     ids = [outcome.study_id for outcome in outcomes]
     own = {
         (reading.study_id, reading.reader_id): reading
-        for reading in OwnReading.objects.filter(study__in=visible, locked_at__isnull=False).defer("answer", "region")
+        for reading in OwnReading.objects.filter(study__in=visible, locked_at__isnull=False).defer("region")
     }
     models = _models(visible) if ids else {}
     patients: dict[Any, int] = {}
@@ -104,6 +108,11 @@ def rows_for(user: "User") -> list[Row]:
         number = patients.setdefault(study.patient_id or study.pk, len(patients) + 1)
         made.append(_row(outcome, own.get((study.pk, study.review.reader_id)), number, models.get(study.pk, ""), user))
     return made
+
+
+def in_trial(user: "User") -> bool:
+    """Whether the user's department takes part in a trial at present."""
+    return user.department is not None and user.department.reading_mode == ReadingMode.TRIAL
 
 
 def _models(visible: Any) -> dict[UUID, str]:
@@ -116,7 +125,7 @@ def _models(visible: Any) -> dict[UUID, str]:
 def _row(outcome: CaseOutcome, own: OwnReading | None, patient: int, model: str, user: "User") -> Row:
     study, review = outcome.study, outcome.study.review
     signed = timezone.localtime(review.signed_at)
-    answer = review.model_outcome or study.outcome
+    answer, probability = _answer(outcome, own)
     arm = own.arm if own else ""
     born = study.patient.patient_birth_date if study.patient else None
     seen = arm != Arm.HIDDEN and review.agrees_with_model is not None
@@ -136,7 +145,7 @@ def _row(outcome: CaseOutcome, own: OwnReading | None, patient: int, model: str,
         sex=(study.patient.get_patient_sex_display() if study.patient else "") or NOT_STATED,
         model=model,
         model_outcome=answer,
-        probability=study.malignant_probability if answer in ANSWERS else None,
+        probability=probability,
         own_reading=own.reading if own else "",
         own_likelihood=own.likelihood if own else None,
         mode=own.mode if own else ReadingMode.AT_ONCE,
@@ -145,6 +154,21 @@ def _row(outcome: CaseOutcome, own: OwnReading | None, patient: int, model: str,
         final_likelihood=review.likelihood,
         overruled=not review.agrees_with_model if seen else None,
     )
+
+
+def _answer(outcome: CaseOutcome, own: OwnReading | None) -> tuple[str, float | None]:
+    """The answer that the signed reading stands beside, and its probability.
+
+    Where the model changed between lock and signature that is the answer of the lock.
+    """
+    study = outcome.study
+    answer = study.review.model_outcome or study.outcome
+    at_lock = own.answer if own and own.answer else {}
+    if answer not in ANSWERS:
+        return answer, None
+    if at_lock.get("outcome") == answer:
+        return answer, at_lock.get("malignant_probability")
+    return answer, study.malignant_probability if study.outcome == answer else None
 
 
 def age_group(born: date | None, on: date) -> str:

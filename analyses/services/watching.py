@@ -20,13 +20,12 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts import audit
-from accounts.models import Role, User
+from accounts.models import ReadingMode, Role, User
 from accounts.permissions import Action, require
 from analyses.drift_figures import Watched, watched
 from analyses.errors import Conflict, Invalid
 from analyses.models import (
     Analysis,
-    Arm,
     DriftAlarm,
     DriftCheck,
     ModelActivation,
@@ -133,8 +132,9 @@ def _rows(series: str, key: str) -> models.QuerySet:
         name, _, version = key.rpartition("-")
         answered = Analysis.objects.filter(status=Status.SUCCEEDED, model_name=name, model_version=version)
         return answered.filter(finished_at__lte=before).select_related("image__study").order_by("finished_at", "pk")
-    hidden = OwnReading.objects.filter(study=OuterRef("study"), reader=OuterRef("reader"), arm=Arm.HIDDEN)
-    signed = Review.objects.filter(signed_at__lte=before, agrees_with_model__isnull=False).exclude(Exists(hidden))
+    # Readings of a trial do not count: not all saw the answer, and how many did is nobody's to know while it runs.
+    by_lot = OwnReading.objects.filter(study=OuterRef("study"), mode=ReadingMode.TRIAL)
+    signed = Review.objects.filter(signed_at__lte=before, agrees_with_model__isnull=False).exclude(Exists(by_lot))
     since = ModelActivation.objects.filter(modality=registry.RADIOGRAPHS, model_key=key).order_by("-id").first()
     if since is not None:
         signed = signed.filter(signed_at__gte=since.activated_at)

@@ -134,5 +134,5 @@ def _smoothed(counts: np.ndarray) -> tuple[float, ...]:
 
 def _labels(edges: Sequence[float]) -> tuple[str, ...]:
     texts = [f"{edge:.4g}" for edge in edges]
-    between = [f"{low} to {high}" for low, high in pairwise(texts)]
+    between = [low if low == high else f"{low} to {high}" for low, high in pairwise(texts)]
     return (f"up to {texts[0]}", *between, f"above {texts[-1]}")

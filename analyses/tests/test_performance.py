@@ -297,6 +297,36 @@ def test_a_blind_doctor_gets_the_same_page_whatever_the_hidden_answer_is(web, do
     assert pages[0] == pages[1]
 
 
+def test_nothing_of_a_trials_lots_is_shown_while_the_department_takes_part(web, doctor, colleague):
+    doctor.department.reading_mode = ReadingMode.TRIAL
+    doctor.department.save()
+    plain = closed_case(colleague, own="benign", own_likelihood=20)
+    pages = []
+    for arm in ("shown", "hidden"):
+        drawn = closed_case(colleague, own="benign", own_likelihood=20, arm=arm)
+        text = web.get("/performance/").content.decode().split("<main")[1]
+        assert "takes part in a trial" in text
+        pages.append((text, web.get("/performance/rows.csv").content))
+        assert str(drawn.pk) not in pages[-1][1].decode()
+    assert pages[0] == pages[1]
+    doctor.department.reading_mode = ReadingMode.OWN_FIRST
+    doctor.department.save()
+    doctor.refresh_from_db()
+    rows = rows_for(type(doctor).objects.get(pk=doctor.pk))
+    assert sorted((row.arm, row.saw_model) for row in rows) == [("", True), ("hidden", False), ("shown", True)]
+    assert plain.pk in {row.case for row in rows}
+
+
+def test_the_answer_is_that_of_the_lock_where_the_model_changed_before_the_signature(doctor):
+    study = closed_case(doctor, answer="benign", probability=0.2, own="benign", own_likelihood=20)
+    Study.objects.filter(pk=study.pk).update(outcome="malignant", malignant_probability=0.9)
+    OwnReading.objects.update(answer={"complete": True, "outcome": "benign", "malignant_probability": 0.25})
+    row = rows_for(doctor)[0]
+    assert (row.model_outcome, row.probability) == ("benign", 0.25)
+    OwnReading.objects.update(answer=None)
+    assert (rows_for(doctor)[0].model_outcome, rows_for(doctor)[0].probability) == ("benign", None)
+
+
 def test_the_number_of_queries_does_not_grow_with_the_cases(doctor, django_assert_max_num_queries):
     for _ in range(8):
         closed_case(doctor, own="benign", own_likelihood=20)

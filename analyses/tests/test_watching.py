@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent
 from accounts.tests.factories import UserFactory
 from analyses.errors import Conflict, Invalid
-from analyses.models import Analysis, DriftAlarm, DriftCheck, Image, Patient, Review, Study
+from analyses.models import Analysis, DriftAlarm, DriftCheck, Image, OwnReading, Patient, Review, Study
 from analyses.services import registry, watching
 from analyses.tests.factories import StudyFactory
 
@@ -203,6 +203,17 @@ def test_the_share_of_overruled_answers_is_watched_over_signed_readings(films, d
     third = DriftCheck.objects.get(series="readings", number=3)
     found = entry(third, "overruled")
     assert (found["alarm"], found["source"], found["n"]) == (True, "local", 100)
+
+
+def test_readings_of_a_trial_are_not_watched(doctor):
+    studies = [Study(department=doctor.department, created_by=doctor, reading_state="final") for _ in range(100)]
+    Study.objects.bulk_create(studies)
+    for study in studies:
+        Review.objects.create(study=study, reader=doctor, reading="benign", agrees_with_model=True, signed_at=START)
+    OwnReading.objects.create(study=studies[0], reader=doctor, mode="trial", arm="shown", opened_at=START)
+    assert watching.watch(KEY) == 0
+    OwnReading.objects.update(mode="own_first", arm="")
+    assert watching.watch(KEY) == 1
 
 
 def alarm_of(films) -> DriftAlarm:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from accounts import audit
 from accounts.permissions import Action, requires
 from analyses import performance as figures
-from analyses.performance_rows import DICTIONARY, cells, rows_for
+from analyses.performance_rows import DICTIONARY, cells, in_trial, rows_for
 from analyses.views.case_export import safe_cell
 from analyses.views.model_plots import calibration_plot
 
@@ -38,6 +38,7 @@ def performance(request: HttpRequest) -> HttpResponse:
         "malignant": sum(row.malignant for row in rows),
         "pathology": sum(row.method == "pathology" for row in rows),
         "least": figures.LEAST,
+        "in_trial": in_trial(_user(request)),
     }
     if rows:
         context |= {
