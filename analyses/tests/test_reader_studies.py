@@ -166,7 +166,7 @@ def test_the_start_draws_every_reading_and_keeps_films_and_answers_as_they_stand
     case = study.cases.first()
     later = Analysis.objects.get(image__study=case.case)
     Analysis.objects.filter(pk=later.pk).update(outcome="normal", regions=[], malignant_probability=0.01)
-    (kept,) = snapshot.answers_of(case)
+    (kept,) = snapshot.answers_of(case, snapshot.films_of(case))
     assert (kept.outcome, kept.malignant_probability, kept.regions) == ("malignant", 0.8, [REGION])
 
 
