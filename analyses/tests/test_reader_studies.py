@@ -367,6 +367,7 @@ def hidden(user, study) -> bool:
     """Both ways of asking; they must agree."""
     one = is_hidden_by_study(user, study)
     assert Study.objects.filter(hidden_by_study(user), pk=study.pk).exists() is one
+    assert Analysis.objects.filter(hidden_by_study(user, "image__study"), image__study=study).exists() is one
     return one
 
 
