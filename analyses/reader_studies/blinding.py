@@ -12,20 +12,26 @@ if TYPE_CHECKING:
 NOTHING = Q(pk__in=[])
 
 
-def hidden_by_study(user: "User") -> Q:
+def hidden_by_study(user: "User | None", study: str = "pk") -> Q:
     """The cases (a condition on Study) whose answers this user must not see because they are in a study still read.
 
     It holds for every case of the study, read or not, until the study is closed: what a reader has looked up cannot be
     washed out. Signed cases are included, since a study is made of them.
+
+    Args:
+        study: lookup of the case from the row that is filtered, e.g. ``"image__study"`` for analyses.
     """
-    if not user.is_authenticated:
+    if user is None or not user.is_authenticated:
         return NOTHING
     mine = ReaderStudyCase.objects.filter(reader_study__state=ReaderStudyState.OPEN, reader_study__readers__user=user)
-    return Q(pk__in=mine.values("case_id"))
+    return Q(**{f"{study}__in": mine.values("case_id")})
 
 
-def is_hidden_by_study(user: "User", study: Study) -> bool:
+def is_hidden_by_study(user: "User | None", study: Study) -> bool:
     """Whether ``hidden_by_study`` holds for this case."""
-    return ReaderStudyCase.objects.filter(
-        case=study, reader_study__state=ReaderStudyState.OPEN, reader_study__readers__user_id=user.pk
-    ).exists()
+    return (
+        user is not None
+        and ReaderStudyCase.objects.filter(
+            case=study, reader_study__state=ReaderStudyState.OPEN, reader_study__readers__user_id=user.pk
+        ).exists()
+    )

@@ -67,7 +67,7 @@ class StudyCasesForm(forms.Form):
 
 def parse_rows(text: str) -> list[Row]:
     """(case id, truth) of each line, parted by comma, semicolon or tab; without a head line and empty lines."""
-    found = []
+    found: list[Row] = []
     for line in text.splitlines():
         mark = next((mark for mark in ("\t", ";", ",") if mark in line), ",")
         cells = [cell.strip() for cell in next(csv.reader([line], delimiter=mark), [])]

@@ -6,7 +6,7 @@ from analyses.models import Condition
 from analyses.reader_studies.results import ReaderResult
 
 # The square in which a curve is drawn, in units of its viewBox.
-LEFT, TOP, SIDE = 34, 8, 160
+LEFT, TOP, SIDE = 34, 20, 160
 TICKS = (0.0, 0.5, 1.0)
 FRAME = {
     "left": LEFT,

@@ -74,12 +74,16 @@ class ReaderResult:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One figure compared between the conditions; ``random`` is None where ``why_not`` says so, ``fixed`` likewise."""
+    """One figure compared between the conditions; ``random`` is None where ``why_not`` says so, ``fixed`` likewise.
+
+    ``means`` over the readers, in the order of CONDITIONS, are there wherever the figure itself is.
+    """
 
     name: str
     random: obuchowski.Analysis | None
     fixed: obuchowski.Analysis | None
     why_not: str
+    means: list[float] | None = None
 
 
 @dataclass
@@ -186,6 +190,9 @@ def _area(score: np.ndarray, positive: np.ndarray) -> Area:
     except NotEstimable:
         return Area(float(empirical_auc(score, positive)[0]))
     half = NORMAL_QUANTILE * float(np.sqrt(covariance[0, 0]))
+    # Classes that a reader separates entirely leave no estimate of the error; an interval of no width would be a lie.
+    if half <= 0:
+        return Area(float(areas[0]))
     return Area(float(areas[0]), max(0.0, float(areas[0]) - half), min(1.0, float(areas[0]) + half))
 
 
@@ -221,7 +228,8 @@ def _compare(name: str, estimate: Callable[[], tuple[np.ndarray, np.ndarray]], r
             found[kind] = obuchowski.analyse(figures.reshape(len(CONDITIONS), readers), covariance, readers=kind)
         except NotEstimable as reason:
             why_not = why_not or reason.message
-    return Comparison(name, found["random"], found["fixed"], why_not)
+    means = figures.reshape(len(CONDITIONS), readers).mean(axis=1).tolist()
+    return Comparison(name, found["random"], found["fixed"], why_not, means)
 
 
 def _warnings(result: Results) -> list[str]:

@@ -54,7 +54,7 @@ def films_of(study_case: ReaderStudyCase) -> list[Image]:
     return [found[film["image"]] for film in study_case.films if film["image"] in found]
 
 
-def answers_of(study_case: ReaderStudyCase) -> list[Analysis]:
-    """The kept answers as unsaved analyses, one for each film of ``films_of``, for whatever draws an answer."""
+def answers_of(study_case: ReaderStudyCase, images: list[Image]) -> list[Analysis]:
+    """The kept answers to these films of ``films_of`` as unsaved analyses, for whatever draws an answer."""
     kept = {film["image"]: film["answer"] for film in study_case.films}
-    return [Analysis(image=image, **kept[str(image.pk)]) for image in films_of(study_case)]
+    return [Analysis(image=image, **kept[str(image.pk)]) for image in images]

@@ -206,7 +206,7 @@ def _hillis_df(denominator: float, mean_square: float, df: int) -> float:
 def _refuse_nought(denominator: float) -> None:
     # Sums of equal figures leave dust of the order of the machine's precision.
     if denominator < 1e-15:
-        raise NotEstimable("no_variation", "All readings agree on every case, so the error of the difference is nil.")
+        raise NotEstimable("no_variation", "The readings leave no error to compare with, so there is no test.")
 
 
 def _differences(figures: np.ndarray, standard_error: float, df: float, level: float) -> list[Difference]:

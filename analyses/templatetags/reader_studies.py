@@ -30,9 +30,11 @@ def _line(who: str, found: Analysis) -> dict[str, Any]:
 
 @register.filter
 def interval(found: Estimate | Area | None) -> str:
-    """The interval of a share or an area, kept within 0 to 1."""
-    if found is None or found.low is None or found.high is None:
+    """The interval of a share or an area, kept within 0 to 1; none where no error could be estimated."""
+    if found is None:
         return ""
+    if found.low is None or found.high is None or found.low == found.high:
+        return "no interval"
     low, high = bounded(found) if isinstance(found, Estimate) else (found.low, found.high)
     return f"{low:.3f} to {high:.3f}"
 

@@ -166,7 +166,7 @@ def test_the_start_draws_every_reading_and_keeps_films_and_answers_as_they_stand
     case = study.cases.first()
     later = Analysis.objects.get(image__study=case.case)
     Analysis.objects.filter(pk=later.pk).update(outcome="normal", regions=[], malignant_probability=0.01)
-    (kept,) = snapshot.answers_of(case)
+    (kept,) = snapshot.answers_of(case, snapshot.films_of(case))
     assert (kept.outcome, kept.malignant_probability, kept.regions) == ("malignant", 0.8, [REGION])
 
 
@@ -367,6 +367,7 @@ def hidden(user, study) -> bool:
     """Both ways of asking; they must agree."""
     one = is_hidden_by_study(user, study)
     assert Study.objects.filter(hidden_by_study(user), pk=study.pk).exists() is one
+    assert Analysis.objects.filter(hidden_by_study(user, "image__study"), image__study=study).exists() is one
     return one
 
 

@@ -109,7 +109,7 @@ def test_a_small_study_played_on_the_pages_shows_the_figures_of_a_separate_calcu
     expected += [f"{fixed[0]:+.3f} to {fixed[1]:+.3f}".replace("-", "−")]
     for row, own in zip(scores.reshape(6, -1), areas.ravel(), strict=True):
         half = 1.959964 * brute_covariance(row, row, positive) ** 0.5
-        expected.append(f"{max(0, own - half):.3f} to {min(1, own + half):.3f}")
+        expected.append(f"{max(0, own - half):.3f} to {min(1, own + half):.3f}" if half else "no interval")
     assert [words for words in expected if words not in shown] == []
 
 
@@ -173,10 +173,13 @@ def test_an_incomplete_reader_is_named_and_left_out_of_the_analysis(administrato
     found = results.results_of(study)
     assert "Reader 2 is incomplete, 5 readings missing: not analysed." in found.warnings
     assert [row.reader.number for row in found.complete] == [1, 3]
-    assert found.comparisons[0].why_not  # two readers who are always right differ in nothing
+    # Two readers who are always right leave no error to estimate.
+    assert "no test" in found.comparisons[0].why_not
+    assert found.comparisons[0].means == [1.0, 1.0]
     assert [row.conditions[0].area is None for row in found.readers] == [False, True, False]
     shown = text(signed_in(administrator).get(page_of(study)))
-    for words in ("incomplete, 5 missing", "deactivated", "Reader 2 is incomplete"):
+    assert "1.000 to 1.000" not in shown
+    for words in ("incomplete, 5 missing", "deactivated", "Reader 2 is incomplete", "no interval"):
         assert words in shown
 
 

@@ -434,3 +434,9 @@ def test_a_withheld_answer_leaves_no_probability_in_the_export(admin, administra
     services.close(study, administrator)
     lines = exported(admin, study)["readings.csv"]
     assert {(line["model_outcome"], line["model_probability"]) for line in lines} == {("withheld", "")}
+
+
+def test_the_documentation_explains_the_columns_as_the_export_does(settings):
+    documented = (settings.BASE_DIR / "docs" / "reader-studies.md").read_text()
+    lines = [f"| `{column.name}` | {column.kind} | {column.values} | {column.meaning} |" for column in COLUMNS]
+    assert [line for line in lines if line not in documented] == []

@@ -117,11 +117,13 @@ def _page(
 
 def _films(row: ReaderStudyReading) -> list[dict[str, Any]]:
     """Films with their number; the kept answer only in the condition that shows it."""
-    shown = row.condition == Condition.WITH
-    answers = snapshot.answers_of(row.study_case) if shown else [None] * len(row.study_case.films)
+    images = snapshot.films_of(row.study_case)
+    answers: list[Any] = [None] * len(images)
+    if row.condition == Condition.WITH:
+        answers = snapshot.answers_of(row.study_case, images)
     return [
         {"number": number, "image": image, "analysis": answer}
-        for number, (image, answer) in enumerate(zip(snapshot.films_of(row.study_case), answers, strict=False), start=1)
+        for number, (image, answer) in enumerate(zip(images, answers, strict=True), start=1)
     ]
 
 
