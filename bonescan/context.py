@@ -4,25 +4,26 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from accounts.permissions import Action, may
 from accounts.services import portal_settings
 from analyses.services.registry import shown_model
 
 # label, URL name, right that shows it, access key
-NAV: tuple[tuple[str, str, Action, str], ...] = (
-    ("Cases", "analyses:case_list", Action.VIEW_CASES, "c"),
-    ("Upload", "analyses:upload", Action.VIEW_CASES, "u"),
-    ("Reports", "analyses:report_list", Action.DOWNLOAD_SIGNED_REPORTS, "r"),
-    ("Templates", "analyses:reading_templates", Action.MANAGE_TEMPLATES, ""),
-    ("People", "accounts:people", Action.MANAGE_PEOPLE, "p"),
-    ("Departments", "accounts:departments", Action.MANAGE_PEOPLE, ""),
-    ("Models", "analyses:registry", Action.MANAGE_MODELS, ""),
-    ("Settings", "accounts:settings", Action.MANAGE_SETTINGS, ""),
-    ("Status", "analyses:status", Action.VIEW_STATUS, ""),
-    ("Audit log", "accounts:audit_log", Action.VIEW_AUDIT_LOG, ""),
-    ("API", "api:docs", Action.USE_API, ""),
-    ("Model", "analyses:model", Action.VIEW_MODEL, "m"),
+NAV: tuple[tuple[Any, str, Action, str], ...] = (
+    (_("Cases"), "analyses:case_list", Action.VIEW_CASES, "c"),
+    (_("Upload"), "analyses:upload", Action.VIEW_CASES, "u"),
+    (_("Reports"), "analyses:report_list", Action.DOWNLOAD_SIGNED_REPORTS, "r"),
+    (_("Templates"), "analyses:reading_templates", Action.MANAGE_TEMPLATES, ""),
+    (_("People"), "accounts:people", Action.MANAGE_PEOPLE, "p"),
+    (_("Departments"), "accounts:departments", Action.MANAGE_PEOPLE, ""),
+    (_("Models"), "analyses:registry", Action.MANAGE_MODELS, ""),
+    (_("Settings"), "accounts:settings", Action.MANAGE_SETTINGS, ""),
+    (_("Status"), "analyses:status", Action.VIEW_STATUS, ""),
+    (_("Audit log"), "accounts:audit_log", Action.VIEW_AUDIT_LOG, ""),
+    (_("API"), "api:docs", Action.USE_API, ""),
+    (_("Model"), "analyses:model", Action.VIEW_MODEL, "m"),
 )
 
 
