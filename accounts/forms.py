@@ -6,8 +6,9 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
-from accounts.models import AuditEvent, Department, OperatingPointChoice, PortalSettings, Role
+from accounts.models import AuditEvent, Department, Language, OperatingPointChoice, PortalSettings, Role
 
 LONGEST_TOKEN = timedelta(days=3 * 366)
 PERSON = forms.SearchInput(attrs={"placeholder": "E-mail or name"})
@@ -21,7 +22,16 @@ def default_expiry() -> date:
 
 class NameForm(forms.Form):
     name = forms.CharField(
-        label="Your name", max_length=150, required=False, help_text="Stands in the trail and under what you sign."
+        label=_("Your name"),
+        max_length=150,
+        required=False,
+        help_text=_("Stands in the trail and under what you sign."),
+    )
+    language = forms.ChoiceField(
+        label=_("Language of the pages"),
+        required=False,
+        choices=[("", _("as the department")), *Language.choices],
+        help_text=_("Reports and letters are written in the language of the department."),
     )
 
 
@@ -75,6 +85,12 @@ class DepartmentEditForm(DepartmentForm):
         help_text="The cut-offs at which the model calls this department's new films. Rule-out misses fewer malignant "
         "tumours and raises more false alarms; the model page says how many. A model without a rule-out point answers "
         "at the balanced one. Each answer records which it was.",
+    )
+    language = forms.ChoiceField(
+        label=_("Language"),
+        choices=Language.choices,
+        required=False,
+        help_text=_("Of reports and letters, and of the pages of whoever chose no other."),
     )
 
 

@@ -5,10 +5,12 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import structlog
+from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import resolve_url
+from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts import audit, sessions
@@ -59,6 +61,35 @@ class SessionLimitMiddleware:
             logout(request)
         elif not is_automatic(request):
             sessions.extend(request.session)
+
+
+class LanguageMiddleware:
+    """Pages in the language that the user chose, else the department's; before sign-in the one the browser asks for.
+
+    Programs are always answered in the language of the installation: their clients read codes and English sentences.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        before = translation.get_language()
+        translation.activate(language_of(request))
+        try:
+            return self.get_response(request)
+        finally:
+            translation.activate(before or settings.LANGUAGE_CODE)
+
+
+def language_of(request: HttpRequest) -> str:
+    """The language of the answer to a request."""
+    if request.path.startswith("/api/"):
+        return settings.LANGUAGE_CODE
+    if request.user.is_authenticated:
+        user: Any = request.user
+        department = user.department
+        return user.language or (department.language if department else "") or settings.LANGUAGE_CODE
+    return translation.get_language_from_request(request)
 
 
 class SignInRequiredMiddleware:

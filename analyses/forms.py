@@ -5,18 +5,19 @@ from typing import Any
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from analyses.models import Laterality, Sex
 from analyses.services.fields import CaseFields
 
-MODALITIES = [("", "from file"), ("DX", "DX"), ("CR", "CR"), ("MR", "MR"), ("CT", "CT")]
+MODALITIES = [("", _("from file")), ("DX", "DX"), ("CR", "CR"), ("MR", "MR"), ("CT", "CT")]
 VIEWS = [
-    ("", "from file"),
+    ("", _("from file")),
     ("AP", "AP"),
     ("PA", "PA"),
-    ("LATERAL", "lateral"),
-    ("OBLIQUE", "oblique"),
-    ("AXIAL", "axial"),
+    ("LATERAL", _("lateral")),
+    ("OBLIQUE", _("oblique")),
+    ("AXIAL", _("axial")),
 ]
 BODY_PARTS = (
     "ANKLE",
@@ -53,47 +54,49 @@ class DateInput(forms.DateInput):
 
 def _past_date(value: Any) -> None:
     if value and value > timezone.localdate():
-        raise forms.ValidationError("This date lies in the future.")
+        raise forms.ValidationError(_("This date lies in the future."))
 
 
-def _text(label: str, length: int, **options: Any) -> forms.CharField:
+def _text(label: Any, length: int, **options: Any) -> forms.CharField:
     return forms.CharField(label=label, max_length=length, required=options.pop("required", False), **options)
 
 
-def _date(label: str) -> forms.DateField:
+def _date(label: Any) -> forms.DateField:
     return forms.DateField(label=label, required=False, widget=DateInput(), validators=[_past_date])
 
 
 class PatientForm(forms.Form):
     """Who the patient is."""
 
-    patient_id = _text("Record number", 64, widget=forms.TextInput(attrs={"autocomplete": "off"}))
-    patient_name = _text("Name", 200, widget=forms.TextInput(attrs={"autocomplete": "off"}))
-    patient_birth_date = _date("Birth date")
-    patient_sex = forms.ChoiceField(label="Sex", required=False, choices=[("", "not stated"), *Sex.choices])
+    patient_id = _text(_("Record number"), 64, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    patient_name = _text(_("Name"), 200, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    patient_birth_date = _date(_("Birth date"))
+    patient_sex = forms.ChoiceField(label=_("Sex"), required=False, choices=[("", _("not stated")), *Sex.choices])
 
 
 class StudyForm(forms.Form):
     """What was examined and why."""
 
-    accession_number = _text("Accession number", 64)
-    modality = forms.ChoiceField(label="Modality", required=False, choices=MODALITIES)
-    body_part_examined = _text("Body part", 64, widget=forms.TextInput(attrs={"list": "body-parts"}))
-    laterality = forms.ChoiceField(label="Side", required=False, choices=[("", "not stated"), *Laterality.choices])
-    study_date = _date("Date of the examination")
-    referring_physician_name = _text("Referring physician", 200)
-    clinical_question = _text("Clinical question", 2000, widget=forms.Textarea(attrs={"rows": 2}))
+    accession_number = _text(_("Accession number"), 64)
+    modality = forms.ChoiceField(label=_("Modality"), required=False, choices=MODALITIES)
+    body_part_examined = _text(_("Body part"), 64, widget=forms.TextInput(attrs={"list": "body-parts"}))
+    laterality = forms.ChoiceField(
+        label=_("Side"), required=False, choices=[("", _("not stated")), *Laterality.choices]
+    )
+    study_date = _date(_("Date of the examination"))
+    referring_physician_name = _text(_("Referring physician"), 200)
+    clinical_question = _text(_("Clinical question"), 2000, widget=forms.Textarea(attrs={"rows": 2}))
 
 
 class FilmForm(forms.Form):
     """What belongs to one film rather than to the case."""
 
-    view_position = forms.ChoiceField(label="View", required=False, choices=VIEWS)
+    view_position = forms.ChoiceField(label=_("View"), required=False, choices=VIEWS)
     case_key = forms.UUIDField(required=False, widget=forms.HiddenInput)
     again = forms.BooleanField(
-        label="Analyse again",
+        label=_("Analyse again"),
         required=False,
-        help_text="A film that this patient already has is otherwise answered with its existing result.",
+        help_text=_("A film that this patient already has is otherwise answered with its existing result."),
     )
 
 
@@ -119,7 +122,7 @@ class FilesField(forms.FileField):
 class UploadForm(PatientForm, StudyForm, FilmForm):
     """A whole case as the upload page sends it."""
 
-    image = FilesField(label="Films")
+    image = FilesField(label=_("Films"))
 
     def to_fields(self) -> CaseFields:
         return to_case_fields(self.cleaned_data)
@@ -128,7 +131,7 @@ class UploadForm(PatientForm, StudyForm, FilmForm):
 class AddFilmsForm(FilmForm):
     """Further films of a case that exists."""
 
-    image = FilesField(label="Films")
+    image = FilesField(label=_("Films"))
 
     def to_fields(self) -> CaseFields:
         return to_case_fields(self.cleaned_data)
@@ -151,19 +154,21 @@ class EditForm(StudyForm):
         # A file may have brought a modality that the form does not offer: leaving it alone must not clear it.
         codes = sorted({code for code, _ in MODALITIES if code} | {self.initial.get("modality") or "DX"})
         self.fields["modality"] = forms.ChoiceField(
-            label="Modality", required=False, choices=[("", "not stated"), *((code, code) for code in codes)]
+            label=_("Modality"), required=False, choices=[("", _("not stated")), *((code, code) for code in codes)]
         )
 
 
 class ReassignForm(PatientForm):
     """Move a case to the right patient or the right side; issued reports become void."""
 
-    laterality = forms.ChoiceField(label="Side", required=False, choices=[("", "not stated"), *Laterality.choices])
+    laterality = forms.ChoiceField(
+        label=_("Side"), required=False, choices=[("", _("not stated")), *Laterality.choices]
+    )
     reason = forms.CharField(
-        label="Reason",
+        label=_("Reason"),
         max_length=120,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="Kept in the trail with both identities.",
+        help_text=_("Kept in the trail with both identities."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -203,9 +208,9 @@ class RollBackForm(forms.Form):
 class CompareForm(forms.Form):
     """Two installed models and how many of the newest films both are asked about."""
 
-    model_a = forms.ChoiceField(label="First model")
-    model_b = forms.ChoiceField(label="Second model")
-    films = forms.IntegerField(label="Newest films", min_value=1, max_value=1000, initial=100)
+    model_a = forms.ChoiceField(label=_("First model"))
+    model_b = forms.ChoiceField(label=_("Second model"))
+    films = forms.IntegerField(label=_("Newest films"), min_value=1, max_value=1000, initial=100)
 
     def __init__(self, *args: Any, models: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -54,7 +54,7 @@ def render(
                 "patient": study.patient,
                 "facts": reports.facts(study),
                 "review": review,
-                "advice": _advice(review, language),
+                "advice": text.recommendation_of(review, language),
                 "answer": _answer(analysis),
                 "analysis": analysis,
                 "enclosed": enclosed,
@@ -70,13 +70,6 @@ def most_suspicious(analyses: list[Analysis]) -> Analysis | None:
     """The judged analysis that lists and reports put first."""
     judged = [row for row in analyses if reports.judged(row)]
     return min(judged, key=lambda row: rank(row.outcome, row.malignant_probability), default=None)
-
-
-def _advice(review: Review | None, language: str) -> str:
-    if review is None:
-        return ""
-    months, other = review.recommendation_months, review.recommendation_text
-    return text.recommendation(review.recommendation, months, other, language)
 
 
 def _answer(analysis: Analysis | None) -> dict[str, Any]:

@@ -6,23 +6,28 @@ from typing import Any
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.services import portal_settings
 from analyses import measuring, report_images, signature
 from analyses.lesions import Lesion, lesions_of, no_mm_because, ranking_of
 from analyses.models import Analysis, Annotation, Outcome, Report, ReportKind, Review, Stage, Status, Study
+from analyses.services import structured
+from analyses.structure import text as structure_text
 from analyses.suspicion import rank
 from analyses.views import wording
 
 JUDGED = (Outcome.MALIGNANT, Outcome.BENIGN, Outcome.NORMAL)
-UNFINISHED = "The model had not answered when this report was issued."
-CANCELLED = "The analysis was cancelled; the model was not asked."
+UNFINISHED = gettext_lazy("The model had not answered when this report was issued.")
+CANCELLED = gettext_lazy("The analysis was cancelled; the model was not asked.")
 CONFIRMED = {
-    "typed": "a doctor confirmed what was typed",
-    "file": "a doctor confirmed what the file says",
-    "record": "a doctor confirmed what the record says",
-    "edited": "a doctor stated the right value",
+    "typed": gettext_lazy("a doctor confirmed what was typed"),
+    "file": gettext_lazy("a doctor confirmed what the file says"),
+    "record": gettext_lazy("a doctor confirmed what the record says"),
+    "edited": gettext_lazy("a doctor stated the right value"),
 }
 SUBTYPES_SHOWN = 5
 # A longer impression stands under the two boxes, where it may run over the page.
@@ -53,7 +58,8 @@ class Film:
     def name(self) -> str:
         """The film in words, for captions and alternative texts."""
         view = self.analysis.image.view_position
-        return f"Film {self.number}, {view}" if view else f"Film {self.number}"
+        film = _("Film %(number)s") % {"number": self.number}
+        return f"{film}, {view}" if view else film
 
     @property
     def number_of_pictures(self) -> int:
@@ -66,7 +72,8 @@ class Film:
         several = len(self.lesions) > 1
         parts = [f"{lesion.number}: {lesion.size_words}" if several else lesion.size_words for lesion in self.lesions]
         why = no_mm_because(self.analysis.image)
-        return f"{'; '.join(parts)}{f' (no mm: {why})' if why else ''}.".capitalize()
+        because = _(" (no mm: %(why)s)") % {"why": why} if why else ""
+        return f"{'; '.join(parts)}{because}.".capitalize()
 
     @property
     def ranking(self) -> list[tuple[str, float]]:
@@ -77,14 +84,17 @@ class Film:
     def scale_text(self) -> str:
         """What the drawn scale shows, for people who hear it."""
         analysis, point = self.analysis, self.analysis.operating_point or {}
-        text = f"Scale from 0 to 1: probability of malignancy {analysis.malignant_probability:.2f}"
+        text = _("Scale from 0 to 1: probability of malignancy %(value)s") % {
+            "value": wording.probability(analysis.malignant_probability)
+        }
         if "malignant" not in point:
             return text
-        return f"{text}, {wording.point_name(point)} operating point {point['malignant']:.2f}"
+        words = {"name": wording.point_name(point), "value": wording.probability(point["malignant"])}
+        return text + _(", %(name)s operating point %(value)s") % words
 
 
 def render(report: Report, review: Review | None, analyses: list[Analysis]) -> bytes:
-    """Draw the PDF of a report that is about to be issued.
+    """Draw the PDF of a report that is about to be issued, in the language of its department.
 
     Args:
         report: unsaved; its study with patient and department, its kind, code and time are printed.
@@ -93,7 +103,8 @@ def render(report: Report, review: Review | None, analyses: list[Analysis]) -> b
     """
     from analyses.report_pdf import write_pdf
 
-    html = render_to_string("reports/report.html", report_context(report, review, analyses))
+    with translation.override(report.study.department.language):
+        html = render_to_string("reports/report.html", report_context(report, review, analyses))
     return write_pdf(html, identifier=report.pk.bytes)
 
 
@@ -104,7 +115,12 @@ def report_context(report: Report, review: Review | None, analyses: list[Analysi
     signed = review if review is not None and review.is_signed else None
     return {
         "report": report,
-        "title": f"{report.get_kind_display()} radiograph report {report.verification_code}",
+        "title": _("%(kind)s radiograph report %(code)s")
+        % {"kind": report.get_kind_display(), "code": report.verification_code},
+        "language": study.department.language,
+        "not_stated": _("not stated"),
+        "advice": structure_text.recommendation_of(signed, study.department.language),
+        "confirmed": _confirmed(study, signed),
         "study": study,
         "patient": study.patient,
         "facts": facts(study),
@@ -156,11 +172,11 @@ def measurements(analyses: list[Analysis]) -> list[dict[str, Any]]:
 def answer_line(analysis: Analysis) -> str:
     """What the model's answer to a film, or its absence, means: one or two sentences."""
     if analysis.status == Status.FAILED:
-        return f"{analysis.error_message} (code {analysis.error_code})"
+        return _("%(why)s (code %(code)s)") % {"why": analysis.error_message, "code": analysis.error_code}
     if analysis.status == Status.CANCELLED:
-        return CANCELLED
+        return str(CANCELLED)
     if analysis.status != Status.SUCCEEDED:
-        return UNFINISHED
+        return str(UNFINISHED)
     standing = wording.standing(analysis) if judged(analysis) else ""
     return f"{standing} {wording.meaning(analysis)}".strip()
 
@@ -178,7 +194,8 @@ def _notes(analysis: Analysis) -> list[str]:
         if field and chosen:
             word = wording.FIELDS.get(field, field.replace("_", " "))
             kept = CONFIRMED.get(chosen, CONFIRMED["edited"])
-            lines.append(f"{word.capitalize()}: sources contradicted each other; {kept}.")
+            said = _("sources contradicted each other; %(kept)s.") % {"kept": kept}
+            lines.append(f"{str(word).capitalize()}: {said}")
         elif warning.get("code") in wording.NOTES:
             lines.append(wording.NOTES[warning["code"]])
     return lines
@@ -190,20 +207,28 @@ def facts(study: Study) -> list[tuple[str, str]]:
     examined = " ".join(part for part in (study.modality, study.body_part_examined) if part)
     side = study.get_laterality_display()
     stated = [
-        ("Name", patient.patient_name if patient else ""),
-        ("Record number", patient.patient_id if patient else "unassigned"),
-        ("Born", _day(patient.patient_birth_date) if patient else ""),
-        ("Sex", patient.get_patient_sex_display() if patient else ""),
-        ("Examination", f"{examined}, {side}" if examined and side else examined or side),
-        ("Accession number", study.accession_number),
-        ("Examined on", _day(study.study_date)),
-        ("Referred by", study.referring_physician_name),
+        (_("Name"), patient.patient_name if patient else ""),
+        (_("Record number"), patient.patient_id if patient else _("unassigned")),
+        (_("Born"), _day(patient.patient_birth_date) if patient else ""),
+        (_("Sex"), patient.get_patient_sex_display() if patient else ""),
+        (_("Examination"), f"{examined}, {side}" if examined and side else examined or side),
+        (_("Accession number"), study.accession_number),
+        (_("Examined on"), _day(study.study_date)),
+        (_("Referred by"), study.referring_physician_name),
     ]
-    return [(label, value or "not stated") for label, value in stated]
+    return [(label, value or _("not stated")) for label, value in stated]
+
+
+def _confirmed(study: Study, review: Review | None) -> list[str]:
+    """The sentences of the contradictions that the reader confirmed with the signature."""
+    if review is None or not review.confirmed:
+        return []
+    said = structured.contradictions_of(study, review)
+    return [one.text for one in said if one.code in review.confirmed]
 
 
 def _day(day: Any) -> str:
-    return "" if day is None else str(day)
+    return "" if day is None else date_format(day, "SHORT_DATE_FORMAT")
 
 
 def _models(analyses: list[Analysis]) -> list[Analysis]:

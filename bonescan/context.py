@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from accounts.permissions import Action, may
 from accounts.services import portal_settings
@@ -12,25 +13,25 @@ from analyses.services import holding
 from analyses.services.notifying import visible_to
 from analyses.services.registry import shown_model
 
-NOTIFICATIONS = "Notifications"
+NOTIFICATIONS = _("Notifications")
 # label, URL name, right that shows it, access key
-NAV: tuple[tuple[str, str, Action, str], ...] = (
-    ("Cases", "analyses:case_list", Action.VIEW_CASES, "c"),
-    ("Upload", "analyses:upload", Action.VIEW_CASES, "u"),
+NAV: tuple[tuple[Any, str, Action, str], ...] = (
+    (_("Cases"), "analyses:case_list", Action.VIEW_CASES, "c"),
+    (_("Upload"), "analyses:upload", Action.VIEW_CASES, "u"),
     (NOTIFICATIONS, "analyses:notifications", Action.READ_CASE, ""),
-    ("Reports", "analyses:report_list", Action.DOWNLOAD_SIGNED_REPORTS, "r"),
-    ("Performance", "analyses:performance", Action.VIEW_PERFORMANCE, ""),
-    ("Templates", "analyses:reading_templates", Action.MANAGE_TEMPLATES, ""),
-    ("People", "accounts:people", Action.MANAGE_PEOPLE, "p"),
-    ("Departments", "accounts:departments", Action.MANAGE_PEOPLE, ""),
-    ("Models", "analyses:registry", Action.MANAGE_MODELS, ""),
-    ("Reader studies", "analyses:reader_studies", Action.MANAGE_READER_STUDIES, ""),
-    ("Settings", "accounts:settings", Action.MANAGE_SETTINGS, ""),
-    ("Drift", "analyses:drift", Action.MANAGE_MODELS, ""),
-    ("Status", "analyses:status", Action.VIEW_STATUS, ""),
-    ("Audit log", "accounts:audit_log", Action.VIEW_AUDIT_LOG, ""),
-    ("API", "api:docs", Action.USE_API, ""),
-    ("Model", "analyses:model", Action.VIEW_MODEL, "m"),
+    (_("Reports"), "analyses:report_list", Action.DOWNLOAD_SIGNED_REPORTS, "r"),
+    (_("Performance"), "analyses:performance", Action.VIEW_PERFORMANCE, ""),
+    (_("Templates"), "analyses:reading_templates", Action.MANAGE_TEMPLATES, ""),
+    (_("People"), "accounts:people", Action.MANAGE_PEOPLE, "p"),
+    (_("Departments"), "accounts:departments", Action.MANAGE_PEOPLE, ""),
+    (_("Models"), "analyses:registry", Action.MANAGE_MODELS, ""),
+    (_("Reader studies"), "analyses:reader_studies", Action.MANAGE_READER_STUDIES, ""),
+    (_("Settings"), "accounts:settings", Action.MANAGE_SETTINGS, ""),
+    (_("Drift"), "analyses:drift", Action.MANAGE_MODELS, ""),
+    (_("Status"), "analyses:status", Action.VIEW_STATUS, ""),
+    (_("Audit log"), "accounts:audit_log", Action.VIEW_AUDIT_LOG, ""),
+    (_("API"), "api:docs", Action.USE_API, ""),
+    (_("Model"), "analyses:model", Action.VIEW_MODEL, "m"),
 )
 
 

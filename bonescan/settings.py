@@ -74,6 +74,7 @@ MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "accounts.middleware.RequestContextMiddleware",
     "accounts.middleware.SessionLimitMiddleware",
+    "accounts.middleware.LanguageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -330,6 +331,11 @@ SPECTACULAR_SETTINGS = {
 
 # --- words and time ------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"
+# As accounts.models.Language; a user's choice and a department's default are both among them.
+LANGUAGES = [("en-gb", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+# Dates in English stay ISO 8601, which no reader mistakes.
+FORMAT_MODULE_PATH = ["bonescan.formats"]
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_I18N = True
 USE_TZ = True

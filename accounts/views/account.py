@@ -6,13 +6,14 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import audit, services
+from accounts import audit, languages, services
 from accounts.errors import Refused
 from accounts.forms import NameForm, TokenForm
+from accounts.middleware import language_of
 from accounts.models import ApiToken, User
 from accounts.permissions import Action, may, require, requires
 from accounts.views.caller import caller, show_refusal
@@ -22,10 +23,12 @@ from accounts.views.caller import caller, show_refusal
 def profile(request: HttpRequest) -> HttpResponse:
     """Who one is here, and the name that reports and trails show."""
     user = caller(request)
-    form = NameForm(request.POST or None, initial={"name": user.name})
+    form = NameForm(request.POST or None, initial={"name": user.name, "language": user.language})
     if request.method == "POST" and form.is_valid():
         services.rename(user, name=form.cleaned_data["name"], by=user)
-        messages.success(request, "Name saved.")
+        languages.choose_for_user(user, language=form.cleaned_data["language"], by=user)
+        with translation.override(language_of(request)):
+            messages.success(request, translation.gettext("Saved."))
         return redirect("accounts:profile")
     context = {"form": form, "may_have_tokens": may(user, Action.OWN_TOKENS), "roles": role_names(user)}
     return render(request, "accounts/profile.html", context)

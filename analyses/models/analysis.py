@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ApiToken, Department
 from analyses.models.record import Image
@@ -14,32 +15,32 @@ from analyses.querysets import AnalysisQuerySet
 class Status(models.TextChoices):
     """Queue state: queued -> running -> succeeded | failed | cancelled; running may fall back to queued."""
 
-    QUEUED = "queued", "waiting"
-    RUNNING = "running", "running"
-    SUCCEEDED = "succeeded", "succeeded"
-    FAILED = "failed", "failed"
-    CANCELLED = "cancelled", "cancelled"
+    QUEUED = "queued", _("waiting")
+    RUNNING = "running", _("running")
+    SUCCEEDED = "succeeded", _("succeeded")
+    FAILED = "failed", _("failed")
+    CANCELLED = "cancelled", _("cancelled")
 
 
 class Stage(models.TextChoices):
     """Where one stands."""
 
-    WAITING = "waiting", "waiting"
-    DECODING = "decoding", "decoding"
-    CHECKING = "checking", "checking"
-    CLASSIFYING = "classifying", "classifying"
-    EXPLAINING = "explaining", "explaining"
-    DONE = "done", "done"
+    WAITING = "waiting", _("waiting")
+    DECODING = "decoding", _("decoding")
+    CHECKING = "checking", _("checking")
+    CLASSIFYING = "classifying", _("classifying")
+    EXPLAINING = "explaining", _("explaining")
+    DONE = "done", _("done")
 
 
 class Outcome(models.TextChoices):
     """The answer in a word."""
 
-    NORMAL = "normal", "No tumour found"
-    BENIGN = "benign", "Benign features"
-    MALIGNANT = "malignant", "Suspicious for malignancy"
-    WITHHELD = "withheld", "Withheld"
-    NOT_ANALYSABLE = "not_analysable", "Not analysable"
+    NORMAL = "normal", _("No tumour found")
+    BENIGN = "benign", _("Benign features")
+    MALIGNANT = "malignant", _("Suspicious for malignancy")
+    WITHHELD = "withheld", _("Withheld")
+    NOT_ANALYSABLE = "not_analysable", _("Not analysable")
 
 
 class Analysis(models.Model):

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ReadingMode
 from analyses.models.record import Study
@@ -15,32 +16,32 @@ from analyses.structure.vocabulary import AddendumReason, BoneRads, Disagreement
 class Reading(models.TextChoices):
     """What the doctor sees on the films."""
 
-    NORMAL = "normal", "Normal"
-    BENIGN = "benign", "Benign"
-    MALIGNANT = "malignant", "Malignant"
-    CANNOT_TELL = "cannot_tell", "Cannot tell"
+    NORMAL = "normal", _("Normal")
+    BENIGN = "benign", _("Benign")
+    MALIGNANT = "malignant", _("Malignant")
+    CANNOT_TELL = "cannot_tell", _("Cannot tell")
 
 
 class TumourGrade(models.TextChoices):
     """Histological grade in three steps (FNCLCC, WHO); stated by the doctor, filled by no model."""
 
-    GX = "GX", "GX, not assessed"
-    G1 = "G1", "G1, low grade"
-    G2 = "G2", "G2, intermediate grade"
-    G3 = "G3", "G3, high grade"
+    GX = "GX", _("GX, not assessed")
+    G1 = "G1", _("G1, low grade")
+    G2 = "G2", _("G2, intermediate grade")
+    G3 = "G3", _("G3, high grade")
 
 
 class TumourStage(models.TextChoices):
     """Surgical stage after Enneking (MSTS); stated by the doctor, filled by no model."""
 
-    LATENT = "1", "1, latent"
-    ACTIVE = "2", "2, active"
-    AGGRESSIVE = "3", "3, aggressive"
-    IA = "IA", "IA, low grade, intracompartmental"
-    IB = "IB", "IB, low grade, extracompartmental"
-    IIA = "IIA", "IIA, high grade, intracompartmental"
-    IIB = "IIB", "IIB, high grade, extracompartmental"
-    III = "III", "III, with metastasis"
+    LATENT = "1", _("1, latent")
+    ACTIVE = "2", _("2, active")
+    AGGRESSIVE = "3", _("3, aggressive")
+    IA = "IA", _("IA, low grade, intracompartmental")
+    IB = "IB", _("IB, low grade, extracompartmental")
+    IIA = "IIA", _("IIA, high grade, intracompartmental")
+    IIB = "IIB", _("IIB, high grade, extracompartmental")
+    III = "III", _("III, with metastasis")
 
 
 # Fields of a review that a signature covers where they are filled.
@@ -120,8 +121,8 @@ class Review(models.Model):
 class Arm(models.TextChoices):
     """What the lot of a trial says: whether the reader sees the model's answer before the final signature."""
 
-    SHOWN = "shown", "answer shown"
-    HIDDEN = "hidden", "answer hidden"
+    SHOWN = "shown", _("answer shown")
+    HIDDEN = "hidden", _("answer hidden")
 
 
 class OwnReading(models.Model):
@@ -178,17 +179,17 @@ class Addendum(models.Model):
 class ReportKind(models.TextChoices):
     """DICOM's and radiology's words for the standing of a report."""
 
-    PRELIMINARY = "preliminary", "Preliminary"
-    FINAL = "final", "Final"
-    AMENDED = "amended", "Amended"
+    PRELIMINARY = "preliminary", _("Preliminary")
+    FINAL = "final", _("Final")
+    AMENDED = "amended", _("Amended")
 
 
 class ReportState(models.TextChoices):
     """What the verification page says of an issued PDF."""
 
-    VALID = "valid", "valid"
-    SUPERSEDED = "superseded", "superseded"
-    VOID = "void", "void"
+    VALID = "valid", _("valid")
+    SUPERSEDED = "superseded", _("superseded")
+    VOID = "void", _("void")
 
 
 class Report(models.Model):

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ApiToken, Department
 from analyses.querysets import ImageQuerySet, PatientQuerySet, StudyQuerySet
@@ -13,28 +14,28 @@ from analyses.querysets import ImageQuerySet, PatientQuerySet, StudyQuerySet
 class Sex(models.TextChoices):
     """DICOM (0010,0040)."""
 
-    MALE = "M", "male"
-    FEMALE = "F", "female"
-    OTHER = "O", "other"
+    MALE = "M", _("male")
+    FEMALE = "F", _("female")
+    OTHER = "O", _("other")
 
 
 class Laterality(models.TextChoices):
     """DICOM (0020,0060) and (0020,0062); B and U as in Image Laterality."""
 
-    LEFT = "L", "left"
-    RIGHT = "R", "right"
-    BOTH = "B", "both"
-    UNPAIRED = "U", "unpaired"
+    LEFT = "L", _("left")
+    RIGHT = "R", _("right")
+    BOTH = "B", _("both")
+    UNPAIRED = "U", _("unpaired")
 
 
 class ReadingState(models.TextChoices):
     """How far the doctor's work on a case is."""
 
-    UNREAD = "unread", "unread"
-    IN_READING = "in_reading", "in reading"
-    PRELIMINARY = "preliminary", "preliminary"
-    FINAL = "final", "final"
-    AMENDED = "amended", "amended"
+    UNREAD = "unread", _("unread")
+    IN_READING = "in_reading", _("in reading")
+    PRELIMINARY = "preliminary", _("preliminary")
+    FINAL = "final", _("final")
+    AMENDED = "amended", _("amended")
 
 
 class Patient(models.Model):

@@ -5,7 +5,7 @@ Telegraphic, as reports are, so that no phrase has to agree with another one in 
 
 from types import ModuleType
 
-from analyses.models import Reading
+from analyses.models import Reading, Review
 from analyses.structure import phrases_de, phrases_en
 from analyses.structure.findings import Findings
 from analyses.structure.vocabulary import Number, Presence, Recommendation
@@ -62,6 +62,14 @@ def recommendation(advice: str, months: int | None, other: str, language: str) -
         return words.FOLLOW_UP[months > 1].format(months=months)
     sentence = words.ADVICE.get(advice, "")
     return " ".join(part for part in (sentence, other.strip()) if part)
+
+
+def recommendation_of(review: Review | None, language: str) -> str:
+    """The recommendation of a reading as a sentence; empty where there is none."""
+    if review is None:
+        return ""
+    months, other = review.recommendation_months, review.recommendation_text
+    return recommendation(review.recommendation, months, other, language)
 
 
 def _lesion(findings: Findings, words: ModuleType) -> str:

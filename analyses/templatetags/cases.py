@@ -6,8 +6,10 @@ from typing import Any
 from django import template
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from analyses import lesions as found
 from analyses.forms import BODY_PARTS
@@ -27,7 +29,7 @@ def outcome_tag(row: Analysis | Study) -> SafeString:
 @register.filter
 def probability(value: float | None) -> str:
     """Two decimals; nothing where there is no number."""
-    return "" if value is None else f"{value:.2f}"
+    return "" if value is None else wording.probability(value)
 
 
 @register.filter
@@ -65,11 +67,11 @@ def when(moment: datetime | None, *, relative: bool = True) -> SafeString | str:
     if moment is None:
         return ""
     local = timezone.localtime(moment)
-    exact = f"{local:%Y-%m-%d %H:%M}"
+    exact = date_format(local, "SHORT_DATETIME_FORMAT")
     return format_html(
         '<time datetime="{}" title="{}"{}>{}</time>',
         local.isoformat(timespec="seconds"),
-        f"{local:%Y-%m-%d %H:%M:%S %Z}",
+        f"{date_format(local, 'SHORT_DATE_FORMAT')} {local:%H:%M:%S %Z}",
         SafeString(" data-relative") if relative else "",
         exact,
     )
@@ -81,7 +83,8 @@ def age(born: date | None, on: date | None = None) -> str:
     if born is None:
         return ""
     day = on or timezone.localdate()
-    return f"{day.year - born.year - ((day.month, day.day) < (born.month, born.day))} y"
+    years = day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+    return _("%(years)s y") % {"years": years}
 
 
 @register.filter
@@ -95,7 +98,7 @@ def duration(milliseconds: float | None) -> str:
 @register.filter
 def action_word(action: str) -> str:
     """A line of the trail in words."""
-    return wording.ACTIONS.get(action, action.replace("_", " "))
+    return str(wording.ACTIONS.get(action, action.replace("_", " ")))
 
 
 @register.filter
@@ -123,7 +126,7 @@ def withheld_reasons(analysis: Analysis) -> list[str]:
 @register.simple_tag
 def not_an_answer() -> str:
     """What the probabilities of a withheld answer are not."""
-    return wording.NOT_AN_ANSWER
+    return str(wording.NOT_AN_ANSWER)
 
 
 @register.simple_tag
@@ -210,7 +213,7 @@ def meaning(analysis: Analysis) -> str:
 def probability_rows(analysis: Analysis) -> list[tuple[str, float]]:
     """Malignant first, in words."""
     given = analysis.probabilities or {}
-    words = (("malignant", "malignant"), ("benign", "benign"), ("normal", "no tumour found"))
+    words = (("malignant", _("malignant")), ("benign", _("benign")), ("normal", _("no tumour found")))
     return [(word, given[name]) for name, word in words if name in given]
 
 

@@ -127,6 +127,7 @@ def test_the_letter_is_written_in_the_language_of_the_department(case, doctor, d
     reading.save_reading(case, user=doctor, reading="malignant", structure=Structured(findings=FINDINGS))
     text = letter_of(referring.refer(case, doctor))
     assert "Codman-Dreieck." in text
+    assert "Bitte sehen Sie diese Patientin oder diesen Patienten vor jeder Biopsie." in text
 
 
 def test_a_case_that_nothing_calls_suspicious_is_not_referred_and_shows_no_button(web, department, doctor):

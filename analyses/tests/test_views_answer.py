@@ -106,7 +106,7 @@ def test_the_numbers_of_a_withheld_answer_stand_behind_the_sentence_that_they_ar
     result("withheld", study=study)
     text = web.get(url(study)).content.decode()
     opened, closed = text.index("Probabilities, which are no answer"), text.index("0.42")
-    assert opened < text.index(NOT_AN_ANSWER) < closed
+    assert opened < text.index(str(NOT_AN_ANSWER)) < closed
     assert "<details>" in text[:opened][-40:]
     assert "Probability of malignancy" not in text
 

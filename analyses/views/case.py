@@ -9,6 +9,7 @@ from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import audit
@@ -60,7 +61,7 @@ def case_panel(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> HttpR
 def film_cancel(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> HttpResponse:
     """Stop an analysis that has not ended."""
     study, analysis = _analysis_of(request, study_id, analysis_id)
-    return carry_out(request, study, lambda: queue.cancel(analysis, _user(request)), "Analysis cancelled.")
+    return carry_out(request, study, lambda: queue.cancel(analysis, _user(request)), _("Analysis cancelled."))
 
 
 @require_POST
@@ -68,7 +69,7 @@ def film_cancel(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> Http
 def film_retry(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> HttpResponse:
     """Put a failed or cancelled analysis back into the queue."""
     study, analysis = _analysis_of(request, study_id, analysis_id)
-    return carry_out(request, study, lambda: queue.retry(analysis, _user(request)), "Back in the queue.")
+    return carry_out(request, study, lambda: queue.retry(analysis, _user(request)), _("Back in the queue."))
 
 
 @require_POST
@@ -78,7 +79,7 @@ def film_confirm(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> Htt
     study, analysis = _analysis_of(request, study_id, analysis_id)
     field, choice = request.POST.get("field", ""), request.POST.get("choice", "")
     return carry_out(
-        request, study, lambda: cases.confirm_identity(analysis, field, choice, _user(request)), "Decision kept."
+        request, study, lambda: cases.confirm_identity(analysis, field, choice, _user(request)), _("Decision kept.")
     )
 
 
@@ -93,12 +94,12 @@ def case_reassign(request: HttpRequest, study_id: UUID) -> HttpResponse:
         cases.reassign(study, user=_user(request), **form.cleaned_data)
 
     page = {
-        "title": "Reassign case",
-        "lead": "Wrong patient or wrong side. Reports issued before become void; the trail keeps both.",
-        "button": "Reassign and void reports",
+        "title": _("Reassign case"),
+        "lead": _("Wrong patient or wrong side. Reports issued before become void; the trail keeps both."),
+        "button": _("Reassign and void reports"),
         "danger": True,
     }
-    return _form_page(request, study, form, write, "Case reassigned. Earlier reports are void.", page)
+    return _form_page(request, study, form, write, _("Case reassigned. Earlier reports are void."), page)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -112,12 +113,12 @@ def case_assign(request: HttpRequest, study_id: UUID) -> HttpResponse:
         cases.assign_patient(study, to_case_fields(form.cleaned_data), _user(request))
 
     page = {
-        "title": "Assign patient",
-        "lead": "Neither the form nor the file named a patient.",
-        "button": "Assign",
+        "title": _("Assign patient"),
+        "lead": _("Neither the form nor the file named a patient."),
+        "button": _("Assign"),
         "danger": False,
     }
-    return _form_page(request, study, form, write, "Patient assigned.", page)
+    return _form_page(request, study, form, write, _("Patient assigned."), page)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -131,12 +132,12 @@ def case_edit(request: HttpRequest, study_id: UUID) -> HttpResponse:
         cases.edit_case(study, to_case_fields(form.cleaned_data), _user(request))
 
     page = {
-        "title": "Edit details",
-        "lead": "Patient and side are changed by reassigning the case.",
-        "button": "Save",
+        "title": _("Edit details"),
+        "lead": _("Patient and side are changed by reassigning the case."),
+        "button": _("Save"),
         "danger": False,
     }
-    return _form_page(request, study, form, write, "Details saved.", page)
+    return _form_page(request, study, form, write, _("Details saved."), page)
 
 
 def _form_page(

@@ -16,7 +16,7 @@ def reading_context(study: Study, review: Review | None) -> dict[str, Any]:
         "reading_templates": templates_for(study),
         "contradictions": structured.contradictions_of(study, review) if review is not None and drafted else [],
         "bone_rads_refusals": bone_rads.why_not_here(study.modality, structured.patient_age(study)),
-        "advice": advice_of(study, review),
+        "advice": text.recommendation_of(review, study.department.language),
     }
 
 
@@ -25,11 +25,3 @@ def templates_for(study: Study) -> list[ReadingTemplate]:
     part = study.body_part_examined.strip().upper()
     rows = ReadingTemplate.objects.filter(department_id=study.department_id, is_active=True)
     return sorted(rows, key=lambda row: (row.body_part.upper() != part or not part, bool(row.body_part), row.name))
-
-
-def advice_of(study: Study, review: Review | None) -> str:
-    """The recommendation as a sentence in the language of the department's reports."""
-    if review is None:
-        return ""
-    months, other = review.recommendation_months, review.recommendation_text
-    return text.recommendation(review.recommendation, months, other, study.department.language)

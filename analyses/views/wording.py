@@ -2,7 +2,11 @@
 
 from typing import Any
 
-from analyses.models import Analysis, Outcome, Reading, Status, Study
+from django.utils.formats import number_format
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from analyses.models import Analysis, Outcome, Reading, Stage, Status, Study
 from analyses.services import registry
 
 TAGS = {
@@ -14,89 +18,102 @@ TAGS = {
 }
 
 MEANINGS = {
-    Outcome.MALIGNANT: "Refer to a bone tumour centre before biopsy.",
-    Outcome.BENIGN: "Not an all-clear: the model misses malignant tumours. If in doubt, refer to a bone tumour centre "
-    "before biopsy.",
-    Outcome.NORMAL: "The model misses small lesions. A film without a finding does not end the search for one.",
-    Outcome.WITHHELD: "The model declines to answer on this film. Read it without a second opinion.",
+    Outcome.MALIGNANT: _("Refer to a bone tumour centre before biopsy."),
+    Outcome.BENIGN: _(
+        "Not an all-clear: the model misses malignant tumours. If in doubt, refer to a bone tumour centre "
+        "before biopsy."
+    ),
+    Outcome.NORMAL: _("The model misses small lesions. A film without a finding does not end the search for one."),
+    Outcome.WITHHELD: _("The model declines to answer on this film. Read it without a second opinion."),
 }
 
 REASONS = {
-    "not_a_bone_radiograph": "The gate did not recognise a bone radiograph, so the model was not asked. Read the film "
-    "without a second opinion, or upload the right one.",
-    "blank_image": "The image holds next to no contrast, so the model was not asked. Export the film again and "
-    "upload it.",
-    "no_model_for_modality": "No validated model for this modality. Read the images without a second opinion.",
+    "not_a_bone_radiograph": _(
+        "The gate did not recognise a bone radiograph, so the model was not asked. Read the film "
+        "without a second opinion, or upload the right one."
+    ),
+    "blank_image": _(
+        "The image holds next to no contrast, so the model was not asked. Export the film again and upload it."
+    ),
+    "no_model_for_modality": _("No validated model for this modality. Read the images without a second opinion."),
 }
 
 # Why an answer is withheld. ``{classes}`` are the outcomes that the conformal set holds.
 WITHHELD = {
-    "set_undecided": "The film does not decide between {classes}: at the error rate that the model keeps to, each "
-    "remains possible.",
-    "unlike_training": "The film is unlike the films that the model learnt from.",
-    "unstable": "The answer changes under small changes of the film, such as a slight turn or crop.",
-    "withheld_for_all": "The model's answers are withheld on every film at present.",
+    "set_undecided": _(
+        "The film does not decide between {classes}: at the error rate that the model keeps to, each remains possible."
+    ),
+    "unlike_training": _("The film is unlike the films that the model learnt from."),
+    "unstable": _("The answer changes under small changes of the film, such as a slight turn or crop."),
+    "withheld_for_all": _("The model's answers are withheld on every film at present."),
 }
-SET_EMPTY = "No class fits the film: at the error rate that the model keeps to, each of the three is excluded."
-NOT_AN_ANSWER = "These numbers are no answer: the model withheld it for the reasons above."
+SET_EMPTY = _("No class fits the film: at the error rate that the model keeps to, each of the three is excluded.")
+NOT_AN_ANSWER = _("These numbers are no answer: the model withheld it for the reasons above.")
 
-CLASSES = {Outcome.NORMAL: "no tumour", Outcome.BENIGN: "benign", Outcome.MALIGNANT: "malignant"}
-POINTS = {"rule_out": "rule-out"}
+CLASSES = {Outcome.NORMAL: _("no tumour"), Outcome.BENIGN: _("benign"), Outcome.MALIGNANT: _("malignant")}
+POINTS = {"rule_out": _("rule-out"), "balanced": _("balanced"), "chosen": _("chosen")}
+CUTS = {"malignant": _("malignant from %(value)s"), "tumour": _("tumour from %(value)s")}
 # Names of the data set that the model learnt from, where they are no words that people use.
 SUBTYPES = {
-    "other bt": "other benign tumour",
-    "other mt": "other malignant tumour",
-    "giant cell tumor": "giant cell tumour",
+    "other bt": _("other benign tumour"),
+    "other mt": _("other malignant tumour"),
+    "giant cell tumor": _("giant cell tumour"),
+    "osteosarcoma": _("osteosarcoma"),
+    "osteochondroma": _("osteochondroma"),
+    "multiple osteochondromas": _("multiple osteochondromas"),
+    "simple bone cyst": _("simple bone cyst"),
+    "osteofibroma": _("osteofibroma"),
+    "synovial osteochondroma": _("synovial osteochondroma"),
 }
 
 FIELDS = {
-    "patient_id": "record number",
-    "patient_name": "name",
-    "patient_birth_date": "birth date",
-    "patient_sex": "sex",
-    "accession_number": "accession number",
-    "modality": "modality",
-    "body_part_examined": "body part",
-    "laterality": "side",
-    "view_position": "view",
-    "study_date": "date of the examination",
-    "study_instance_uid": "study",
+    "patient_id": _("record number"),
+    "patient_name": _("name"),
+    "patient_birth_date": _("birth date"),
+    "patient_sex": _("sex"),
+    "accession_number": _("accession number"),
+    "modality": _("modality"),
+    "body_part_examined": _("body part"),
+    "laterality": _("side"),
+    "view_position": _("view"),
+    "study_date": _("date of the examination"),
+    "study_instance_uid": _("study"),
 }
 
 NOTES = {
-    "burned_in_annotation": "The file says that text is burned into the pixels: it may show patient identity.",
+    "burned_in_annotation": _("The file says that text is burned into the pixels: it may show patient identity."),
 }
 
 ACTIONS = {
-    "upload": "film received",
-    "result": "analysis ended",
-    "view_case": "case opened",
-    "save_reading": "reading saved",
-    "sign": "reading signed",
-    "addendum": "addendum added",
-    "start_reading": "reading begun",
-    "take_over": "case taken over",
-    "release": "case released",
-    "assign_reader": "case assigned to a colleague",
-    "ask_second_reading": "second reading asked",
-    "answer_second_reading": "second reading answered",
-    "withdraw_second_reading": "question withdrawn",
-    "refer": "referred before biopsy",
-    "download_referral": "referral downloaded",
-    "issue_report": "report issued",
-    "download_report": "report downloaded",
-    "download_archive": "report downloaded in an archive",
-    "assign_patient": "patient assigned",
-    "reassign": "case reassigned",
-    "confirm_identity": "identity confirmed",
-    "edit_case": "case details changed",
-    "cancel": "analysis cancelled",
-    "retry": "analysis retried",
-    "reanalyse": "films queued for another answer",
-    "verify_document": "document verified",
-    "enter_outcome": "outcome entered",
-    "correct_outcome": "outcome corrected",
-    "access_denied": "access denied",
+    "upload": _("film received"),
+    "result": _("analysis ended"),
+    "view_case": _("case opened"),
+    "save_reading": _("reading saved"),
+    "sign": _("reading signed"),
+    "addendum": _("addendum added"),
+    "start_reading": _("reading begun"),
+    "take_over": _("case taken over"),
+    "release": _("case released"),
+    "assign_reader": _("case assigned to a colleague"),
+    "ask_second_reading": _("second reading asked"),
+    "answer_second_reading": _("second reading answered"),
+    "withdraw_second_reading": _("question withdrawn"),
+    "refer": _("referred before biopsy"),
+    "download_referral": _("referral downloaded"),
+    "issue_report": _("report issued"),
+    "download_report": _("report downloaded"),
+    "download_archive": _("report downloaded in an archive"),
+    "assign_patient": _("patient assigned"),
+    "reassign": _("case reassigned"),
+    "confirm_identity": _("identity confirmed"),
+    "edit_case": _("case details changed"),
+    "cancel": _("analysis cancelled"),
+    "retry": _("analysis retried"),
+    "reanalyse": _("films queued for another answer"),
+    "verify_document": _("document verified"),
+    "enter_outcome": _("outcome entered"),
+    "correct_outcome": _("outcome corrected"),
+    "access_denied": _("access denied"),
 }
 
 AGREEING = {
@@ -111,20 +128,23 @@ def tag_and_word(row: Analysis | Study) -> tuple[str, str]:
     if row.status == Status.SUCCEEDED and row.outcome:
         return TAGS[Outcome(row.outcome)], Outcome(row.outcome).label
     if row.status == Status.FAILED:
-        return "failed", "Failed"
+        return "failed", gettext("Failed")
     if row.status == Status.CANCELLED:
-        return "neutral", "Cancelled"
+        return "neutral", gettext("Cancelled")
     stage = getattr(row, "stage", "") if row.status == Status.RUNNING else ""
-    return "waiting", (stage or str(row.status).replace("queued", "waiting")).capitalize()
+    word = Stage(stage).label if stage else Status(row.status).label
+    return "waiting", str(word).capitalize()
 
 
 def meaning(analysis: Analysis) -> str:
     """What the answer means for the person reading the film."""
     if analysis.outcome == Outcome.NOT_ANALYSABLE:
-        return REASONS.get(
-            analysis.reason_code, "The model does not judge this film. Read it without a second opinion."
+        return str(
+            REASONS.get(
+                analysis.reason_code, _("The model does not judge this film. Read it without a second opinion.")
+            )
         )
-    return MEANINGS.get(Outcome(analysis.outcome), "") if analysis.outcome else ""
+    return str(MEANINGS.get(Outcome(analysis.outcome), "")) if analysis.outcome else ""
 
 
 def withheld_reasons(analysis: Analysis) -> list[str]:
@@ -137,38 +157,42 @@ def withheld_reasons(analysis: Analysis) -> list[str]:
 def _withheld_reason(code: str, prediction_set: list[str]) -> str:
     classes = class_names(prediction_set)
     if code == "set_undecided" and not classes:
-        return SET_EMPTY
-    together = " and ".join([", ".join(classes[:-1]), classes[-1]] if len(classes) > 1 else classes)
-    return WITHHELD.get(code, f"The model gave the reason {code}.").format(classes=together)
+        return str(SET_EMPTY)
+    last = gettext(" and ")
+    together = last.join([", ".join(classes[:-1]), classes[-1]] if len(classes) > 1 else classes)
+    unknown = gettext("The model gave the reason %(code)s.") % {"code": code}
+    return str(WITHHELD.get(code, unknown)).format(classes=together)
 
 
 def class_names(prediction_set: list[str]) -> list[str]:
     """The outcomes of a conformal set in words, in the order of the outcomes."""
-    return [word for outcome, word in CLASSES.items() if outcome.value in prediction_set]
+    return [str(word) for outcome, word in CLASSES.items() if outcome.value in prediction_set]
 
 
 def subtype_word(name: str) -> str:
     """A subtype as people write it."""
-    return SUBTYPES.get(name, name.replace("_", " "))
+    return str(SUBTYPES.get(name, name.replace("_", " ")))
 
 
 def point_name(point: dict[str, Any] | None) -> str:
     """The name of an operating point in words; *chosen* where it has none."""
     name = (point or {}).get("name") or "chosen"
-    return POINTS.get(name, name)
+    return str(POINTS.get(name, name))
 
 
 def point_words(point: dict[str, Any] | None) -> str:
     """An operating point with its cut-offs, e.g. ``rule-out: malignant from 0.12, tumour from 0.48``."""
     point = point or {}
-    cuts = [f"{name} from {point[name]:.2f}" for name in ("malignant", "tumour") if point.get(name) is not None]
+    cuts = [
+        str(words) % {"value": probability(point[name])} for name, words in CUTS.items() if point.get(name) is not None
+    ]
     return f"{point_name(point)}: {', '.join(cuts)}" if cuts else ""
 
 
 def saliency_worth(analysis: Analysis) -> str:
     """What the saliency map is worth, by the card of the version that drew it."""
     measured = registry.saliency_is_measured(f"{analysis.model_name}-{analysis.model_version}")
-    return "measured: see the model page" if measured else "not validated"
+    return gettext("measured: see the model page") if measured else gettext("not validated")
 
 
 def standing(analysis: Analysis) -> str:
@@ -176,8 +200,16 @@ def standing(analysis: Analysis) -> str:
     threshold = (analysis.operating_point or {}).get("malignant")
     if threshold is None or analysis.malignant_probability is None or analysis.outcome not in AGREEING:
         return ""
-    side = "At or above" if analysis.malignant_probability >= threshold else "Below"
-    return f"{side} the {point_name(analysis.operating_point)} operating point of {threshold:.2f} for malignancy."
+    above = analysis.malignant_probability >= threshold
+    words = {"name": point_name(analysis.operating_point), "value": probability(threshold)}
+    if above:
+        return gettext("At or above the %(name)s operating point of %(value)s for malignancy.") % words
+    return gettext("Below the %(name)s operating point of %(value)s for malignancy.") % words
+
+
+def probability(value: float) -> str:
+    """A share of 1 with two decimals, as the language writes them."""
+    return number_format(value, 2)
 
 
 def agreeing_reading(study: Study) -> str:

@@ -35,7 +35,14 @@
 
   // <time datetime title data-relative> shows how long ago it was; the exact time stays in the title.
   const UNITS = [["day", 86400], ["h", 3600], ["min", 60]];
+  const LONG = { day: "day", h: "hour", min: "minute" };
+  const language = document.documentElement.lang;
+  const inWords = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
   function relative(seconds) {
+    if (language !== "en") {
+      const [unit, size] = UNITS.find((one) => seconds >= one[1] * 0.95) || ["", 0];
+      return unit ? inWords.format(-Math.round(seconds / size), LONG[unit]) : inWords.format(0, "second");
+    }
     if (seconds < 45) return "just now";
     for (const [unit, size] of UNITS) {
       const count = Math.round(seconds / size);

@@ -1,0 +1,160 @@
+"""The reading form in a real browser: text from the structure, contradictions, what a lost session leaves behind."""
+
+import os
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+from playwright.sync_api import Browser, Page, expect
+
+from accounts.models import Language
+from analyses.models import Review
+from analyses.services import reading, reading_templates
+from analyses.structure.findings import Findings
+from analyses.tests.factories import ImageFactory, StudyFactory, png_bytes, result
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(180)]
+OUTCOME = "malignant"
+# Playwright's loop runs in the thread in which the tests, and the clearing of the database after them, ask it.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+
+
+@pytest.fixture
+def case(transactional_db, department):
+    study = StudyFactory(owner=department)
+    result(OUTCOME, image=ImageFactory(study=study, stored=True, film_bytes=png_bytes(600, 800)))
+    study.refresh_from_db()
+    return study
+
+
+@pytest.fixture
+def page(case, live_server, browser: Browser, doctor, client) -> Iterator[Page]:
+    """The case, open in the doctor's browser; at the end no script may have failed and no policy been broken."""
+    context = browser.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 800})
+    complaints: list[str] = []
+    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    context.on("console", lambda message: complaints.append(message.text) if "Policy" in message.text else None)
+    sign_in(context, live_server, client, doctor)
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    page.goto(f"/cases/{case.pk}/")
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def sign_in(context, live_server, client, doctor) -> None:
+    client.force_login(doctor)
+    key = client.cookies["sessionid"].value
+    context.add_cookies([{"name": "sessionid", "value": key, "url": live_server.url}])
+
+
+def open_findings(page: Page) -> None:
+    page.locator("[data-findings] > summary").click()
+
+
+def test_the_structure_writes_the_text_and_an_edited_text_is_only_offered_the_new_one(page):
+    open_findings(page)
+    text = page.get_by_label("Findings in words")
+    page.get_by_label("Lesions", exact=True).select_option("one")
+    page.get_by_label("Bone", exact=True).select_option("tibia")
+    expect(text).to_have_value("Solitary lesion, tibia.")
+    page.get_by_label("Matrix", exact=True).select_option("osteoid")
+    expect(text).to_have_value("Solitary lesion, tibia. Osteoid matrix.")
+    text.fill("My own words.")
+    page.get_by_label("Matrix", exact=True).select_option("chondroid")
+    offer = page.locator('[data-rewrite="findings_text"]')
+    expect(offer).to_contain_text("Solitary lesion, tibia. Chondroid matrix.")
+    expect(text).to_have_value("My own words.")
+    offer.get_by_role("button").click()
+    expect(text).to_have_value("Solitary lesion, tibia. Chondroid matrix.")
+
+
+def test_contradictions_show_while_typing_and_must_be_confirmed_to_sign(page):
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_text("Malignant", exact=True).first.click()
+    open_findings(page)
+    page.get_by_label(re.compile("Margin")).select_option("IIIB")
+    page.get_by_label("Recommendation", exact=True).select_option("none")
+    found = page.locator("[data-contradictions]")
+    expect(found).to_contain_text("No follow-up is recommended with an aggressive margin (grade IIIB).")
+    page.get_by_role("button", name="Sign", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("confirm each that is meant")
+    for box in found.get_by_role("checkbox").all():
+        box.check()
+    page.get_by_role("button", name="Sign", exact=True).click()
+    expect(page.get_by_text("Signed by")).to_be_visible()
+
+
+def test_a_reason_is_asked_for_only_while_the_reading_overrules_the_model(page):
+    reason = page.get_by_label("Why you overrule the model")
+    expect(reason).to_be_hidden()
+    page.get_by_text("Benign", exact=True).first.click()
+    expect(reason).to_be_visible()
+    expect(page.locator("[data-agreement]")).to_have_text("Overrules the model.")
+    page.get_by_text("Malignant", exact=True).first.click()
+    expect(reason).to_be_hidden()
+
+
+def test_a_session_that_ends_in_mid_reading_loses_nothing_that_was_typed(page, case, live_server, client, doctor):
+    page.get_by_text("Malignant", exact=True).first.click()
+    page.get_by_label("Impression").fill("Typed before the session ended.")
+    page.get_by_label("Likelihood of malignancy, 0 to 100").fill("85")
+    Session.objects.all().delete()
+    page.get_by_role("button", name="Save preliminary").click()
+    page.wait_for_url(re.compile("/accounts/login/"))
+    assert not Review.objects.exists()
+    sign_in(page.context, live_server, client, doctor)
+    page.goto(f"/cases/{case.pk}/")
+    expect(page.get_by_text("What you typed before is back")).to_be_visible()
+    expect(page.get_by_label("Impression")).to_have_value("Typed before the session ended.")
+    expect(page.get_by_label("Malignant", exact=True)).to_be_checked()
+    kept = page.evaluate("JSON.stringify(localStorage)")
+    for identity in (case.patient.patient_id, case.patient.patient_name, case.accession_number):
+        assert identity not in kept
+    page.get_by_role("button", name="Save preliminary").click()
+    expect(page.get_by_text("Preliminary reading saved.")).to_be_visible()
+    assert Review.objects.get().likelihood == 85
+    expect(page.get_by_text("What you typed before is back")).to_be_hidden()
+    assert "bonescan-reading" not in page.evaluate("JSON.stringify(localStorage)")
+
+
+def test_what_was_typed_on_a_draft_that_changed_meanwhile_is_shown_beside_it_and_overwrites_nothing(page, case, doctor):
+    page.get_by_text("Malignant", exact=True).first.click()
+    page.get_by_label("Impression").fill("Typed here.")
+    reading.save_reading(case, user=doctor, reading="malignant", impression="Saved in another tab.")
+    page.reload()
+    expect(page.get_by_label("Impression")).to_have_value("Typed here.")
+    page.get_by_role("button", name="Save preliminary").click()
+    expect(page.get_by_text("Saved in another tab.")).to_be_visible()
+    expect(page.get_by_label("Impression")).to_have_value("Typed here.")
+    assert Review.objects.get().impression == "Saved in another tab."
+
+
+def test_what_lies_longer_than_a_day_is_forgotten(page, case, doctor):
+    old = int((timezone.now() - timedelta(hours=25)).timestamp() * 1000)
+    entry = f'{{"at": {old}, "version": "0", "sent": false, "fields": {{"impression": "Old."}}}}'
+    page.evaluate(
+        "([key, entry]) => localStorage.setItem(key, entry)", [f"bonescan-reading:{doctor.pk}:{case.pk}", entry]
+    )
+    page.reload()
+    expect(page.get_by_label("Impression")).to_have_value("")
+
+
+@pytest.mark.parametrize("language", Language.values)
+def test_axe_finds_nothing_on_the_pages_of_the_reading(page, case, doctor, department, language):
+    department.language = language
+    department.save()
+    template = reading_templates.save_template(doctor, name="Cyst", findings=Findings(number="one", margin="IB"))
+    reading.save_reading(case, user=doctor, reading="malignant")
+    for theme in ("dark", "light"):
+        page.evaluate("theme => localStorage.setItem('bonescan-theme', theme)", theme)
+        for url in (f"/cases/{case.pk}/", "/templates/", f"/templates/{template.pk}/", f"/cases/{case.pk}/versions/"):
+            page.goto(url)
+            page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+            found = Axe().run(page)
+            assert found.violations_count == 0, f"{url} {theme}: {found.generate_report()}"

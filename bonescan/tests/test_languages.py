@@ -1,0 +1,179 @@
+"""English and German: a complete catalogue, and who reads what in which language."""
+
+import ast
+import gettext
+import io
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.utils import translation
+from pypdf import PdfReader
+
+from accounts.models import AuditEvent, Language
+from analyses.services import reading, reporting
+from analyses.structure.content import Structured
+from analyses.structure.findings import Findings
+from analyses.tests.factories import StudyFactory, result
+
+CATALOGUE = Path(settings.BASE_DIR) / "locale" / "de" / "LC_MESSAGES"
+MARKS = {"_", "gettext", "gettext_lazy"}
+STRING = r'"((?:[^"\\]|\\.)*)"'
+PROGRAMS = [path for app in ("accounts", "analyses", "bonescan") for path in Path(settings.BASE_DIR, app).rglob("*.py")]
+TEMPLATES = list(Path(settings.BASE_DIR, "templates").rglob("*.*"))
+
+
+def entries() -> dict[str, list[str]]:
+    """The .po file: msgid -> its translations (two where there is a plural)."""
+    found: dict[str, list[str]] = {}
+    for block in (CATALOGUE / "django.po").read_text().split("\n\n"):
+        texts: dict[str, str] = {}
+        name = ""
+        for line in block.splitlines():
+            if match := re.match(r"(msgid|msgid_plural|msgstr(?:\[\d\])?) (\".*\")$", line):
+                name = match[1]
+                texts[name] = ast.literal_eval(match[2])
+            elif line.startswith('"'):
+                texts[name] += ast.literal_eval(line)
+        if texts.get("msgid"):
+            found[texts["msgid"]] = [text for name, text in texts.items() if name.startswith("msgstr")]
+    return found
+
+
+def marked() -> set[str]:
+    """Every text that code or a template marks for translation."""
+    found = set()
+    for path in PROGRAMS:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute) and node.args:
+                called = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+                text = node.args[0]
+                if called in MARKS and isinstance(text, ast.Constant) and isinstance(text.value, str):
+                    found.add(text.value)
+    for path in TEMPLATES:
+        found |= set(re.findall(r"\{% (?:translate|trans) \"([^\"]*)\"", path.read_text()))
+        found |= set(re.findall(r"\{% (?:translate|trans) '([^']*)'", path.read_text()))
+        found |= set(re.findall(r'\|\w+:_\("([^"]*)"\)', path.read_text()))
+    return found
+
+
+def test_every_marked_text_is_translated():
+    known = entries()
+    assert len(known) > 500
+    assert {text for text in marked() if not known.get(text) or not all(known[text])} == set()
+
+
+def test_no_entry_is_empty_or_doubtful():
+    text = (CATALOGUE / "django.po").read_text()
+    assert "fuzzy" not in text
+    assert [msgid for msgid, translated in entries().items() if not translated or not all(translated)] == []
+
+
+def test_translations_keep_the_places_for_values():
+    holes = re.compile(r"%\(\w+\)s|\{\w+\}")
+    for msgid, translated in entries().items():
+        for text in translated:
+            assert set(holes.findall(text)) == set(holes.findall(msgid)), msgid
+
+
+def test_the_compiled_catalogue_is_that_of_the_source():
+    with (CATALOGUE / "django.mo").open("rb") as file:
+        compiled = gettext.GNUTranslations(file)
+    for msgid, translated in entries().items():
+        if len(translated) == 1:
+            assert compiled.gettext(msgid) == translated[0]
+    assert {key if isinstance(key, str) else key[0] for key in compiled._catalog if key} == set(entries())  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def case(department):
+    study = StudyFactory(owner=department)
+    result("malignant", study=study)
+    study.refresh_from_db()
+    return study
+
+
+@pytest.fixture
+def web(doctor) -> Client:
+    client = Client()
+    client.force_login(doctor)
+    return client
+
+
+def test_a_user_chooses_a_language_and_dates_and_numbers_follow(web, case, doctor):
+    assert web.post("/account/", {"name": "", "language": "de"}).status_code == 302
+    doctor.refresh_from_db()
+    assert doctor.language == Language.GERMAN
+    assert AuditEvent.objects.filter(action="language_changed", user=doctor).count() == 1
+    text = web.get(f"/cases/{case.pk}/").content.decode()
+    assert '<html lang="de"' in text
+    for said in ("Ihr Befund", "Periostreaktion", "Kortikalisdestruktion", "Überweisung vor Biopsie", "02.03.2026"):
+        assert said in text
+    assert "0,80</text>" in text
+    # Positions in drawings are no prose: a comma would break them.
+    assert not re.search(r'(?:\bx|y|x1|y1|width|height|points)="[^"]*\d,\d+%', text)
+    assert web.post("/account/", {"name": "", "language": "xx"}).status_code == 200
+
+
+def test_whoever_chose_none_reads_in_the_language_of_the_department(web, case, department):
+    assert "Your reading" in web.get(f"/cases/{case.pk}/").content.decode()
+    department.language = Language.GERMAN
+    department.save()
+    assert "Ihr Befund" in web.get(f"/cases/{case.pk}/").content.decode()
+
+
+def test_the_sign_in_page_follows_the_browser(db):
+    assert (
+        "Anmelden" in Client().get("/accounts/login/", headers={"Accept-Language": "de-AT,en;q=0.5"}).content.decode()
+    )
+    assert "Sign in" in Client().get("/accounts/login/", headers={"Accept-Language": "fr"}).content.decode()
+
+
+def test_one_request_leaves_its_language_to_no_other(web, doctor, case):
+    doctor.language = Language.GERMAN
+    doctor.save()
+    web.get(f"/cases/{case.pk}/")
+    assert translation.get_language() == settings.LANGUAGE_CODE
+
+
+def test_the_api_answers_alike_whatever_its_user_reads(case, doctor):
+    web = Client()
+    web.force_login(doctor)
+    before = web.get("/api/v1/analyses/").json()
+    doctor.language = Language.GERMAN
+    doctor.save()
+    assert web.get("/api/v1/analyses/").json() == before
+
+
+def test_an_administrator_sets_the_language_of_a_departments_reports(administrator, department, case, doctor):
+    web = Client()
+    web.force_login(administrator)
+    sent = {"name": department.name, "operating_point": "balanced", "language": "de"}
+    assert web.post(f"/admin/departments/{department.pk}/", sent).status_code == 302
+    department.refresh_from_db()
+    assert department.language == Language.GERMAN
+    case.refresh_from_db()
+    findings = Findings(number="one", bone="tibia", margin="II", periosteum="lamellated")
+    reading.save_reading(
+        case,
+        user=doctor,
+        reading="malignant",
+        likelihood=70,
+        structure=Structured(findings=findings, recommendation="refer"),
+    )
+    reading.sign(case, doctor)
+    pdf = PdfReader(io.BytesIO(reporting.report_bytes(reporting.issue_report(case, doctor))))
+    text = re.sub(r"\s+", " ", " ".join(page.extract_text() for page in pdf.pages))
+    assert pdf.trailer["/Root"]["/Lang"] == "de"
+    for said in (
+        "Befundbericht (Endgültig)",
+        "Lamelläre Periostreaktion.",
+        "modifizierte Lodwick-Madewell-Klassifikation, Grad II",
+        "Malignitätswahrscheinlichkeit: 70 von 100",
+        "Vorstellung in einem Knochentumorzentrum vor jeder Biopsie.",
+        "Geboren 17.05.1990",
+        "Seite 1 von",
+    ):
+        assert said in text, said
