@@ -7,7 +7,7 @@ from django import forms
 from django.conf import settings
 from django.utils import timezone
 
-from accounts.models import AuditEvent, Department, OperatingPointChoice, PortalSettings, Role
+from accounts.models import AuditEvent, Department, OperatingPointChoice, PortalSettings, ReadingMode, Role
 
 LONGEST_TOKEN = timedelta(days=3 * 366)
 PERSON = forms.SearchInput(attrs={"placeholder": "E-mail or name"})
@@ -75,6 +75,15 @@ class DepartmentEditForm(DepartmentForm):
         help_text="The cut-offs at which the model calls this department's new films. Rule-out misses fewer malignant "
         "tumours and raises more false alarms; the model page says how many. A model without a rule-out point answers "
         "at the balanced one. Each answer records which it was.",
+    )
+    reading_mode = forms.ChoiceField(
+        label="The model's answer is shown",
+        choices=ReadingMode.choices,
+        required=False,
+        help_text="After my own reading: each doctor locks an own reading of a case before any page, list, report or "
+        "program of this doctor shows the answer. Trial: as before, and a lot decides for each case whether the answer "
+        "is shown then or only after the signature; while no trial runs, it is shown. A reading that is open keeps the "
+        "mode in which it was opened.",
     )
 
 

@@ -34,6 +34,7 @@ class Action(models.TextChoices):
     VIEW_AUDIT_LOG = "view_audit_log"
     VIEW_MODEL = "view_model"
     MANAGE_MODELS = "manage_models"  # activate a version, roll back, compare
+    RUN_TRIALS = "run_trials"  # start and close a trial, see its results once it is closed
 
 
 A = Action
@@ -55,7 +56,15 @@ ALLOWED: dict[str, frozenset[Action]] = {
     Role.CLERK: frozenset({A.DOWNLOAD_SIGNED_REPORTS, A.VIEW_MODEL}),
     Role.API_CLIENT: frozenset({A.UPLOAD, A.USE_API, A.DOWNLOAD_ANY_REPORT, A.OWN_TOKENS, A.VIEW_MODEL}),
     Role.ADMINISTRATOR: frozenset(
-        {A.MANAGE_PEOPLE, A.MANAGE_SETTINGS, A.MANAGE_TOKENS, A.MANAGE_MODELS, A.VIEW_STATUS, A.VIEW_MODEL}
+        {
+            A.MANAGE_PEOPLE,
+            A.MANAGE_SETTINGS,
+            A.MANAGE_TOKENS,
+            A.MANAGE_MODELS,
+            A.RUN_TRIALS,
+            A.VIEW_STATUS,
+            A.VIEW_MODEL,
+        }
     ),
     Role.AUDITOR: frozenset({A.VIEW_AUDIT_LOG, A.VIEW_MODEL}),
 }

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from analyses import report_urls
+from analyses import blind_urls, report_urls
 from analyses.views import case, cases, films, model, registry, status, upload
 
 app_name = "analyses"
@@ -35,4 +35,5 @@ urlpatterns = [
     path("admin/models/compare/", registry.model_compare, name="model_compare"),
     path("admin/models/comparisons/<uuid:comparison_id>/", registry.model_comparison, name="model_comparison"),
     *report_urls.urlpatterns,
+    *blind_urls.urlpatterns,
 ]

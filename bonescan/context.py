@@ -17,6 +17,7 @@ NAV: tuple[tuple[str, str, Action, str], ...] = (
     ("People", "accounts:people", Action.MANAGE_PEOPLE, "p"),
     ("Departments", "accounts:departments", Action.MANAGE_PEOPLE, ""),
     ("Models", "analyses:registry", Action.MANAGE_MODELS, ""),
+    ("Trial", "analyses:trials", Action.RUN_TRIALS, ""),
     ("Settings", "accounts:settings", Action.MANAGE_SETTINGS, ""),
     ("Status", "analyses:status", Action.VIEW_STATUS, ""),
     ("Audit log", "accounts:audit_log", Action.VIEW_AUDIT_LOG, ""),

@@ -14,6 +14,7 @@ from analyses.models.reading import (
     TumourGrade,
     TumourStage,
 )
+from analyses.models.reading_first import ChangeOfMind, Direction, Trial, TrialAllocation, TrialBlock
 from analyses.models.record import Image, Laterality, Patient, ReadingState, Sex, Study
 from analyses.models.registry import ComparisonStatus, ModelActivation, ModelComparison
 
@@ -22,7 +23,9 @@ __all__ = [
     "Addendum",
     "Analysis",
     "Arm",
+    "ChangeOfMind",
     "ComparisonStatus",
+    "Direction",
     "IdempotencyKey",
     "Image",
     "Laterality",
@@ -42,6 +45,9 @@ __all__ = [
     "Stage",
     "Status",
     "Study",
+    "Trial",
+    "TrialAllocation",
+    "TrialBlock",
     "TumourGrade",
     "TumourStage",
 ]

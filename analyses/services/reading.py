@@ -6,7 +6,7 @@ from django.utils import timezone
 from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, require
-from analyses import signature
+from analyses import blinding, signature
 from analyses.errors import Conflict, Invalid
 from analyses.models import (
     BENIGN_STAGES,
@@ -20,7 +20,7 @@ from analyses.models import (
     TumourGrade,
     TumourStage,
 )
-from analyses.services import cases, reporting
+from analyses.services import cases, own_reading, reporting, snapshots
 
 SAME_AS: dict[str, str] = {
     Outcome.NORMAL: Reading.NORMAL,
@@ -61,7 +61,9 @@ def save_reading(
         raise Invalid("bad_field", "Choose one of the readings.", fields={"reading": ["Choose one of the readings."]})
     _check_grade_and_stage(reading, tumour_grade, tumour_stage)
     locked = cases.lock(study.pk)
-    agrees = agreement(locked.outcome, reading)
+    own_reading.require_locked(locked, user)
+    outcome = snapshots.answered_outcome(locked, user)
+    agrees = agreement(outcome, reading)
     if agrees_with_model is not None and agrees_with_model != agrees:
         raise _result_changed()
     review = Review.objects.filter(study=locked).first() or Review(study=locked)
@@ -70,7 +72,7 @@ def save_reading(
     review.reader, review.reading = user, reading
     review.impression = _text("impression", impression)
     review.tumour_grade, review.tumour_stage = tumour_grade, tumour_stage
-    review.agrees_with_model, review.model_outcome = agrees, locked.outcome
+    review.agrees_with_model, review.model_outcome = agrees, outcome
     review.save()
     _advance(locked, study, ReadingState.PRELIMINARY)
     audit.record(
@@ -95,12 +97,17 @@ def sign(study: Study, user: User) -> Review:
     require(user, Action.READ_CASE)
     locked = cases.lock(study.pk)
     review = Review.objects.select_related("reader").filter(study=locked).first()
-    analyses = signature.current_analyses(locked)
+    analyses = snapshots.answered_analyses(locked, user)
+    if review is not None and not blinding.sees_model(user, locked):
+        # Nobody can look again at an answer that a lot hides: the reading is compared with the one of the lock.
+        review.model_outcome = snapshots.answered_outcome(locked, user)
+        review.agrees_with_model = agreement(review.model_outcome, review.reading)
     review = _signable(locked, review, analyses, user)
     signed_at = timezone.now()
     review.signed_at = signed_at
     review.signed_sha256 = signature.content_sha256(signature.signed_content(locked, review, analyses, signed_at))
-    review.save(update_fields=["signed_at", "signed_sha256"])
+    review.save(update_fields=["signed_at", "signed_sha256", "model_outcome", "agrees_with_model"])
+    own_reading.record_final(review, signed_at)
     _advance(locked, study, ReadingState.FINAL)
     audit.record(
         "sign",
@@ -172,7 +179,8 @@ def _signable(study: Study, review: Review | None, analyses: list[Analysis], use
         raise Conflict(
             "identity_unconfirmed", "What was typed and what the file says differ. Confirm one of the two, then sign."
         )
-    if review.model_outcome != study.outcome:
+    own_reading.require_locked(study, user)
+    if review.model_outcome != snapshots.answered_outcome(study, user):
         raise _result_changed()
     return review
 

@@ -178,7 +178,7 @@ def _join_same_examination(
     alone = study.case_key is None and study.images.count() == 1 and study.reading_state == "unread"
     if not uid or study.patient is None or open_questions or not alone:
         return study, None
-    if hasattr(study, "review") or study.reports.exists():
+    if hasattr(study, "review") or study.reports.exists() or study.own_readings.exists():
         return study, None
     others = Study.objects.filter(department_id=study.department_id, study_instance_uid=uid, patient=study.patient)
     target = (

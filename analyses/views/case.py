@@ -19,7 +19,7 @@ from analyses.models import Analysis, Study
 from analyses.services import cases, queue, reading
 from analyses.services.cases import EDITABLE
 from analyses.views.access import in_scope
-from analyses.views.case_context import case_context, signature
+from analyses.views.case_context import case_context
 
 CASES = Study.objects.select_related("patient")
 
@@ -27,7 +27,9 @@ CASES = Study.objects.select_related("patient")
 def render_case(
     request: HttpRequest, study: Study, *, wanted: UUID | None = None, status: int = 200, **extra: Any
 ) -> HttpResponse:
-    return render(request, "analyses/case.html", case_context(study, wanted, **extra), status=status)
+    return render(
+        request, "analyses/case.html", case_context(study, wanted, user=_user(request), **extra), status=status
+    )
 
 
 @require_safe
@@ -36,7 +38,7 @@ def case(request: HttpRequest, study_id: UUID) -> HttpResponse:
     """One case, image first; ``?film=<analysis or image id>`` chooses the film."""
     study = in_scope(request, CASES, study_id)
     audit.record("view_case", user=_user(request), obj=study, case_id=study.pk, subject=_subject(study))
-    return render_case(request, study, wanted=_film(request))
+    return render_case(request, study, wanted=film_of(request))
 
 
 @require_safe
@@ -44,10 +46,10 @@ def case(request: HttpRequest, study_id: UUID) -> HttpResponse:
 def case_panel(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> HttpResponse:
     """The poll of an open case: the progress lines, or the whole body once an answer came (``seen`` is outdated)."""
     study = in_scope(request, CASES, study_id)
-    context = case_context(study, analysis_id)
+    context = case_context(study, analysis_id, user=_user(request))
     if context["analysis"] is None or all(film.analysis.pk != analysis_id for film in context["films"]):
         raise Http404
-    if request.GET.get("seen") == signature(context["films"]):
+    if request.GET.get("seen") == context["signature"]:
         return render(request, "analyses/_case_progress.html", context)
     response = render(request, "analyses/_case_update.html", context)
     response["HX-Retarget"] = "#case-body"
@@ -63,7 +65,7 @@ def case_reading(request: HttpRequest, study_id: UUID) -> HttpResponse:
     form = ReadingForm(request.POST)
     signing = request.POST.get("action") == "sign"
     if not form.is_valid():
-        return render_case(request, study, wanted=_film(request), status=400, reading_form=form)
+        return render_case(request, study, wanted=film_of(request), status=400, reading_form=form)
 
     def write() -> None:
         agrees = _shown_agreement(request, form)
@@ -86,7 +88,7 @@ def case_addendum(request: HttpRequest, study_id: UUID) -> HttpResponse:
     study = in_scope(request, CASES, study_id)
     form = AddendumForm(request.POST)
     if not form.is_valid():
-        return render_case(request, study, wanted=_film(request), status=400, addendum_form=form)
+        return render_case(request, study, wanted=film_of(request), status=400, addendum_form=form)
     return _carry_out(
         request,
         study,
@@ -222,9 +224,9 @@ def _carry_out(
         write()
     except ServiceError as error:
         study.refresh_from_db()
-        return render_case(request, study, wanted=_film(request), status=error.status, refusal=error, **extra)
+        return render_case(request, study, wanted=film_of(request), status=error.status, refusal=error, **extra)
     messages.success(request, done)
-    wanted = _film(request)
+    wanted = film_of(request)
     return redirect(reverse("analyses:case", args=[study.pk]) + (f"?film={wanted}" if wanted else ""))
 
 
@@ -236,7 +238,8 @@ def _analysis_of(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> tup
     return study, analysis
 
 
-def _film(request: HttpRequest) -> UUID | None:
+def film_of(request: HttpRequest) -> UUID | None:
+    """The film that the address or the form names; None without one."""
     try:
         return UUID(request.GET.get("film") or request.POST.get("film") or "")
     except ValueError:

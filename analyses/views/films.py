@@ -10,6 +10,7 @@ from PIL import Image as Picture
 
 from accounts import audit
 from accounts.permissions import Action, requires
+from analyses.blinding import sees_model
 from analyses.models import Analysis
 from analyses.views.access import in_scope
 
@@ -41,6 +42,8 @@ def film_image(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
 def film_saliency(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
     """The saliency map of one analysis as a transparent PNG, to be laid over the whole film."""
     analysis = in_scope(request, FILMS, analysis_id)
+    if not sees_model(request.user, analysis.image.study):  # type: ignore[arg-type]
+        raise Http404
     tag = f"saliency-{analysis.pk}-{analysis.attempts}"
     return _not_modified(tag) if _unchanged(request, tag) else _png(_stored(analysis.saliency_file), tag)
 

@@ -73,6 +73,10 @@ ACTIONS = {
     "view_case": "case opened",
     "save_reading": "reading saved",
     "sign": "reading signed",
+    "open_own_reading": "own reading begun",
+    "allocate": "lot of the trial drawn",
+    "lock_own_reading": "own reading locked",
+    "compare_readings": "own and final reading compared",
     "addendum": "addendum added",
     "issue_report": "report issued",
     "download_report": "report downloaded",
@@ -169,6 +173,6 @@ def standing(analysis: Analysis) -> str:
     return f"{side} the {point_name(analysis.operating_point)} operating point of {threshold:.2f} for malignancy."
 
 
-def agreeing_reading(study: Study) -> str:
-    """The reading that agrees with the model's answer to the case; empty where there is no answer to agree with."""
-    return AGREEING.get(Outcome(study.outcome), "") if study.outcome else ""
+def agreeing_reading(outcome: str) -> str:
+    """The reading that agrees with the model's outcome of a case; empty where there is no answer to agree with."""
+    return AGREEING.get(Outcome(outcome), "") if outcome else ""

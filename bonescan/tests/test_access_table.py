@@ -22,7 +22,7 @@ from django.utils import timezone
 from accounts.models import ApiToken, AuditEvent, User
 from accounts.services import create_token
 from accounts.tests.factories import ApiTokenFactory, UserFactory
-from analyses.models import ModelComparison, Report, Review, Study
+from analyses.models import ModelComparison, Report, Review, Study, Trial
 from analyses.services.registry import default_model
 from analyses.tests.factories import StudyFactory, result
 
@@ -122,6 +122,9 @@ TABLE: dict[str, Route] = {
     "analyses:case_reassign": Route(STUDY, get=of_department("doctor"), post=of_department("doctor")),
     "analyses:case_reading": Route(STUDY, post=of_department("doctor")),
     "analyses:case_addendum": Route(STUDY, post=of_department("doctor")),
+    "analyses:own_open": Route(STUDY, post=of_department("doctor")),
+    "analyses:own_draft": Route(STUDY, post=of_department("doctor")),
+    "analyses:own_lock": Route(STUDY, post=of_department("doctor")),
     "analyses:case_panel": Route(BOTH, get=of_department("doctor")),
     "analyses:film_cancel": Route(BOTH, post=of_department("doctor")),
     "analyses:film_retry": Route(BOTH, post=of_department("doctor")),
@@ -141,6 +144,11 @@ TABLE: dict[str, Route] = {
     "analyses:model_comparison": Route(
         ("comparison_id",), get=signed_in("administrator"), post=signed_in("administrator")
     ),
+    "analyses:trials": Route(get=signed_in("administrator"), post=signed_in("administrator")),
+    "analyses:trial_dictionary": Route(get=signed_in("administrator")),
+    "analyses:trial": Route(("trial_id",), get=signed_in("administrator")),
+    "analyses:trial_close": Route(("trial_id",), post=signed_in("administrator")),
+    "analyses:trial_export": Route(("trial_id",), get=signed_in("administrator")),
     "analyses:report_list": Route(get=signed_in(*DOWNLOADERS)),
     "analyses:report_archive": Route(post=of_department("doctor", "clerk"), body=("case",)),
     "analyses:report_download": Route(("report_id",), get=ONE_REPORT),
@@ -255,6 +263,9 @@ def keys_of_a_signed_case(doctor: User, api_client: User, own_token: ApiToken) -
         "key": "no-such-key",
         "case": study.pk,
         "model_key": default_model(),
+        "trial_id": Trial.objects.create(
+            name="Trial", planned_cases=10, started_at=timezone.now(), started_by=doctor, closed_at=timezone.now()
+        ).pk,
         "comparison_id": ModelComparison.objects.create(modality="DX", model_a="a-1", model_b="b-1", films=1).pk,
     }
 
