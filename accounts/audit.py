@@ -1,5 +1,6 @@
 """The one function that records who did what, and the request it happened in."""
 
+from collections.abc import Callable, Collection
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -62,3 +63,18 @@ def record(
         request_id=context.request_id,
         ip_address=context.ip_address,
     )
+
+
+# Rules of other applications: the cases whose events this user may read of, but not in detail.
+_hidden_cases: list[Callable[["User"], Collection[UUID]]] = []
+
+
+def hide_details_of(rule: Callable[["User"], Collection[UUID]]) -> None:
+    """Let a rule say whose details a user must not read in the log; called once, when an application is ready."""
+    if rule not in _hidden_cases:
+        _hidden_cases.append(rule)
+
+
+def cases_without_detail(user: "User") -> frozenset[UUID]:
+    """The cases whose events are shown to this user without their detail."""
+    return frozenset(case for rule in _hidden_cases for case in rule(user))

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import AuditEvent, Department, Language, OperatingPointChoice, PortalSettings, Role
+from accounts.models import AuditEvent, Department, Language, OperatingPointChoice, PortalSettings, ReadingMode, Role
 
 LONGEST_TOKEN = timedelta(days=3 * 366)
 PERSON = forms.SearchInput(attrs={"placeholder": "E-mail or name"})
@@ -91,6 +91,15 @@ class DepartmentEditForm(DepartmentForm):
         choices=Language.choices,
         required=False,
         help_text=_("Of reports and letters, and of the pages of whoever chose no other."),
+    )
+    reading_mode = forms.ChoiceField(
+        label="The model's answer is shown",
+        choices=ReadingMode.choices,
+        required=False,
+        help_text="After my own reading: each doctor locks an own reading of a case before any page, list, report or "
+        "program of this doctor shows the answer. Trial: as before, and a lot decides for each case whether the answer "
+        "is shown then or only after the signature; while no trial runs, it is shown. A reading that is open keeps the "
+        "mode in which it was opened.",
     )
 
 

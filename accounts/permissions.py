@@ -38,6 +38,7 @@ class Action(models.TextChoices):
     ENTER_OUTCOMES = "enter_outcomes"  # pathology or follow-up of a signed case, one by one or as CSV
     VIEW_PERFORMANCE = "view_performance"  # how model and readers did in the own department; export the rows behind it
     MANAGE_READER_STUDIES = "manage_reader_studies"  # set up, start, close and analyse; no patient identity
+    RUN_TRIALS = "run_trials"  # start and close a trial, see its results once it is closed
 
 
 A = Action
@@ -68,6 +69,7 @@ ALLOWED: dict[str, frozenset[Action]] = {
             A.MANAGE_TOKENS,
             A.MANAGE_MODELS,
             A.MANAGE_READER_STUDIES,
+            A.RUN_TRIALS,
             A.VIEW_STATUS,
             A.VIEW_MODEL,
         }

@@ -15,13 +15,22 @@ from django.urls import reverse
 
 from accounts import audit, sessions
 from accounts.errors import Refused
-from accounts.models import Department, OperatingPointChoice, PortalSettings, Role, RoleAssignment, User
+from accounts.models import (
+    Department,
+    OperatingPointChoice,
+    PortalSettings,
+    ReadingMode,
+    Role,
+    RoleAssignment,
+    User,
+)
 from accounts.tokens import authenticate_token, create_token, revoke_all_of, revoke_token
 
 __all__ = [
     "authenticate_token",
     "change_settings",
     "choose_operating_point",
+    "choose_reading_mode",
     "create_department",
     "create_person",
     "create_token",
@@ -250,12 +259,34 @@ def choose_operating_point(department: Department, *, operating_point: str, by: 
 
 
 @transaction.atomic
-def edit_department(department: Department, *, name: str, operating_point: str, by: User | None) -> None:
-    """Change a department's name and operating point together; an empty operating point stays as it is."""
+def choose_reading_mode(department: Department, *, reading_mode: str, by: User | None) -> None:
+    """Decide when a department's doctors see the model's answer, from the next reading that is opened.
+
+    Raises:
+        Refused: ``unknown_reading_mode``.
+    """
+    if reading_mode not in ReadingMode.values:
+        raise _refused("unknown_reading_mode", "reading_mode", "Choose one of the list.")
+    before = Department.objects.select_for_update().get(pk=department.pk).reading_mode
+    if before == reading_mode:
+        return
+    department.reading_mode = reading_mode
+    department.save(update_fields=["reading_mode"])
+    detail = {"before": before, "after": reading_mode}
+    audit.record("reading_mode_changed", user=by, obj=department, department=department, detail=detail)
+
+
+@transaction.atomic
+def edit_department(
+    department: Department, *, name: str, operating_point: str, reading_mode: str = "", by: User | None
+) -> None:
+    """Change name, operating point and reading mode together; what is empty of the last two stays as it is."""
     if department.name != " ".join(name.split()):
         rename_department(department, name=name, by=by)
     if operating_point:
         choose_operating_point(department, operating_point=operating_point, by=by)
+    if reading_mode:
+        choose_reading_mode(department, reading_mode=reading_mode, by=by)
 
 
 def _department_name(name: str, *, but: Department | None = None) -> str:

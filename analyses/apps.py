@@ -6,3 +6,9 @@ from django.apps import AppConfig
 class AnalysesConfig(AppConfig):
     name = "analyses"
     verbose_name = "Clinical record"
+
+    def ready(self) -> None:
+        from accounts import audit
+        from analyses import blinding
+
+        audit.hide_details_of(blinding.hidden_from)

@@ -7,6 +7,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from accounts.models import Role, User
 from accounts.permissions import Action, may
+from analyses.blinding import hidden_cases
 from analyses.models import Reading, ReadingState, Report, Study
 
 SIGNED = (ReadingState.FINAL, ReadingState.AMENDED)
@@ -19,11 +20,12 @@ def may_see_unsigned(user: User) -> bool:
 
 
 def reportable(user: User) -> QuerySet[Study]:
-    """The cases whose report this user may be given: signed ones; for a doctor also those with an earlier report."""
+    """The cases whose report this user may be given: signed ones; for a doctor also those with an earlier report,
+    unless the doctor must not see the model's answer yet."""
     cases: QuerySet[Study] = Study.objects.for_user(user)
     if may_see_unsigned(user):
         issued = Report.objects.filter(study=OuterRef("pk"))
-        return cases.filter(Q(reading_state__in=SIGNED) | Exists(issued))
+        return cases.filter(Q(reading_state__in=SIGNED) | Exists(issued)).exclude(hidden_cases(user))
     return cases.filter(reading_state__in=SIGNED)
 
 

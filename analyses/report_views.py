@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, may, require, requires
-from analyses import report_archive
+from analyses import blinding, report_archive
 from analyses.errors import ServiceError
 from analyses.models import Report, Study
 from analyses.report_search import SIGNED, ReportSearchForm, may_see_unsigned, reportable
@@ -71,6 +71,7 @@ def report_download(request: HttpRequest, report_id: UUID) -> HttpResponseBase:
     user = _require_download(request)
     report = in_scope(request, Report.objects.select_related("study__patient"), report_id)
     try:
+        blinding.require_sight(user, report.study)
         return _download(report, user)
     except ServiceError as error:
         return _refused(request, report.study, error)

@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from analyses import outcomes_urls, reader_study_urls, report_urls, structured_urls, viewer_urls, worklist_urls
+from analyses import (
+    blind_urls,
+    outcomes_urls,
+    reader_study_urls,
+    report_urls,
+    structured_urls,
+    viewer_urls,
+    worklist_urls,
+)
 from analyses.views import case, cases, films, model, registry, status, upload
 
 app_name = "analyses"
@@ -35,4 +43,5 @@ urlpatterns = [
     *outcomes_urls.urlpatterns,
     *reader_study_urls.urlpatterns,
     *structured_urls.urlpatterns,
+    *blind_urls.urlpatterns,
 ]

@@ -26,6 +26,7 @@ NAV: tuple[tuple[Any, str, Action, str], ...] = (
     (_("Departments"), "accounts:departments", Action.MANAGE_PEOPLE, ""),
     (_("Models"), "analyses:registry", Action.MANAGE_MODELS, ""),
     (_("Reader studies"), "analyses:reader_studies", Action.MANAGE_READER_STUDIES, ""),
+    (_("Trial"), "analyses:trials", Action.RUN_TRIALS, ""),
     (_("Settings"), "accounts:settings", Action.MANAGE_SETTINGS, ""),
     (_("Drift"), "analyses:drift", Action.MANAGE_MODELS, ""),
     (_("Status"), "analyses:status", Action.VIEW_STATUS, ""),

@@ -195,3 +195,20 @@ def test_unknown_ids_are_not_found(admin_page):
         assert admin_page.get(reverse(name, args=[nobody])).status_code == 404
     for name in ("person_deactivate", "person_reactivate", "person_link", "person_token", "token_revoke"):
         assert admin_page.post(reverse(f"accounts:{name}", args=[nobody])).status_code == 404
+
+
+def test_a_department_chooses_when_its_doctors_see_the_answer(admin_page, department):
+    url = reverse("accounts:department", args=[department.pk])
+    assert b"Answer at once" in admin_page.get(url).content
+    admin_page.post(url, {"name": department.name, "reading_mode": "own_first"})
+    assert Department.objects.get(pk=department.pk).reading_mode == "own_first"
+    event = AuditEvent.objects.get(action="reading_mode_changed")
+    assert event.detail == {"before": "at_once", "after": "own_first"}
+    admin_page.post(url, {"name": department.name, "reading_mode": "own_first"})
+    admin_page.post(url, {"name": department.name})
+    assert AuditEvent.objects.filter(action="reading_mode_changed").count() == 1
+    answer = admin_page.post(url, {"name": department.name, "reading_mode": "never"})
+    assert answer.status_code == 200
+    assert Department.objects.get(pk=department.pk).reading_mode == "own_first"
+    listed = admin_page.get(reverse("accounts:departments")).content
+    assert b"Answer after my own reading" in listed

@@ -1,8 +1,9 @@
 """The audit log for auditors: filtered, paged, exported; whatever names a patient is masked."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
@@ -46,7 +47,8 @@ def audit_log(request: HttpRequest) -> HttpResponse:
     """One page of the log, newest first."""
     form, rows = _wanted(request)
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
-    shown = [_shown(row) for row in page]
+    hidden = audit.cases_without_detail(caller(request))
+    shown = [_shown(row, hidden) for row in page]
     # The event of this very reading comes after the rows that are shown.
     _record(request, "view_audit_log", form, page=page.number)
     context = {"form": form, "page_obj": page, "rows": shown, "filters": _filters_used(form)}
@@ -64,7 +66,10 @@ def audit_export(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     # The event of the export itself comes after the rows that are exported.
     newest = rows.order_by("-id").values_list("id", flat=True).first() or 0
     _record(request, "export_audit_log", form, rows=rows.count())
-    answer = StreamingHttpResponse(_lines(rows.filter(id__lte=newest)), content_type="text/csv; charset=utf-8")
+    answer = StreamingHttpResponse(
+        _lines(rows.filter(id__lte=newest), audit.cases_without_detail(caller(request))),
+        content_type="text/csv; charset=utf-8",
+    )
     stamp = timezone.localtime().strftime("%Y%m%d-%H%M")
     answer["Content-Disposition"] = f'attachment; filename="bonescan-audit-{stamp}.csv"'
     return answer
@@ -107,13 +112,18 @@ def _record(request: HttpRequest, action: str, form: AuditFilterForm, **detail: 
     audit.record(action, user=caller(request), detail={"filters": _filters_used(form), **detail})
 
 
-def _shown(row: AuditEvent) -> dict[str, Any]:
+def _shown(row: AuditEvent, hidden: Collection[UUID]) -> dict[str, Any]:
     return {
         "event": row,
         "subject": masked(row.subject),
-        "detail": detail_text(row.detail),
+        "detail": _detail(row, hidden),
         "words": row.action.replace("_", " "),
     }
+
+
+def _detail(row: AuditEvent, hidden: Collection[UUID]) -> str:
+    """Codes and counts; nothing for a case of which the reader of the log must not know them yet."""
+    return "" if row.case_id in hidden else detail_text(row.detail)
 
 
 def detail_text(detail: dict[str, Any]) -> str:
@@ -133,15 +143,15 @@ class _Echo:
         return line
 
 
-def _lines(rows: AuditEventQuerySet) -> Iterator[str]:
+def _lines(rows: AuditEventQuerySet, hidden: Collection[UUID]) -> Iterator[str]:
     writer = csv.writer(_Echo())
     yield "﻿"  # so that spreadsheet programs read UTF-8
     yield writer.writerow(COLUMNS)
     for row in rows.iterator(chunk_size=500):
-        yield writer.writerow([_cell(value) for value in _values(row)])
+        yield writer.writerow([_cell(value) for value in _values(row, hidden)])
 
 
-def _values(row: AuditEvent) -> list[Any]:
+def _values(row: AuditEvent, hidden: Collection[UUID]) -> list[Any]:
     return [
         timezone.localtime(row.at).isoformat(timespec="seconds"),
         row.action,
@@ -153,7 +163,7 @@ def _values(row: AuditEvent) -> list[Any]:
         row.object_id,
         row.case_id or "",
         masked(row.subject),
-        detail_text(row.detail),
+        _detail(row, hidden),
         row.ip_address or "",
         row.request_id,
     ]

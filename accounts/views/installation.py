@@ -36,10 +36,15 @@ def departments(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Action.MANAGE_PEOPLE)
 def department(request: HttpRequest, department_id: UUID) -> HttpResponse:
-    """Change what a department is called, and the operating point that it works with."""
+    """Change what a department is called, its operating point, and when its doctors see the model's answer."""
     row = get_object_or_404(Department, pk=department_id)
-    initial = {"name": row.name, "operating_point": row.operating_point}
-    form = DepartmentEditForm(request.POST or None, initial={**initial, "language": row.language})
+    initial = {
+        "name": row.name,
+        "operating_point": row.operating_point,
+        "reading_mode": row.reading_mode,
+        "language": row.language,
+    }
+    form = DepartmentEditForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         language = form.cleaned_data.pop("language") or row.language
         try:

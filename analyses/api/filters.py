@@ -11,14 +11,16 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from analyses.blinding import hidden_cases, with_shown_probability
 from analyses.models import Analysis, Outcome, Status
 
 ORDERS = {
     "created_at": F("created_at").asc(),
     "-created_at": F("created_at").desc(),
-    "malignant_probability": F("malignant_probability").asc(nulls_last=True),
-    "-malignant_probability": F("malignant_probability").desc(nulls_last=True),
+    "malignant_probability": F("sortable_probability").asc(nulls_last=True),
+    "-malignant_probability": F("sortable_probability").desc(nulls_last=True),
 }
+CASE = "image__study"
 PAGING = frozenset({"page", "page_size"})
 
 
@@ -43,7 +45,7 @@ class AnalysisFilter(filters.FilterSet):
     """Exact values only: searching words in names is what the pages are for."""
 
     status = filters.ChoiceFilter(choices=Status.choices)
-    outcome = filters.ChoiceFilter(choices=Outcome.choices)
+    outcome = filters.ChoiceFilter(choices=Outcome.choices, method="with_outcome")
     patient_id = filters.CharFilter("image__study__patient__patient_id", max_length=64, label="Record number, exact.")
     accession_number = filters.CharFilter("image__study__accession_number", max_length=64, label="Exact.")
     created_after = MomentFilter("created_at", "gte", label="At or after this time (ISO 8601).")
@@ -58,7 +60,17 @@ class AnalysisFilter(filters.FilterSet):
 
     def order(self, queryset: QuerySet, _name: str, value: str) -> QuerySet:
         """The id breaks ties, so that pages neither repeat nor skip a row."""
+        if value.endswith("malignant_probability"):
+            queryset = with_shown_probability(queryset, self._caller, CASE)
         return queryset.order_by(ORDERS[value], "id")
+
+    def with_outcome(self, queryset: QuerySet, _name: str, value: str) -> QuerySet:
+        """Only films whose answer the caller may see."""
+        return queryset.filter(outcome=value).exclude(hidden_cases(self._caller, CASE))
+
+    @property
+    def _caller(self) -> Any:
+        return self.request.user if self.request else None
 
 
 class StrictFilterBackend(filters.DjangoFilterBackend):

@@ -57,6 +57,7 @@ ANALYSED: dict[str, Any] = {
     "error": None,
     "input_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "canonical_sha256": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
+    "blinded": False,
 }
 WITHHELD = ANALYSED | {
     "result": ANALYSED["result"]
@@ -80,6 +81,8 @@ WAITING = ANALYSED | {
     "warnings": [],
     "canonical_sha256": None,
 }
+# As a doctor's own token hears of it before the own reading is locked.
+BLINDED = ANALYSED | {"result": None, "model": None, "timings_ms": {}, "warnings": [], "blinded": True}
 UNREADABLE = WAITING | {
     "status": "failed",
     "stage": "decoding",
@@ -121,6 +124,7 @@ DETAIL_EXAMPLES = [
     OpenApiExample("analysed", value=ANALYSED, response_only=True),
     OpenApiExample("withheld", value=WITHHELD, response_only=True),
     OpenApiExample("waiting", value=WAITING, response_only=True),
+    OpenApiExample("blinded", value=BLINDED, response_only=True),
     OpenApiExample("failed", value=UNREADABLE, response_only=True),
 ]
 
@@ -199,7 +203,7 @@ REPORT = extend_schema(
         ONE,
         {
             (200, "application/pdf"): OpenApiTypes.BINARY,
-            409: refusal("There can be no report yet.", "no_result", "identity_unconfirmed", "busy"),
+            409: refusal("There can be no report yet.", "read_first", "no_result", "identity_unconfirmed", "busy"),
         },
     ),
 )

@@ -8,6 +8,7 @@ from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
+from analyses.blinding import without_answer
 from analyses.lesions import Lesion, lesions_of, ranking_of
 from analyses.models import Analysis, Laterality, Outcome, Sex, Stage, Status
 from analyses.services.fields import CaseFields
@@ -218,22 +219,29 @@ class AnalysisSerializer(serializers.Serializer):
     canonical_sha256 = serializers.CharField(
         allow_null=True, help_text="Digest of the decoded image that the model saw; null until decoded."
     )
+    blinded = serializers.BooleanField(
+        help_text="True where a doctor calls who must not see the answer to this case yet: `result` and `model` "
+        "are null, `timings_ms` is empty, and filters and orders by the answer leave the film out."
+    )
 
     def to_representation(self, analysis: Analysis) -> dict[str, Any]:
         """One pass over the row: the nested serializers above describe, and cost nothing here."""
         study = analysis.image.study
+        blinded = study.pk in self.context["hidden"]
+        if blinded:
+            analysis = without_answer(analysis)
         place = self.context["places"].get(analysis.pk)
         return {
             "id": str(analysis.pk),
             "url": self._url("api:analysis-detail", analysis.pk),
             "created_at": self.fields["created_at"].to_representation(analysis.created_at),
             "status": analysis.status,
-            "stage": analysis.stage,
+            "stage": _told_stage(analysis, blinded),
             "place_in_queue": place,
             "patient_id": study.patient.patient_id if study.patient else None,
             "accession_number": study.accession_number,
             "case": {"id": str(study.pk), "url": self._url("analyses:case", study.pk)},
-            "result": _result(analysis),
+            "result": None if blinded else _result(analysis),
             "model": _model(analysis),
             "timings_ms": _in_order(analysis.timings_ms, Stage.values),
             "warnings": [
@@ -243,10 +251,18 @@ class AnalysisSerializer(serializers.Serializer):
             "error": _error(analysis),
             "input_sha256": analysis.image.original_sha256,
             "canonical_sha256": analysis.canonical_sha256 or None,
+            "blinded": blinded,
         }
 
     def _url(self, name: str, pk: Any) -> str:
         return reverse(name, args=[pk], request=self.context["request"])
+
+
+def _told_stage(analysis: Analysis, blinded: bool) -> str:
+    """Which stages a film goes through depends on its answer: whoever is blind hears of the first and the last only."""
+    if blinded and analysis.stage != Stage.DONE:
+        return Stage.WAITING
+    return analysis.stage
 
 
 def _result(analysis: Analysis) -> dict[str, Any] | None:

@@ -25,6 +25,7 @@ from analyses.api import schema
 from analyses.api.base import ApiView
 from analyses.api.filters import AnalysisFilter, StrictFilterBackend
 from analyses.api.serializers import AcceptedSerializer, AnalysisSerializer, FilmSerializer
+from analyses.blinding import hidden_among, require_sight, sees_model
 from analyses.errors import Conflict, ServiceError
 from analyses.models import Analysis, Status
 from analyses.services import intake, queue, reporting
@@ -107,6 +108,7 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
     @schema.REPORT
     def report(self, request: Request, pk: UUID) -> HttpResponse:
         analysis = self.get_object()
+        require_sight(self.caller, analysis.image.study)
         if analysis.status != Status.SUCCEEDED:
             raise Conflict("no_result", "There is no result to report. Wait until the status is 'succeeded'.")
         report = reporting.issue_report(analysis.image.study, self.caller)
@@ -126,7 +128,7 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
     @schema.SALIENCY
     def saliency(self, request: Request, pk: UUID) -> HttpResponse:
         analysis = self.get_object()
-        if not analysis.saliency_file:
+        if not analysis.saliency_file or not sees_model(self.caller, analysis.image.study):
             raise ServiceError("no_saliency", "There is no saliency map for this film.", status=404)
         return self._picture(analysis, analysis.saliency_file, "saliency")
 
@@ -143,7 +145,8 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
 
     def _represent(self, analyses: Any, *, many: bool = False) -> Any:
         rows = analyses if many else [analyses]
-        context = {"request": self.request, "places": queue.places_in_queue(rows)}
+        hidden = hidden_among(self.caller, [row.image.study_id for row in rows])
+        context = {"request": self.request, "places": queue.places_in_queue(rows), "hidden": hidden}
         return AnalysisSerializer(analyses, many=many, context=context).data
 
     def _accepted(self, analysis: Analysis, status: int) -> Response:

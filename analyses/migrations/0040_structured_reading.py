@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0040_language'),
-        ('analyses', '0020_worklist'),
+        ('analyses', '0031_lots_and_locks_hold'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

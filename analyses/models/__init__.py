@@ -25,6 +25,7 @@ from analyses.models.reading import (
     TumourGrade,
     TumourStage,
 )
+from analyses.models.reading_first import ChangeOfMind, Direction, Trial, TrialAllocation, TrialBlock
 from analyses.models.record import Image, Laterality, Patient, ReadingState, Sex, Study
 from analyses.models.registry import ComparisonStatus, ModelActivation, ModelComparison
 from analyses.models.structured import ReadingTemplate, Referral
@@ -47,8 +48,10 @@ __all__ = [
     "Arm",
     "CaseOutcome",
     "CasePresence",
+    "ChangeOfMind",
     "ComparisonStatus",
     "Condition",
+    "Direction",
     "DriftAlarm",
     "DriftCheck",
     "IdempotencyKey",
@@ -84,6 +87,9 @@ __all__ = [
     "Stage",
     "Status",
     "Study",
+    "Trial",
+    "TrialAllocation",
+    "TrialBlock",
     "Truth",
     "TruthMethod",
     "TumourGrade",

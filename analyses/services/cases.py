@@ -14,6 +14,7 @@ from analyses.models import Analysis, ReadingState, Status, Study
 from analyses.services import identity, notifying, reporting
 from analyses.services.fields import CASE_FIELDS, IDENTITY_FIELDS, CaseFields, cleaned
 from analyses.services.patients import find_or_make, lock_department, require_same_person, value_of
+from analyses.services.snapshots import settle
 from analyses.signature import current_analyses
 from analyses.suspicion import rank
 
@@ -70,6 +71,8 @@ def summarise(study: Study, *, changed: bool = False) -> None:
     if changed:
         values["revision"] = F("revision") + 1
     Study.objects.filter(pk=study.pk).update(**values)
+    if study.status != Status.QUEUED:
+        settle(study.pk)
 
 
 def _status(statuses: Iterable[str]) -> str:

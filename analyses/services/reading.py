@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, require
-from analyses import signature
+from analyses import blinding, signature
 from analyses.errors import Conflict, Invalid
 from analyses.models import (
     BENIGN_STAGES,
@@ -24,7 +24,7 @@ from analyses.models import (
     TumourGrade,
     TumourStage,
 )
-from analyses.services import assigning, cases, notifying, reporting, structured
+from analyses.services import assigning, cases, notifying, own_reading, reporting, snapshots, structured
 from analyses.structure.content import NOTHING, Structured
 from analyses.structure.vocabulary import AddendumReason
 
@@ -76,8 +76,10 @@ def save_reading(
     _check_grade_and_stage(reading, tumour_grade, tumour_stage)
     locked = cases.lock(study.pk)
     assigning.take_for_saving(locked, user)
+    own_reading.require_locked(locked, user)
     structured.check(locked, reading, likelihood, structure)
-    agrees = agreement(locked.outcome, reading)
+    outcome = snapshots.answered_outcome(locked, user)
+    agrees = agreement(outcome, reading)
     if agrees_with_model is not None and agrees_with_model != agrees:
         raise _result_changed()
     review = Review.objects.filter(study=locked).first() or Review(study=locked)
@@ -90,7 +92,7 @@ def save_reading(
         "tumour_grade": tumour_grade,
         "tumour_stage": tumour_stage,
         "agrees_with_model": agrees,
-        "model_outcome": locked.outcome,
+        "model_outcome": outcome,
         **structured.values(review, structure, likelihood, agrees, locked.department.language),
     }
     values["findings_text"] = _text("findings_text", values["findings_text"])
@@ -133,13 +135,18 @@ def sign(study: Study, user: User, confirmed: Collection[str] = ()) -> Review:
     require(user, Action.READ_CASE)
     locked = cases.lock(study.pk)
     review = Review.objects.select_related("reader").filter(study=locked).first()
-    analyses = signature.current_analyses(locked)
+    analyses = snapshots.answered_analyses(locked, user)
+    if review is not None and not blinding.sees_model(user, locked):
+        # Nobody can look again at an answer that a lot hides: the reading is compared with the one of the lock.
+        review.model_outcome = snapshots.answered_outcome(locked, user)
+        review.agrees_with_model = agreement(review.model_outcome, review.reading)
     review = _signable(locked, review, analyses, user)
     review.confirmed = structured.confirmed_contradictions(locked, review, confirmed)
     signed_at = timezone.now()
     review.signed_at = signed_at
     review.signed_sha256 = signature.content_sha256(signature.signed_content(locked, review, analyses, signed_at))
-    review.save(update_fields=["signed_at", "signed_sha256", "confirmed"])
+    review.save(update_fields=["signed_at", "signed_sha256", "confirmed", "model_outcome", "agrees_with_model"])
+    own_reading.record_final(review, signed_at)
     _advance(locked, study, ReadingState.FINAL)
     audit.record(
         "sign",
@@ -224,7 +231,8 @@ def _signable(study: Study, review: Review | None, analyses: list[Analysis], use
             "identity_unconfirmed",
             _("What was typed and what the file says differ. Confirm one of the two, then sign."),
         )
-    if review.model_outcome != study.outcome:
+    own_reading.require_locked(study, user)
+    if review.model_outcome != snapshots.answered_outcome(study, user):
         raise _result_changed()
     return review
 

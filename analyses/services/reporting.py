@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.models import User
-from analyses import reports, signature
+from analyses import blinding, reports, signature
 from analyses.errors import Conflict, ServiceError, StorageFull
 from analyses.models import Analysis, ReadingState, Report, ReportKind, ReportState, Review, Status, Study
-from analyses.services import storage
+from analyses.services import snapshots, storage
 
 # Crockford's base 32: no letter that reads like a digit. 16 letters are 80 random bits.
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -31,11 +31,13 @@ def issue_report(study: Study, user: User | None) -> Report:
     Everybody who asks while the case stays the same, also at the same moment, gets the same bytes.
 
     Raises:
-        Conflict: ``identity_unconfirmed``, ``no_result``, ``busy``.
+        Conflict: ``read_first`` (it would show the model's answer to a doctor who is blind to it),
+            ``identity_unconfirmed``, ``no_result``, ``busy``.
         StorageFull: ``storage_full``.
     """
     for _ in range(TRIES):
         current = Study.objects.select_related("patient", "department").get(pk=study.pk)
+        blinding.require_sight(user, current)
         issued = Report.objects.filter(study=current, revision=current.revision).first()
         if issued is not None and issued.state == ReportState.VALID:
             return issued
@@ -43,10 +45,10 @@ def issue_report(study: Study, user: User | None) -> Report:
             # It was ended although the case stayed: what comes next belongs to a state of its own.
             Study.objects.filter(pk=current.pk, revision=current.revision).update(revision=F("revision") + 1)
             continue
-        analyses = signature.current_analyses(current)
         review = (
             Review.objects.select_related("reader").prefetch_related("addenda__author").filter(study=current).first()
         )
+        analyses = snapshots.answered_analyses(current, review.reader if review else None)
         _check_reportable(review, analyses)
         try:
             return _issue(current, review, analyses, user)

@@ -20,7 +20,7 @@ from analyses.models import Analysis, Study
 from analyses.services import cases, queue
 from analyses.services.cases import EDITABLE
 from analyses.views.access import in_scope
-from analyses.views.case_context import case_context, signature
+from analyses.views.case_context import case_context
 
 CASES = Study.objects.select_related("patient", "department")
 
@@ -28,7 +28,9 @@ CASES = Study.objects.select_related("patient", "department")
 def render_case(
     request: HttpRequest, study: Study, *, wanted: UUID | None = None, status: int = 200, **extra: Any
 ) -> HttpResponse:
-    return render(request, "analyses/case.html", case_context(study, wanted, **extra), status=status)
+    return render(
+        request, "analyses/case.html", case_context(study, wanted, user=_user(request), **extra), status=status
+    )
 
 
 @require_safe
@@ -45,10 +47,10 @@ def case(request: HttpRequest, study_id: UUID) -> HttpResponse:
 def case_panel(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> HttpResponse:
     """The poll of an open case: the progress lines, or the whole body once an answer came (``seen`` is outdated)."""
     study = in_scope(request, CASES, study_id)
-    context = case_context(study, analysis_id)
+    context = case_context(study, analysis_id, user=_user(request))
     if context["analysis"] is None or all(film.analysis.pk != analysis_id for film in context["films"]):
         raise Http404
-    if request.GET.get("seen") == signature(context["films"]):
+    if request.GET.get("seen") == context["signature"]:
         return render(request, "analyses/_case_progress.html", context)
     response = render(request, "analyses/_case_update.html", context)
     response["HX-Retarget"] = "#case-body"

@@ -6,13 +6,15 @@ from uuid import UUID
 
 from django.db.models import Prefetch
 
-from accounts.models import AuditEvent
-from analyses.models import Analysis, Image, Report, Review, Stage, Status, Study
+from accounts.models import AuditEvent, User
+from analyses.blinding import case_without_answer, without_answer
+from analyses.models import Analysis, Image, OwnReading, Report, Review, Stage, Status, Study
 from analyses.reading_forms import AddendumForm
-from analyses.services import identity, queue
+from analyses.services import identity, queue, snapshots
 from analyses.suspicion import rank
 from analyses.views import wording
 from analyses.views.reading_context import reading_context
+from analyses.views.sight import Sight, own_context, sight_of
 
 STAGES = [stage for stage in Stage.values if stage != Stage.DONE]
 TRAIL_LENGTH = 200
@@ -28,6 +30,7 @@ class Film:
     analysis: Analysis
     earlier: list[Analysis]
     number: int  # in the order in which the films came, from 1
+    newer: bool = False  # a newer answer than the one shown, which is that of the lock, is in the record
 
     @property
     def sort_key(self) -> tuple[int, float, int]:
@@ -35,60 +38,91 @@ class Film:
         return *rank(self.analysis.outcome, self.analysis.malignant_probability), self.number
 
 
-def films_of(study: Study) -> list[Film]:
-    """The films of a case, the most suspicious first."""
-    newest = Analysis.objects.order_by("-created_at", "id")
+def films_of(study: Study, sight: Sight) -> list[Film]:
+    """The films of a case, the most suspicious first; as they came, and without answers, for whoever is blind."""
     images = (
         study.images.select_related("study__patient")
-        .prefetch_related(Prefetch("analyses", queryset=newest))
+        .prefetch_related(Prefetch("analyses", queryset=Analysis.objects.order_by("-created_at", "id")))
         .order_by("created_at", "id")
     )
+    answered = {row.image_id: row for row in snapshots.answered_analyses(study, sight.answered_to)}
     films = []
     for number, image in enumerate(images, start=1):
         analyses = list(image.analyses.all())
-        if analyses:
-            films.append(Film(image, analyses[0], analyses[1:], number))
-    return sorted(films, key=lambda film: film.sort_key)
+        if not analyses:
+            continue
+        shown = answered.get(image.pk, analyses[0])
+        shown.image = image
+        if sight.blind:
+            films.append(Film(image, without_answer(shown), [], number))
+            continue
+        place = next((at for at, row in enumerate(analyses) if row.pk == shown.pk), 0)
+        newer = place > 0 or shown.status != analyses[place].status
+        films.append(Film(image, shown, analyses[place + 1 :], number, newer))
+    return films if sight.blind else sorted(films, key=lambda film: film.sort_key)
 
 
-def signature(films: list[Film]) -> str:
+def signature(films: list[Film], sight: Sight) -> str:
     """Changes when something on the page beyond the progress lines would: an answer came, or a film can be seen."""
-    open_films = sum(not film.analysis.is_final for film in films)
+    open_films = len(_unfinished(films, sight))
     return f"{open_films}-{sum(bool(film.image.canonical_file) for film in films)}"
 
 
-def case_context(study: Study, wanted: UUID | None = None, **extra: Any) -> dict[str, Any]:
-    """Everything that ``analyses/case.html`` needs.
+def case_context(study: Study, wanted: UUID | None = None, *, user: User, **extra: Any) -> dict[str, Any]:
+    """Everything that ``analyses/case.html`` needs, and nothing that this user must not see yet.
 
     Args:
         wanted: the analysis whose film is shown large; the most suspicious one without it.
         extra: replaces entries, e.g. a bound form with its errors.
     """
-    films = films_of(study)
+    sight = sight_of(study, user)
+    films = films_of(study, sight)
     film = next((film for film in films if wanted in (film.analysis.pk, film.image.pk)), films[0] if films else None)
-    review = Review.objects.filter(study=study).select_related("reader").prefetch_related("addenda__author").first()
-    open_films = [film for film in films if not film.analysis.is_final]
+    review = _shown_review(study, sight, user)
+    unfinished = _unfinished(films, sight)
+    open_films = [] if sight.blind else unfinished
     warnings = [(film, warning) for film in films for warning in film.analysis.open_warnings]
+    signed = bool(review and review.is_signed)
     context = {
-        "study": study,
+        "study": case_without_answer(study) if sight.blind else study,
         "patient": study.patient,
         "films": films,
         "film": film,
         "analysis": film.analysis if film else None,
         "open_films": open_films,
-        "signature": signature(films),
+        "polling": bool(unfinished),
+        "signature": signature(films, sight),
         "review": review,
-        **reading_context(study, review),
+        **reading_context(study, review, _own_to_begin_with(review, sight, user)),
         "addendum_form": AddendumForm(),
-        "agreeing": wording.agreeing_reading(study),
+        "agreeing": "" if sight.blind else wording.agreeing_reading(snapshots.answered_outcome(study, user)),
         "warnings": [_warning(film, warning) for film, warning in warnings],
         "notes": sorted({wording.NOTES[code] for film in films for code in _note_codes(film.analysis)}),
-        "reports": list(Report.objects.filter(study=study).select_related("issued_by")),
-        "report_blocker": _report_blocker(films, open_films, bool(warnings), bool(review and review.is_signed)),
+        "reports": [] if sight.blind else list(Report.objects.filter(study=study).select_related("issued_by")),
+        "report_blocker": sight.report_blocker or _report_blocker(films, open_films, bool(warnings), signed),
         "trail": _trail(study),
-        **progress(film),
+        **own_context(study, sight, film),
+        **progress(None if sight.blind else film),
     }
     return context | extra
+
+
+def _shown_review(study: Study, sight: Sight, user: User) -> Review | None:
+    """The final reading; to whoever is blind a colleague's draft would say what the model answered."""
+    review = Review.objects.filter(study=study).select_related("reader").prefetch_related("addenda__author").first()
+    if review is None or not sight.blind:
+        return review
+    if review.reader_id != user.pk or not sight.hidden_by_lot:
+        return None
+    review.agrees_with_model, review.model_outcome = None, ""
+    review.disagreement_reason = review.disagreement_text = ""
+    return review
+
+
+def _unfinished(films: list[Film], sight: Sight) -> list[Film]:
+    """The films that the page waits for: their answers; for whoever is blind, only that they can be seen."""
+    unfinished = [film for film in films if not film.analysis.is_final]
+    return [film for film in unfinished if not film.image.canonical_file] if sight.blind else unfinished
 
 
 def progress(film: Film | None) -> dict[str, Any]:
@@ -107,6 +141,13 @@ def progress(film: Film | None) -> dict[str, Any]:
         for index, stage in enumerate(STAGES)
     ]
     return {"steps": steps, "place": queue.place_in_queue(analysis) if waiting else None}
+
+
+def _own_to_begin_with(review: Review | None, sight: Sight, user: User) -> OwnReading | None:
+    """The own reading that fills the form: a locked one, unless this doctor has a draft already."""
+    own = sight.own
+    drafted = review is not None and review.reader_id == user.pk
+    return own if own is not None and own.is_locked and not drafted else None
 
 
 def _warning(film: Film, warning: dict[str, Any]) -> dict[str, Any]:

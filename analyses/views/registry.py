@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.models import Department, User
 from accounts.permissions import Action, may, requires
+from analyses.blinding import reads_first
 from analyses.errors import ServiceError
 from analyses.forms import ActivateForm, CompareForm, RollBackForm
 from analyses.models import Analysis, ModelComparison, Outcome
@@ -92,6 +93,7 @@ def model_comparison(request: HttpRequest, comparison_id: UUID) -> HttpResponse:
         "outcomes": Outcome.labels,
         "matrix": _matrix(row),
         "flips": _flips(_user(request), row),
+        "reads_first": reads_first(_user(request)),
         "more_flips": max(0, len(row.result.get("flips", [])) - SHOWN_FLIPS),
     }
     return render(request, "analyses/model_comparison.html", context)

@@ -114,6 +114,10 @@ ACTIONS = {
     "enter_outcome": _("outcome entered"),
     "correct_outcome": _("outcome corrected"),
     "access_denied": _("access denied"),
+    "open_own_reading": _("own reading begun"),
+    "allocate": _("lot of the trial drawn"),
+    "lock_own_reading": _("own reading locked"),
+    "compare_readings": _("own and final reading compared"),
 }
 
 AGREEING = {
@@ -212,6 +216,6 @@ def probability(value: float) -> str:
     return number_format(value, 2)
 
 
-def agreeing_reading(study: Study) -> str:
-    """The reading that agrees with the model's answer to the case; empty where there is no answer to agree with."""
-    return AGREEING.get(Outcome(study.outcome), "") if study.outcome else ""
+def agreeing_reading(outcome: str) -> str:
+    """The reading that agrees with the model's outcome of a case; empty where there is no answer to agree with."""
+    return AGREEING.get(Outcome(outcome), "") if outcome else ""

@@ -35,6 +35,7 @@ from analyses.models import (
     SavedView,
     SecondReading,
     Study,
+    Trial,
 )
 from analyses.reader_studies.reading import open_next
 from analyses.reader_studies.snapshot import take
@@ -179,6 +180,9 @@ TABLE: dict[str, Route] = {
     "analyses:reading_template_new": Route(get=signed_in(*DOCTORS), post=signed_in(*DOCTORS)),
     "analyses:reading_template": Route(("template_id",), get=of_department("doctor"), post=of_department("doctor")),
     "analyses:reading_template_retire": Route(("template_id",), post=of_department("doctor")),
+    "analyses:own_open": Route(STUDY, post=of_department("doctor")),
+    "analyses:own_draft": Route(STUDY, post=of_department("doctor")),
+    "analyses:own_lock": Route(STUDY, post=of_department("doctor")),
     "analyses:case_panel": Route(BOTH, get=of_department("doctor")),
     "analyses:film_cancel": Route(BOTH, post=of_department("doctor")),
     "analyses:film_retry": Route(BOTH, post=of_department("doctor")),
@@ -204,6 +208,11 @@ TABLE: dict[str, Route] = {
         ("comparison_id",), get=signed_in("administrator"), post=signed_in("administrator")
     ),
     **READER_STUDIES,
+    "analyses:trials": Route(get=signed_in("administrator"), post=signed_in("administrator")),
+    "analyses:trial_dictionary": Route(get=signed_in("administrator")),
+    "analyses:trial": Route(("trial_id",), get=signed_in("administrator")),
+    "analyses:trial_close": Route(("trial_id",), post=signed_in("administrator")),
+    "analyses:trial_export": Route(("trial_id",), get=signed_in("administrator")),
     "analyses:report_list": Route(get=signed_in(*DOWNLOADERS)),
     "analyses:report_archive": Route(post=of_department("doctor", "clerk"), body=("case",)),
     "analyses:report_download": Route(("report_id",), get=ONE_REPORT),
@@ -344,6 +353,9 @@ def keys_of_a_signed_case(doctor: User, api_client: User, own_token: ApiToken) -
         "referral_id": referral_of(study, doctor).pk,
         "template_id": ReadingTemplate.objects.create(
             department=doctor.department, name="Follow-up", created_by=doctor
+        ).pk,
+        "trial_id": Trial.objects.create(
+            name="Trial", planned_cases=10, started_at=timezone.now(), started_by=doctor, closed_at=timezone.now()
         ).pk,
         "comparison_id": ModelComparison.objects.create(modality="DX", model_a="a-1", model_b="b-1", films=1).pk,
     }

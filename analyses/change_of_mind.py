@@ -1,0 +1,40 @@
+"""Where a doctor's mind went between the own and the final reading, seen from the model's answer."""
+
+from typing import Any
+
+from analyses.models import Direction, Outcome, Reading
+
+AS_READING: dict[str, str] = {
+    Outcome.NORMAL: Reading.NORMAL,
+    Outcome.BENIGN: Reading.BENIGN,
+    Outcome.MALIGNANT: Reading.MALIGNANT,
+}
+
+
+def direction(
+    before: tuple[str, int | None], after: tuple[str, int | None], answer: dict[str, Any] | None
+) -> Direction:
+    """The direction of a change of mind.
+
+    Args:
+        before, after: reading and likelihood of malignancy, 0 to 100 or None.
+        answer: the model's answer at the lock (``outcome``, ``malignant_probability``).
+
+    The word decides where it changed to or from the model's; otherwise the distance of the likelihood from the model's
+    probability in percent does.
+    """
+    if before == after:
+        return Direction.UNCHANGED
+    outcome = (answer or {}).get("outcome", "")
+    if answer is None or outcome not in AS_READING:
+        return Direction.NO_ANSWER
+    agreed, agrees = (reading == AS_READING[outcome] for reading, _ in (before, after))
+    if agreed != agrees:
+        return Direction.TOWARDS if agrees else Direction.AWAY
+    probability = answer.get("malignant_probability")
+    if probability is None or before[1] is None or after[1] is None:
+        return Direction.SIDEWAYS
+    gained = abs(before[1] - 100 * probability) - abs(after[1] - 100 * probability)
+    if not gained:
+        return Direction.SIDEWAYS
+    return Direction.TOWARDS if gained > 0 else Direction.AWAY

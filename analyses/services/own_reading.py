@@ -1,0 +1,231 @@
+"""A doctor's own reading before the model's answer: opened, kept as it is typed, locked once, compared at the end."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import audit
+from accounts.models import Department, ReadingMode, User
+from accounts.permissions import Action, require
+from analyses.blinding import read_first, reads_first
+from analyses.change_of_mind import direction
+from analyses.errors import Conflict, Invalid
+from analyses.models import Arm, ChangeOfMind, Image, OwnReading, Reading, Review, Study
+from analyses.services import allocation, cases, snapshots
+from analyses.services.patients import lock_department
+from analyses.signature import content_sha256
+
+PLACES = 4  # decimals of a box's edges, which are fractions of the film
+
+
+@transaction.atomic
+def open_reading(study: Study, user: User) -> OwnReading:
+    """Begin an own reading, or return the one that this doctor has; in a trial the case's lot is drawn.
+
+    Raises:
+        Conflict: ``already_signed``; ``shown_at_once``: the department does not read first.
+    """
+    require(user, Action.READ_CASE)
+    lock_department(study.department_id)
+    locked = cases.lock(study.pk)
+    own = OwnReading.objects.filter(study=locked, reader=user).first()
+    if own is not None:
+        return own
+    if cases.is_signed(locked):
+        raise _already_signed()
+    mode = Department.objects.values_list("reading_mode", flat=True).get(pk=study.department_id)
+    if mode == ReadingMode.AT_ONCE:
+        raise Conflict(
+            "shown_at_once", "Your department shows the model's answer at once. Enter your reading directly."
+        )
+    now, arm = timezone.now(), ""
+    if mode == ReadingMode.TRIAL:
+        arm = allocation.arm_of(locked, user, now)
+        mode = ReadingMode.TRIAL if arm else ReadingMode.OWN_FIRST
+    own = OwnReading.objects.create(study=locked, reader=user, mode=mode, arm=arm, opened_at=now)
+    # The arm is not in the log: whoever may read it could otherwise tell what the reader is not to know yet.
+    audit.record(
+        "open_own_reading",
+        user=user,
+        obj=own,
+        case_id=locked.pk,
+        subject=_subject(locked),
+        detail={"mode": mode},
+    )
+    return own
+
+
+@transaction.atomic
+def keep_draft(
+    study: Study, user: User, *, reading: str = "", likelihood: int | None = None, region: Any = None
+) -> OwnReading:
+    """Keep what is typed so far; nothing of it needs to be complete.
+
+    Raises:
+        Invalid: ``bad_field``.
+        Conflict: ``not_open``, ``own_reading_locked``.
+    """
+    require(user, Action.READ_CASE)
+    own = _own_for_update(study, user)
+    if own.is_locked:
+        raise _locked()
+    own.reading, own.likelihood, own.region = _checked(study, reading, likelihood, region)
+    own.save(update_fields=["reading", "likelihood", "region"])
+    return own
+
+
+@transaction.atomic
+def lock_reading(
+    study: Study, user: User, *, reading: str, likelihood: int | None = None, region: Any = None
+) -> OwnReading:
+    """Lock the own reading for good and keep the model's answer as it stands; the same lock again changes nothing.
+
+    Raises:
+        Invalid: ``bad_field``.
+        Conflict: ``not_open``, ``already_signed``; ``own_reading_locked``: it is locked with another content.
+    """
+    require(user, Action.READ_CASE)
+    locked = cases.lock(study.pk)
+    own = _own_for_update(locked, user)
+    content = _checked(locked, reading, likelihood, region)
+    _require_complete(*content[:2])
+    if own.is_locked:
+        if (own.reading, own.likelihood, own.region) != content:
+            raise _locked()
+        return own
+    if cases.is_signed(locked):
+        raise _already_signed()
+    own.reading, own.likelihood, own.region = content
+    own.locked_at = timezone.now()
+    own.locked_sha256 = content_sha256(locked_content(own))
+    own.answer = snapshots.snapshot(locked, own.locked_at)
+    if own.answer["complete"] and own.arm != Arm.HIDDEN:
+        own.revealed_at = own.locked_at
+    own.save()
+    audit.record(
+        "lock_own_reading",
+        user=user,
+        obj=own,
+        case_id=locked.pk,
+        subject=_subject(locked),
+        detail={"sha256": own.locked_sha256, "reading": own.reading},
+    )
+    return own
+
+
+def locked_content(own: OwnReading) -> dict[str, Any]:
+    """What the lock covers: whose reading of which case, what it says, and when it was opened and locked."""
+    return {
+        "case": str(own.study_id),
+        "reader": str(own.reader_id),
+        "mode": own.mode,
+        "reading": own.reading,
+        "likelihood": own.likelihood,
+        "region": own.region,
+        "opened_at": own.opened_at.isoformat(),
+        "locked_at": own.locked_at.isoformat() if own.locked_at else None,
+    }
+
+
+def require_locked(study: Study, user: User) -> None:
+    """Raise Conflict ``read_first`` where this doctor has an own reading to lock before the final one."""
+    own = OwnReading.objects.filter(study=study, reader=user).first()
+    if own is None and not reads_first(user):
+        return
+    if own is None or not own.is_locked:
+        raise read_first()
+
+
+def record_final(review: Review, signed_at: datetime) -> ChangeOfMind | None:
+    """Compare a reading that was just signed with its doctor's own one; a hidden answer counts as revealed now."""
+    own = OwnReading.objects.filter(study=review.study_id, reader=review.reader_id, locked_at__isnull=False).first()
+    hidden = OwnReading.objects.filter(study=review.study_id, locked_at__isnull=False, revealed_at__isnull=True)
+    hidden.update(revealed_at=signed_at)
+    if own is None or own.locked_at is None:
+        return None
+    before, after = (own.reading, own.likelihood), (review.reading, review.likelihood)
+    change = ChangeOfMind.objects.create(
+        own=own,
+        review=review,
+        reading=review.reading,
+        likelihood=review.likelihood,
+        direction=direction(before, after, own.answer),
+        answer_seen=own.arm != Arm.HIDDEN,
+        own_reading_ms=_ms(own.locked_at - own.opened_at),
+        final_reading_ms=_ms(signed_at - (own.revealed_at or own.locked_at)),
+        signed_at=signed_at,
+    )
+    audit.record(
+        "compare_readings",
+        user=review.reader,
+        obj=own,
+        case_id=review.study_id,
+        detail={"changed": before != after, "direction": change.direction},
+    )
+    return change
+
+
+def _own_for_update(study: Study, user: User) -> OwnReading:
+    own = OwnReading.objects.select_for_update(of=("self",)).filter(study=study, reader=user).first()
+    if own is None:
+        raise Conflict("not_open", "Your reading of this case is not open. Begin it first.")
+    return own
+
+
+def _checked(study: Study, reading: str, likelihood: int | None, region: Any) -> tuple[str, int | None, Any]:
+    """The content as stored, or Invalid with the reason at its field."""
+    errors = {}
+    if reading and reading not in Reading.values:
+        errors["reading"] = ["Choose one of the readings."]
+    if likelihood is not None and not 0 <= likelihood <= 100:
+        errors["likelihood"] = ["A whole number from 0 to 100."]
+    box = _box(study, region)
+    if region and box is None:
+        errors["region"] = ["The region does not lie on a film of this case. Draw it again."]
+    if errors:
+        raise Invalid("bad_field", " ".join(text for texts in errors.values() for text in texts), fields=errors)
+    return reading, None if reading == Reading.CANNOT_TELL else likelihood, box
+
+
+def _require_complete(reading: str, likelihood: int | None) -> None:
+    if not reading:
+        raise Invalid("bad_field", "Choose a reading.", fields={"reading": ["Choose a reading."]})
+    if likelihood is None and reading != Reading.CANNOT_TELL:
+        text = "State the likelihood of malignancy, 0 to 100; only *cannot tell* has none."
+        raise Invalid("bad_field", text, fields={"likelihood": [text]})
+
+
+def _box(study: Study, region: Any) -> dict[str, Any] | None:
+    """The region as stored; None where there is none or it lies on no film of the case."""
+    try:
+        image, edges = UUID(str(region["image"])), [round(float(edge), PLACES) for edge in region["box"]]
+        left, top, right, bottom = edges
+    except (TypeError, KeyError, ValueError):
+        return None
+    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+        return None
+    if not Image.objects.filter(pk=image, study=study).exists():
+        return None
+    return {"image": str(image), "box": edges}
+
+
+def _ms(span: timedelta) -> int:
+    return max(0, round(span.total_seconds() * 1000))
+
+
+def _locked() -> Conflict:
+    return Conflict(
+        "own_reading_locked",
+        "Your own reading is locked and cannot be changed. What you think now is the final reading.",
+    )
+
+
+def _already_signed() -> Conflict:
+    return Conflict("already_signed", "The case is signed. An own reading comes too late; add an addendum instead.")
+
+
+def _subject(study: Study) -> str:
+    return study.patient.patient_id if study.patient else ""

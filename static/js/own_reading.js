@@ -1,0 +1,175 @@
+// The own reading: what is typed is kept on the server as it is typed, and in this tab while the server cannot be asked
+// (a session that ended); a region is drawn on a small copy of the film. Without script the form locks all the same.
+(function () {
+  "use strict";
+  const PAUSE_MS = 600;
+  const FIELDS = ["reading", "likelihood", "region"];
+
+  function values(form) {
+    const data = new FormData(form);
+    return Object.fromEntries(FIELDS.map((name) => [name, String(data.get(name) || "")]));
+  }
+  function fill(form, kept) {
+    for (const name of FIELDS) {
+      const control = form.elements[name];
+      if (control && typeof kept[name] === "string") control.value = kept[name];
+    }
+  }
+  function store(action) {
+    try {
+      return action(window.sessionStorage);
+    } catch {
+      return null; // storage may be forbidden; the server's copy remains
+    }
+  }
+
+  function keep(form) {
+    if (form.dataset.ready) return;
+    form.dataset.ready = "1";
+    const key = form.dataset.keep;
+    const state = form.querySelector("[data-own-state]");
+    let timer = 0;
+    let turn = 0;
+    const say = (text) => { if (state) state.textContent = text; };
+
+    async function send() {
+      const mine = ++turn;
+      const sent = values(form);
+      try {
+        const answer = await fetch(form.dataset.draft, {
+          method: "POST",
+          body: new URLSearchParams({ ...sent, csrfmiddlewaretoken: form.elements.csrfmiddlewaretoken.value }),
+          headers: { Accept: "application/json", "X-Requested-With": "XMLHttpRequest" },
+          credentials: "same-origin",
+        });
+        if (mine !== turn) return;
+        if (answer.ok) {
+          store((tab) => tab.removeItem(key));
+          say("Kept.");
+        } else if (answer.status === 401) {
+          say("Your session has ended. What you typed stays in this tab: sign in again and open the case.");
+        } else {
+          const told = await answer.json().catch(() => ({}));
+          say(told.detail || "Not kept on the server. What you typed stays in this tab.");
+        }
+      } catch {
+        if (mine === turn) say("The portal cannot be reached. What you typed stays in this tab.");
+      }
+    }
+    function changed() {
+      store((tab) => tab.setItem(key, JSON.stringify(values(form))));
+      window.clearTimeout(timer);
+      timer = window.setTimeout(send, PAUSE_MS);
+    }
+    function needs() {
+      const cannot = values(form).reading === "cannot_tell";
+      form.elements.likelihood.disabled = cannot;
+      if (cannot) form.elements.likelihood.value = "";
+    }
+
+    const text = store((tab) => tab.getItem(key));
+    if (text) {
+      try {
+        fill(form, JSON.parse(text));
+        changed();
+        say("Restored from this tab.");
+      } catch {
+        store((tab) => tab.removeItem(key));
+      }
+    }
+    needs();
+    form.addEventListener("input", () => { needs(); changed(); });
+    form.addEventListener("own:region", changed);
+    form.addEventListener("submit", () => window.clearTimeout(timer));
+  }
+
+  function region(form) {
+    const part = form.querySelector("[data-region]");
+    if (!part || part.dataset.ready) return;
+    part.dataset.ready = "1";
+    const svg = part.querySelector("svg");
+    const [width, height] = [svg.viewBox.baseVal.width, svg.viewBox.baseVal.height];
+    const words = part.querySelector("[data-region-words]");
+    const field = form.elements.region;
+    let box = null;
+
+    function read() {
+      try {
+        const kept = JSON.parse(field.value);
+        box = kept.image === svg.dataset.image ? kept.box : null;
+      } catch {
+        box = null;
+      }
+    }
+    function draw() {
+      for (const rect of svg.querySelectorAll("rect")) {
+        rect.setAttribute("visibility", box ? "visible" : "hidden");
+        if (!box) continue;
+        rect.setAttribute("x", box[0] * width);
+        rect.setAttribute("y", box[1] * height);
+        rect.setAttribute("width", (box[2] - box[0]) * width);
+        rect.setAttribute("height", (box[3] - box[1]) * height);
+      }
+    }
+    function set(next, done) {
+      const limit = (value) => Math.round(Math.min(1, Math.max(0, value)) * 10000) / 10000;
+      box = next && next.map(limit);
+      if (box && (box[2] <= box[0] || box[3] <= box[1])) box = done ? null : box;
+      draw();
+      if (!done) return;
+      field.value = box ? JSON.stringify({ image: svg.dataset.image, box }) : "";
+      const share = (value) => Math.round(100 * value);
+      words.textContent = box
+        ? `: film ${svg.dataset.number}, ${share(box[0])} to ${share(box[2])} % from the left, ${share(box[1])} to ${share(box[3])} % from the top`
+        : "";
+      form.dispatchEvent(new Event("own:region"));
+    }
+    function place(event) {
+      const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+      return [point.x / width, point.y / height];
+    }
+
+    part.addEventListener("toggle", () => {
+      const image = svg.querySelector("image");
+      if (part.open && !image.getAttribute("href")) image.setAttribute("href", image.dataset.href);
+    });
+    svg.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      event.preventDefault();
+      svg.focus();
+      svg.setPointerCapture(event.pointerId);
+      const from = place(event);
+      const span = (to) => [Math.min(from[0], to[0]), Math.min(from[1], to[1]), Math.max(from[0], to[0]), Math.max(from[1], to[1])];
+      const move = (moved) => set(span(place(moved)), false);
+      svg.addEventListener("pointermove", move);
+      const end = (ended) => {
+        svg.removeEventListener("pointermove", move);
+        set(span(place(ended)), true);
+      };
+      svg.addEventListener("pointerup", end, { once: true });
+    });
+    svg.addEventListener("keydown", (event) => {
+      const step = 0.02;
+      const way = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key];
+      if (event.key === "Enter") set(box || [0.35, 0.35, 0.65, 0.65], true);
+      else if (event.key === "Delete" || event.key === "Backspace") set(null, true);
+      else if (way && box) {
+        const [dx, dy] = way;
+        set(event.shiftKey ? [box[0], box[1], box[2] + dx, box[3] + dy] : [box[0] + dx, box[1] + dy, box[2] + dx, box[3] + dy], true);
+      } else return;
+      event.preventDefault();
+    });
+    part.querySelector("[data-region-clear]").addEventListener("click", () => set(null, true));
+    read();
+    draw();
+  }
+
+  function start() {
+    document.querySelectorAll("form[data-own]").forEach((form) => {
+      keep(form);
+      region(form);
+    });
+  }
+  document.addEventListener("DOMContentLoaded", start);
+  document.addEventListener("htmx:afterSettle", start);
+})();
