@@ -10,6 +10,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from accounts.models import ReadingMode, Role
 from analyses.errors import Conflict
 from analyses.models import Analysis, Arm, Outcome, OwnReading, ReadingState, Study
+from analyses.reader_studies.blinding import hidden_by_study, is_hidden_by_study
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -56,7 +57,8 @@ def reads_first(user: "User | None") -> bool:
 def hidden_cases(user: "User | None", study: str = "pk") -> Q:
     """The cases (a condition on Study) whose answers this user must not see: no own reading locked, or hidden by lot.
 
-    A signed case hides nothing any more. A reading that was opened keeps its mode when the department changes its own.
+    A signed case hides nothing any more, but from readers of an open reader study that holds it. A reading that was
+    opened keeps its mode when the department changes its own.
     What the condition leaves may still be out of the user's scope.
 
     Args:
@@ -68,8 +70,10 @@ def hidden_cases(user: "User | None", study: str = "pk") -> Q:
     prefix = "" if study == "pk" else f"{study}__"
     unsigned = ~Q(**{f"{prefix}reading_state__in": SIGNED})
     if reads_first(user):
-        return unsigned & ~Exists(own.filter(locked_at__isnull=False).exclude(arm=Arm.HIDDEN))
-    return unsigned & Exists(own.filter(Q(locked_at__isnull=True) | Q(arm=Arm.HIDDEN)))
+        first = Q(~Exists(own.filter(locked_at__isnull=False).exclude(arm=Arm.HIDDEN)))
+    else:
+        first = Q(Exists(own.filter(Q(locked_at__isnull=True) | Q(arm=Arm.HIDDEN))))
+    return (unsigned & first) | hidden_by_study(user, study)
 
 
 def hidden_among(user: "User | None", studies: Iterable[UUID]) -> frozenset[UUID]:
@@ -89,7 +93,11 @@ def hidden_from(user: "User") -> frozenset[UUID]:
 
 def sees_model(user: "User | None", study: Study) -> bool:
     """Whether the model's answer to this case may be shown to this user now."""
-    if not is_reader(user) or study.reading_state in SIGNED:
+    if not is_reader(user):
+        return True
+    if is_hidden_by_study(user, study):
+        return False
+    if study.reading_state in SIGNED:
         return True
     own = OwnReading.objects.filter(study=study, reader=user).first()
     if own is None:
@@ -108,7 +116,8 @@ def read_first() -> Conflict:
     return Conflict(
         "read_first",
         "The model's answer to this case is not open to you yet, and this would show it. Lock your own reading first; "
-        "where a lot hides the answer, sign the case first.",
+        "where a lot hides the answer, sign the case first; where a reader study holds the case, wait until it is "
+        "closed.",
     )
 
 

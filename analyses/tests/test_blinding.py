@@ -6,7 +6,7 @@ from django.utils import timezone
 from accounts.models import ReadingMode
 from accounts.tests.factories import UserFactory
 from analyses.blinding import hidden_cases, sees_model
-from analyses.models import OwnReading, Study
+from analyses.models import OwnReading, ReaderStudy, Review, Study
 from analyses.tests.factories import result
 
 pytestmark = pytest.mark.django_db
@@ -68,3 +68,36 @@ def test_the_shown_arm_sees_the_answer_after_the_lock(doctor, study):
     department_reads(doctor, ReadingMode.TRIAL)
     own_reading(study, doctor, mode=ReadingMode.TRIAL, arm="shown")
     assert sees(doctor, study)
+
+
+def reads_for_a_study(doctor, study) -> ReaderStudy:
+    made = ReaderStudy.objects.create(
+        department=study.department, name="Study", washout_days=28, state="open", created_by=doctor
+    )
+    made.cases.create(case=study, number=1, truth="malignant", films=[])
+    made.readers.create(user=doctor, number=1)
+    return made
+
+
+def test_readers_of_an_open_study_are_blind_to_its_signed_cases_until_it_is_closed(doctor, study):
+    study.reading_state = "final"
+    study.save()
+    made = reads_for_a_study(doctor, study)
+    assert not sees(doctor, study)
+    assert sees(UserFactory(department=doctor.department, roles=["doctor"]), study)
+    made.state = "closed"
+    made.save()
+    assert sees(doctor, study)
+
+
+def test_the_case_page_says_why_a_case_of_a_study_is_closed(client, doctor, study):
+    study.reading_state = "final"
+    study.save()
+    Review.objects.create(study=study, reader=doctor, reading="malignant", signed_at=timezone.now())
+    reads_for_a_study(doctor, study)
+    client.force_login(doctor)
+    page = client.get(f"/cases/{study.pk}/").content.decode()
+    assert "until the study is closed" in page
+    assert "Second opinion" not in page
+    assert "Begin reading" not in page
+    assert "Suspicious for malignancy" not in page

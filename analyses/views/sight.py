@@ -9,8 +9,10 @@ from accounts.models import User
 from analyses.blinding import SIGNED, reads_first, sees_model
 from analyses.forms_own import OwnReadingForm
 from analyses.models import ChangeOfMind, Image, OwnReading, Review, Study
+from analyses.reader_studies.blinding import is_hidden_by_study
 
 AFTER_LOCK = "A report shows the model's answer. It can be had once your own reading is locked."
+AFTER_STUDY = "A report shows the model's answer. It can be had once the reader study that holds this case is closed."
 AFTER_SIGNATURE = "A report shows the model's answer, which a lot hides until the signature. Sign, then download it."
 
 
@@ -27,35 +29,39 @@ class Sight:
     Attributes:
         own: this user's own reading, open or locked.
         blind: the model's answer must not be shown.
+        in_study: it must not because this user reads the case for a reader study that is open.
         reads_first: an own reading is to be made, or was made.
         answered_to: whose locked own reading fixes the answer that is shown.
     """
 
     own: OwnReading | None
     blind: bool
+    in_study: bool
     reads_first: bool
     answered_to: User | None
 
     @property
     def hidden_by_lot(self) -> bool:
         """Whether the own reading is locked and the answer waits for the signature."""
-        return self.blind and self.own is not None and self.own.is_locked
+        return self.blind and not self.in_study and self.own is not None and self.own.is_locked
 
     @property
     def to_begin(self) -> bool:
         """Whether the reading is still to be opened."""
-        return self.blind and self.own is None
+        return self.blind and not self.in_study and self.own is None
 
     @property
     def to_lock(self) -> bool:
         """Whether the reading is open and not locked."""
-        return self.blind and self.own is not None and not self.own.is_locked
+        return self.blind and not self.in_study and self.own is not None and not self.own.is_locked
 
     @property
     def report_blocker(self) -> str:
         """Why this user gets no report now; empty when nothing of this kind stands in the way."""
         if not self.blind:
             return ""
+        if self.in_study:
+            return AFTER_STUDY
         return AFTER_SIGNATURE if self.hidden_by_lot else AFTER_LOCK
 
 
@@ -67,7 +73,8 @@ def sight_of(study: Study, user: User) -> Sight:
         review = Review.objects.filter(study=study).select_related("reader").first()
         answered_to = review.reader if review else user
     blind = not sees_model(user, study)
-    return Sight(own, blind, blind or own is not None or reads_first(user), answered_to)
+    in_study = blind and is_hidden_by_study(user, study)
+    return Sight(own, blind, in_study, blind or own is not None or reads_first(user), answered_to)
 
 
 def own_context(study: Study, sight: Sight, film: ShownFilm | None) -> dict[str, Any]:
