@@ -60,7 +60,9 @@ def test_a_film_with_depth_brings_its_facts_and_an_older_one_says_what_it_lacks(
     deep = result("normal", study=study, **deep_values(bits=12))
     result("normal", study=study)
     eight = result("normal", study=study, image__display={"source": "canonical"})
-    first, old, canonical = films(page(web, study))
+    result("normal", study=study, image__display={"source": "left_out"})
+    first, old, canonical, large = films(page(web, study))
+    assert "too large" in large["note"]
     assert (first["values"], first["facts"]["bits"], first["note"]) == (f"/films/{deep.pk}/values.bin", 12, "")
     assert (old["values"], old["facts"]) == ("", None)
     assert "before its full depth was kept" in old["note"]

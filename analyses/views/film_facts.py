@@ -12,6 +12,7 @@ BEFORE_DEPTH = (
     "This film was decoded before its full depth was kept: it is shown from the 8-bit image. "
     "Analyse it again to window every value."
 )
+TOO_LARGE = "This film is too large for its full depth to be kept: it is shown from the 8-bit image."
 
 
 def film_facts(analysis: Analysis, number: int, *, sees: bool) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def depth_note(image: Image) -> str:
     """Why the film has only 8 bits; empty where every value is at hand."""
     if image.display_file or image.display == CANONICAL:
         return ""
-    return BEFORE_DEPTH
+    return BEFORE_DEPTH if image.display is None else TOO_LARGE
 
 
 def spacing_words(image: Image) -> str:

@@ -21,7 +21,7 @@ from inference.imaging.dicom_display import values_of_dicom
 from inference.imaging.dicom_grey import LUT_KEYWORDS, to_grey
 from inference.imaging.dicom_meta import FileMeta, read_file_meta
 from inference.imaging.dicom_pixels import PIXEL_KEYWORDS, read_frame
-from inference.imaging.display import Values
+from inference.imaging.display import Values, kept
 from inference.imaging.limits import Limits, refusal
 
 # pydicom quotes values in its log and warnings; those may be a patient's.
@@ -48,7 +48,7 @@ def decode_dicom(data: bytes, limits: Limits) -> tuple[np.ndarray, dict[str, Any
         found.append("burned_in_annotation")
     stored, photometric = read_frame(ds, file_meta, limits)
     grey = to_grey(stored, photometric, ds, found)
-    values = values_of_dicom(stored, photometric, ds, found)
+    values = kept(lambda: values_of_dicom(stored, photometric, ds, found))
     square = _square(grey, dicom_identity.pixel_ratio(ds), found)
     meta = {
         "format": "dicom",

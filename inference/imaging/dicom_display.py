@@ -31,7 +31,7 @@ def values_of_dicom(stored: np.ndarray, photometric: str, ds: Dataset, found: Se
         return quantised(modality_values(stored.astype(np.float64), ds, []), **facts)
     low, high = int(stored.min()), int(stored.max())
     meant = modality_values(np.arange(low, high + 1, dtype=np.float64), ds, [])
-    index = (stored.astype(np.int32) - low).astype(np.uint16)
+    index = np.subtract(stored, low, dtype=np.int32).astype(np.uint16)
     if "ModalityLUTSequence" in ds and not np.array_equal(meant, np.arange(low, high + 1)):
         return values_of(meant.astype(np.uint16)[index], **facts)
     step = float(meant[1] - meant[0]) if meant.size > 1 else 1.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,19 +20,29 @@ TOP = 65535
 _GZIP = 16 + zlib.MAX_WBITS
 # Films of 8 bits are shown from the canonical image, which holds every value they have.
 CANONICAL: dict[str, Any] = {"source": "canonical"}
+# Films whose values did not fit into the decode child's memory: they are judged and shown from the canonical image.
+LEFT_OUT: dict[str, Any] = {"source": "left_out"}
 
 
 @dataclass(frozen=True)
 class Values:
     """`array` is uint16 (rows, columns) or None where the canonical image holds all; value = array * scale + offset.
 
-    `facts` is JSON-able: source (values or canonical) and, with values, rows, columns, bits, scale, offset, quantised,
-    inverted (low values are bright), padding ([low, high] in stored numbers or None), windows, voi_lut, default (what
-    the canonical image was made with: voi_lut, window or auto), sha256 of the little-endian array.
+    `facts` is JSON-able: source (values, canonical or left_out) and, with values, rows, columns, bits, scale, offset,
+    quantised, inverted (low values are bright), padding ([low, high] in stored numbers or None), windows, voi_lut,
+    default (what the canonical image was made with: voi_lut, window or auto), sha256 of the little-endian array.
     """
 
     array: np.ndarray | None = None
     facts: dict[str, Any] = field(default_factory=lambda: dict(CANONICAL))
+
+
+def kept(make: Callable[[], Values]) -> Values:
+    """Return what `make` returns; a film must not be refused because its viewer copy needs too much memory."""
+    try:
+        return make()
+    except MemoryError:
+        return Values(None, dict(LEFT_OUT))
 
 
 def values_of(array: np.ndarray, *, scale: float = 1.0, offset: float = 0.0, **facts: Any) -> Values:

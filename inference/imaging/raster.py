@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from inference.imaging.dicom_identity import empty_identity
-from inference.imaging.display import Values, quantised, values_of
+from inference.imaging.display import Values, kept, quantised, values_of
 from inference.imaging.limits import Limits, refusal
 
 _TIFF_PHOTOMETRIC = 262  # TIFF 6.0, PhotometricInterpretation; 0 is WhiteIsZero
@@ -62,7 +62,7 @@ def decode_raster(data: bytes, kind: str, limits: Limits) -> tuple[np.ndarray, d
         "burned_in_annotation": "",
         "warnings": found,
     }
-    return np.ascontiguousarray(grey), meta, _values(image, orientation)
+    return np.ascontiguousarray(grey), meta, kept(lambda: _values(image, orientation))
 
 
 def _values(image: Image.Image, orientation: int) -> Values:

@@ -105,6 +105,16 @@ def test_a_deep_png_keeps_16_bits_and_an_8_bit_one_is_shown_from_the_canonical_i
     assert decode_bytes(picture(ramp(0, 255, "u1"), "PNG")).values.facts == {"source": "canonical"}
 
 
+def test_a_film_whose_values_need_too_much_memory_is_decoded_without_them(monkeypatch):
+    def greedy(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("inference.imaging.dicom.values_of_dicom", greedy)
+    decoded = decode_bytes(dicom(ramp(0, 4095)))
+    assert decoded.grey.size
+    assert decoded.values.facts == {"source": "left_out"}
+
+
 def test_the_values_travel_from_the_child_to_the_worker():
     decoded = decode_bytes(dicom(ramp(0, 4095)))
     packed = pack(decoded.values.array)

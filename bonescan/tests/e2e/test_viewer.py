@@ -184,10 +184,12 @@ def test_a_film_that_cannot_be_loaded_says_so_and_is_tried_again(stage: Stage, v
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_axe_finds_nothing_in_the_viewer(stage: Stage, visit, theme):
-    page, found = visit(DOCTOR, theme), []
+    page, found = visit(DOCTOR), []
+    page.evaluate("(theme) => localStorage.setItem('bonescan-theme', theme)", theme)
     upload(page, stage.dicom(f"50-axe-{theme}"))
     wait_for_answer(page)
     open_viewer(page)
+    expect(page.locator("html")).to_have_attribute("data-theme", theme)
     for keys in ("", "c", "?"):
         if keys:
             page.keyboard.press(keys)
