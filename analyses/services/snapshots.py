@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
@@ -20,11 +21,13 @@ def snapshot(study: Study, at: datetime) -> dict[str, Any]:
 
 def settle(study_id: UUID) -> None:
     """Complete the answers that were still being computed when a reading was locked; call where an analysis ended."""
-    waiting = OwnReading.objects.select_for_update().filter(
-        study_id=study_id, locked_at__isnull=False, answer__complete=False
-    )
-    for own in waiting:
-        _complete(own, timezone.now())
+    waiting = OwnReading.objects.filter(study_id=study_id, locked_at__isnull=False, answer__complete=False)
+    keys = list(waiting.values_list("pk", flat=True))
+    if not keys:
+        return
+    with transaction.atomic():
+        for own in waiting.select_for_update().filter(pk__in=keys):
+            _complete(own, timezone.now())
 
 
 def answered_outcome(study: Study, user: User) -> str:

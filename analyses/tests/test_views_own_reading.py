@@ -1,4 +1,4 @@
-"""The case page of a doctor who reads first: begin, keep, lock, reveal, sign; two tabs, ended session."""
+"""The case page of a doctor who reads first: begin, keep, lock, reveal, sign; two tabs, clicks, lost sessions."""
 
 import json
 

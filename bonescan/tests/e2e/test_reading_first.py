@@ -1,0 +1,145 @@
+"""Reading first in a real browser: a region is drawn, nothing typed is lost when a session ends, the answer follows."""
+
+import io
+import os
+import re
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.sessions.models import Session
+from django.db import connection
+from PIL import Image as Picture
+from playwright.sync_api import Page, expect
+
+from accounts.tests.factories import PASSWORD
+from analyses.models import OwnReading
+from analyses.services import trials
+from analyses.tests.factories import REGION, SUBTYPES, PatientFactory, StudyFactory, result
+from bench.films import film_jpeg
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.django_db(transaction=True)]
+
+
+# Playwright keeps an event loop in this thread, beside which Django refuses the database unless told otherwise.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+
+@pytest.fixture(autouse=True)
+def no_lasting_connections(monkeypatch):
+    """The live server's threads must not hold the database when the test session ends."""
+    monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)
+    monkeypatch.setitem(connection.settings_dict, "CONN_HEALTH_CHECKS", False)
+
+
+def film() -> bytes:
+    out = io.BytesIO()
+    Picture.open(io.BytesIO(film_jpeg(7, 900, 1200))).convert("L").save(out, "PNG")
+    return out.getvalue()
+
+
+def sign_in(page: Page, base: str, email: str) -> None:
+    page.goto(f"{base}/accounts/login/")
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(lambda url: "/login/" not in url)
+
+
+def look(page: Page, name: str) -> None:
+    """axe finds nothing; with LOOK_AT naming a folder, both themes are photographed."""
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    if folder := os.environ.get("LOOK_AT"):
+        for theme in ("dark", "light"):
+            page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+            page.screenshot(path=Path(folder) / f"{name}-{theme}.png")
+        page.evaluate("document.documentElement.dataset.theme = 'dark'")
+
+
+def test_a_reading_is_begun_kept_locked_and_compared(live_server, browser, doctor, settings):
+    settings.ACCOUNT_RATE_LIMITS = False
+    doctor.department.reading_mode = "own_first"
+    doctor.department.save()
+    patient = PatientFactory(department=doctor.department, patient_id="40-1187")
+    study = StudyFactory(owner=doctor.department, patient=patient)
+    result("malignant", study=study, regions=[REGION], subtypes=SUBTYPES, image__film_bytes=film())
+    page = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme="dark").new_page()
+    page.set_default_timeout(20_000)
+    page.on("dialog", lambda dialog: dialog.accept())
+    sign_in(page, live_server.url, doctor.email)
+    url = f"{live_server.url}/cases/{study.pk}/"
+    page.goto(url)
+    look(page, "1-closed")
+    page.get_by_role("button", name="Begin reading").click()
+    page.get_by_text("Benign", exact=True).click()
+    page.get_by_label("Likelihood of malignancy").fill("20")
+    expect(page.get_by_text("Kept.", exact=True)).to_be_visible()
+    page.get_by_text("Region, optional").click()
+    box = page.locator("svg.region").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.4)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.6, steps=4)
+    page.mouse.up()
+    expect(page.locator("[data-region-words]")).to_contain_text("film 1")
+    expect(page.get_by_text("Kept.", exact=True)).to_be_visible()
+    look(page, "2-open")
+    Session.objects.all().delete()
+    page.get_by_label("Likelihood of malignancy").fill("35")
+    expect(page.get_by_text("Your session has ended.")).to_be_visible()
+    sign_in(page, live_server.url, doctor.email)
+    page.goto(url)
+    expect(page.get_by_label("Likelihood of malignancy")).to_have_value("35")
+    expect(page.locator("[data-region-words]")).to_contain_text("film 1")
+    page.get_by_role("button", name="Lock my reading").click()
+    expect(page.get_by_text("Suspicious for malignancy").first).to_be_visible()
+    expect(page.locator("#answer-head")).to_be_in_viewport()
+    look(page, "3-revealed")
+    own = OwnReading.objects.get()
+    assert (own.reading, own.likelihood) == ("benign", 35)
+    assert own.region["box"][0] == pytest.approx(0.4, abs=0.1)
+
+
+def test_a_trial_hides_the_answer_and_its_page_tells_no_arm(live_server, browser, doctor, administrator, settings):
+    settings.ACCOUNT_RATE_LIMITS = False
+    doctor.department.reading_mode = "trial"
+    doctor.department.save()
+    page = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme="dark").new_page()
+    page.set_default_timeout(20_000)
+    page.on("dialog", lambda dialog: dialog.accept())
+    sign_in(page, live_server.url, administrator.email)
+    page.goto(f"{live_server.url}/admin/trial/")
+    look(page, "4-trials")
+    page.get_by_label("Name").fill("With and without")
+    page.get_by_label("Planned cases").fill("40")
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_text("0 of 40 planned")).to_be_visible()
+    look(page, "5-running")
+    page.goto(f"{live_server.url}/admin/departments/{doctor.department_id}/")
+    look(page, "6-department")
+
+    study = result("malignant", image__study__owner=doctor.department, image__film_bytes=film()).image.study
+    reader = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme="dark").new_page()
+    sign_in(reader, live_server.url, doctor.email)
+    OwnReading.objects.create(
+        study=study,
+        reader=doctor,
+        mode="trial",
+        arm="hidden",
+        opened_at=study.created_at,
+        locked_at=study.created_at,
+        reading="benign",
+        likelihood=20,
+        answer={"complete": True, "outcome": "malignant", "malignant_probability": 0.8, "films": []},
+    )
+    reader.goto(f"{live_server.url}/cases/{study.pk}/")
+    expect(reader.get_by_text("hides the model's answer until you sign")).to_be_visible()
+    expect(reader.get_by_text(re.compile("suspicious", re.I))).to_have_count(0)
+    look(reader, "7-hidden")
+
+    trial = trials.Trial.objects.get()
+    trials.close_trial(trial, administrator)
+    page.goto(f"{live_server.url}/admin/trial/{trial.pk}/")
+    expect(page.get_by_text("too few cases").first).to_be_visible()
+    look(page, "8-closed")
