@@ -6,6 +6,9 @@ Pages, report and API read it here, so that they agree.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
 from analyses.models import Analysis, Image, Outcome
 from inference.imaging.size import CALIBRATED, Size, measure, to_pixels
 
@@ -43,8 +46,15 @@ class Lesion:
         """Longest diameter and area with their unit: mm where the film is calibrated, else px."""
         size = self.size
         if size.longest_diameter_mm is not None and size.area_mm2 is not None:
-            return f"longest {size.longest_diameter_mm:.0f} mm, area {size.area_mm2:,.0f} mm²"
-        return f"longest {size.longest_diameter_px:.0f} px, area {size.area_px:,.0f} px²"
+            longest, area = size.longest_diameter_mm, size.area_mm2
+            return _("longest %(longest)s mm, area %(area)s mm²") % {"longest": _whole(longest), "area": _whole(area)}
+        longest, area = size.longest_diameter_px, size.area_px
+        return _("longest %(longest)s px, area %(area)s px²") % {"longest": _whole(longest), "area": _whole(area)}
+
+
+def _whole(value: float) -> str:
+    """A whole number as the language writes it."""
+    return number_format(round(value), 0, force_grouping=True)
 
 
 def lesions_of(analysis: Analysis) -> list[Lesion]:

@@ -121,6 +121,7 @@ def report_context(report: Report, review: Review | None, analyses: list[Analysi
         "not_stated": _("not stated"),
         "advice": structure_text.recommendation_of(signed, study.department.language),
         "confirmed": _confirmed(study, signed),
+        "earlier": list(Report.objects.filter(study=study, issued_at__lt=report.issued_at).order_by("issued_at")),
         "study": study,
         "patient": study.patient,
         "facts": facts(study),

@@ -34,6 +34,7 @@ ANALYSED: dict[str, Any] = {
     "place_in_queue": None,
     "patient_id": "400122",
     "accession_number": "A-2026-0815",
+    "reading": None,
     "case": {"id": CASE_ID, "url": f"{HOST}/cases/{CASE_ID}/"},
     "result": {
         "outcome": "malignant",

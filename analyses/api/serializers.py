@@ -5,12 +5,13 @@ from typing import Any
 
 from django.db.models import TextChoices
 from django.http import QueryDict
+from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from analyses.blinding import without_answer
 from analyses.lesions import Lesion, lesions_of, ranking_of
-from analyses.models import Analysis, Laterality, Outcome, Sex, Stage, Status
+from analyses.models import Analysis, Laterality, Outcome, Reading, Sex, Stage, Status, Study
 from analyses.services.fields import CaseFields
 
 SHOWN_UNKNOWN_FIELDS = 20
@@ -191,6 +192,22 @@ class FailureSerializer(serializers.Serializer):
     message = serializers.CharField()
 
 
+class ReadingSerializer(serializers.Serializer):
+    """The signed reading of the case: what was seen in the terms of docs/structured-reading.md, and who vouches."""
+
+    reading = serializers.ChoiceField(Reading.choices)
+    likelihood = serializers.IntegerField(allow_null=True, help_text="Of malignancy, 0 to 100.")
+    findings = serializers.DictField(help_text="Only what is stated, by code.")
+    findings_text = serializers.CharField()
+    impression = serializers.CharField()
+    recommendation = serializers.CharField(help_text="A code; empty where none is given.")
+    recommendation_months = serializers.IntegerField(allow_null=True)
+    recommendation_text = serializers.CharField()
+    bone_rads = serializers.IntegerField(allow_null=True)
+    signed_at = serializers.DateTimeField()
+    sha256 = serializers.CharField(help_text="Digest of what was signed.")
+
+
 class CaseSerializer(serializers.Serializer):
     """The case that the film belongs to; ``url`` is its page for people."""
 
@@ -209,6 +226,7 @@ class AnalysisSerializer(serializers.Serializer):
     place_in_queue = serializers.IntegerField(allow_null=True, help_text="1 is next; null unless queued.")
     patient_id = serializers.CharField(allow_null=True, help_text="Null while the case is unassigned.")
     accession_number = serializers.CharField()
+    reading = ReadingSerializer(allow_null=True, help_text="Null until a doctor has signed one.")
     case = CaseSerializer()
     result = ResultSerializer(allow_null=True, help_text="Null unless succeeded.")
     model = ModelSerializer(allow_null=True)
@@ -240,6 +258,7 @@ class AnalysisSerializer(serializers.Serializer):
             "place_in_queue": place,
             "patient_id": study.patient.patient_id if study.patient else None,
             "accession_number": study.accession_number,
+            "reading": None if blinded else _reading(study),
             "case": {"id": str(study.pk), "url": self._url("analyses:case", study.pk)},
             "result": None if blinded else _result(analysis),
             "model": _model(analysis),
@@ -263,6 +282,15 @@ def _told_stage(analysis: Analysis, blinded: bool) -> str:
     if blinded and analysis.stage != Stage.DONE:
         return Stage.WAITING
     return analysis.stage
+
+
+def _reading(study: Study) -> dict[str, Any] | None:
+    review = getattr(study, "review", None)
+    if review is None or not review.is_signed:
+        return None
+    names = [name for name in ReadingSerializer().fields if name not in ("signed_at", "sha256")]
+    signed_at = timezone.localtime(review.signed_at).isoformat()
+    return {name: getattr(review, name) for name in names} | {"signed_at": signed_at, "sha256": review.signed_sha256}
 
 
 def _result(analysis: Analysis) -> dict[str, Any] | None:

@@ -55,7 +55,7 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
     }
 
     def get_queryset(self) -> QuerySet[Analysis]:
-        return Analysis.objects.for_user(self.caller).select_related("image__study__patient")
+        return Analysis.objects.for_user(self.caller).select_related("image__study__patient", "image__study__review")
 
     def get_object(self) -> Analysis:
         """The analysis of the address; 404 when it is out of scope, which the audit log records."""

@@ -38,6 +38,12 @@ def is_suspicious(study: Study, review: Review | None, *, model_seen: bool) -> b
     return by_reading or (model_seen and study.outcome == Outcome.MALIGNANT)
 
 
+def shown_reading(review: Review | None, user: User, model_seen: bool) -> Review | None:
+    """The reading as far as this user may lean on it: a colleague's may follow the answer that is hidden still."""
+    own = review is not None and review.reader_id == user.pk
+    return review if model_seen or own else None
+
+
 def refer(study: Study, user: User) -> Referral:
     """Make the archive of a suspicious case as it stands; asking twice for the same state gives the same archive.
 
@@ -52,7 +58,7 @@ def refer(study: Study, user: User) -> Referral:
     for _attempt in range(TRIES):
         current = Study.objects.select_related("patient", "department").get(pk=study.pk)
         seen = sees_model(user, current)
-        review = Review.objects.select_related("reader").filter(study=current).first()
+        review = shown_reading(Review.objects.select_related("reader").filter(study=current).first(), user, seen)
         analyses = signature.current_analyses(current)
         _check(current, review, analyses, seen)
         same = Referral.objects.filter(study=current, revision=current.revision, made_by=user, with_answer=seen)

@@ -19,7 +19,9 @@ register = template.Library()
 def refer_section(context: Any, study: Study, review: Review | None, analysis: Analysis | None) -> dict[str, Any]:
     """The button that refers a suspicious case, and the archives made before; nothing where there is neither."""
     user: User = context["request"].user
-    offered = may(user, Action.READ_CASE) and referring.is_suspicious(study, review, model_seen=sees_model(user, study))
+    seen = sees_model(user, study)
+    known = referring.shown_reading(review, user, seen)
+    offered = may(user, Action.READ_CASE) and referring.is_suspicious(study, known, model_seen=seen)
     return {
         "study": study,
         "analysis": analysis,

@@ -14,7 +14,9 @@ from pypdf import PdfReader
 from accounts.models import ApiToken, AuditEvent
 from accounts.services import create_token
 from analyses.models import Analysis, Report
-from analyses.services import queue
+from analyses.services import queue, reading
+from analyses.structure.content import Structured
+from analyses.structure.findings import Findings
 from analyses.tests.api_calls import ANALYSES, assert_refused, caller, film, post_film
 from analyses.tests.factories import REGION, SUBTYPES, AnalysisFactory, png_bytes, result
 
@@ -28,6 +30,7 @@ KEYS = {
     "place_in_queue",
     "patient_id",
     "accession_number",
+    "reading",
     "case",
     "result",
     "model",
@@ -397,3 +400,16 @@ def test_a_doctor_cancels_what_a_machine_posted(client, doctor):
 def test_a_film_that_was_not_posted_by_a_token_is_hidden_from_machines(client, doctor):
     by_page = AnalysisFactory(image__study__owner=doctor.department)
     assert_refused(client.get(address(by_page)), 404, "not_found")
+
+
+def test_a_signed_reading_is_given_with_its_findings_and_a_draft_is_not(client, posted, doctor):
+    analysis = posted("malignant")
+    study = analysis.image.study
+    structure = Structured(findings=Findings(number="one", bone="tibia", size_mm=(40,)), recommendation="refer")
+    reading.save_reading(study, user=doctor, reading="malignant", likelihood=90, structure=structure)
+    assert client.get(address(analysis)).json()["reading"] is None
+    review = reading.sign(study, doctor)
+    given = client.get(address(analysis)).json()["reading"]
+    assert given["findings"] == {"number": "one", "bone": "tibia", "size_mm": [40]}
+    assert (given["reading"], given["likelihood"], given["recommendation"]) == ("malignant", 90, "refer")
+    assert given["sha256"] == review.signed_sha256

@@ -203,6 +203,16 @@ def test_a_blind_reader_is_not_given_the_archive_of_one_who_saw_the_answer(case,
     assert web.get(f"/referrals/{archive.pk}.zip").status_code == 200
 
 
+def test_a_blind_reader_is_offered_nothing_by_a_colleagues_reading_that_may_follow_the_answer(case, doctor, department):
+    colleague = UserFactory(department=department, roles=["doctor"])
+    reading.save_reading(case, user=colleague, reading="malignant")
+    blind(doctor)
+    assert refused(referring.refer, case, doctor) == "not_suspicious"
+    web = Client()
+    web.force_login(doctor)
+    assert f"/cases/{case.pk}/refer/" not in web.get(f"/cases/{case.pk}/").content.decode()
+
+
 def test_a_damaged_archive_is_not_handed_out(case, doctor):
     referral = referring.refer(case, doctor)
     Referral.objects.update(archive_sha256="0" * 64)

@@ -11,6 +11,8 @@ from pypdf import PdfReader
 from accounts.services import change_settings
 from analyses.models import Analysis
 from analyses.services import cases, reading, reporting
+from analyses.structure.content import Structured
+from analyses.structure.findings import Findings
 from analyses.tests.factories import REGION, SUBTYPES, AnalysisFactory, ImageFactory, StudyFactory, png_bytes, result
 from inference.imaging.decode import decode_bytes
 
@@ -359,3 +361,26 @@ def test_a_real_film_makes_a_small_report_that_shows_it(department, doctor, rg3)
     shown = np.asarray(film.image.convert("L").resize((64, 64), Picture.Resampling.BOX), dtype=float)
     original = np.asarray(Picture.fromarray(grey).resize((64, 64), Picture.Resampling.BOX), dtype=float)
     assert np.abs(shown - original).mean() < 3
+
+
+def test_the_structured_reading_its_reasons_and_the_earlier_versions_stand_on_the_paper(case, doctor):
+    first = reporting.issue_report(case, doctor)
+    findings = Findings(number="one", bone="femur", margin="II", periosteum="codman")
+    structure = Structured(
+        findings=findings,
+        recommendation="none",
+        disagreement_reason="other",
+        disagreement_text="Callus after a stress fracture",
+    )
+    reading.save_reading(case, user=doctor, reading="benign", likelihood=15, structure=structure)
+    reading.sign(case, doctor, ["no_follow_up_aggressive"])
+    text = text_of(case, doctor)
+    for said in (
+        "Likelihood of malignancy: 15 of 100",
+        "Codman triangle.",
+        "No follow-up recommended.",
+        "Callus after a stress fracture",
+        "Contradictions that the reader confirmed: No follow-up is recommended with an aggressive margin (grade II).",
+        f"code {first.verification_code}",
+    ):
+        assert said in text, said
