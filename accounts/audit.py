@@ -32,6 +32,7 @@ def record(
     case_id: UUID | None = None,
     subject: str = "",
     detail: dict[str, Any] | None = None,
+    save: bool = True,
 ) -> "AuditEvent":
     """Add one event to the log, inside the caller's transaction.
 
@@ -42,12 +43,14 @@ def record(
         case_id: the study it belongs to, for the trail.
         subject: whatever names the patient; masked for auditors.
         detail: codes and counts; never patient identity.
+        save: False returns the event unsaved, for a caller that adds many at once in its transaction.
     """
     from accounts.models import AuditEvent
 
     context = request_context.get()
     signed_in = user if user is not None and user.is_authenticated else None
-    return AuditEvent.objects.create(
+    make: Any = AuditEvent.objects.create if save else AuditEvent
+    event: AuditEvent = make(
         action=action,
         allowed=allowed,
         user=signed_in,
@@ -62,3 +65,4 @@ def record(
         request_id=context.request_id,
         ip_address=context.ip_address,
     )
+    return event
