@@ -33,6 +33,7 @@ def record(
     case_id: UUID | None = None,
     subject: str = "",
     detail: dict[str, Any] | None = None,
+    save: bool = True,
 ) -> "AuditEvent":
     """Add one event to the log, inside the caller's transaction.
 
@@ -43,12 +44,14 @@ def record(
         case_id: the study it belongs to, for the trail.
         subject: whatever names the patient; masked for auditors.
         detail: codes and counts; never patient identity.
+        save: False returns the event unsaved, for a caller that adds many at once in its transaction.
     """
     from accounts.models import AuditEvent
 
     context = request_context.get()
     signed_in = user if user is not None and user.is_authenticated else None
-    return AuditEvent.objects.create(
+    make: Any = AuditEvent.objects.create if save else AuditEvent
+    event: AuditEvent = make(
         action=action,
         allowed=allowed,
         user=signed_in,
@@ -63,6 +66,7 @@ def record(
         request_id=context.request_id,
         ip_address=context.ip_address,
     )
+    return event
 
 
 # Rules of other applications: the cases whose events this user may read of, but not in detail.

@@ -97,6 +97,11 @@ def specificity(rows: Iterable[Row], observer: Observer, *, missed: bool = False
     )
 
 
+def predictive_value(rows: Iterable[Row], observer: Observer, called: bool) -> Shown:
+    """Share of right calls among those that called malignant (PPV), or that did not (NPV)."""
+    return share_of(rows, lambda row: observer.call(row) is called, lambda row: row.malignant is called)
+
+
 def area(rows: Iterable[Row], observer: Observer) -> Shown:
     """Area under the empirical ROC curve of the scores that there are."""
     counted = [(row, score) for row in rows if observer.counts(row) and (score := observer.score(row)) is not None]
@@ -121,8 +126,8 @@ def observers(rows: Sequence[Row]) -> list[dict[str, Any]]:
                 "without": sum(observer.call(row) is None for row in counted),
                 "sensitivity": sensitivity(rows, observer),
                 "specificity": specificity(rows, observer),
-                "ppv": share_of(counted, lambda row, o=observer: o.call(row) is True, lambda row: row.malignant),
-                "npv": share_of(counted, lambda row, o=observer: o.call(row) is False, lambda row: not row.malignant),
+                "ppv": predictive_value(counted, observer, True),
+                "npv": predictive_value(counted, observer, False),
                 "area": area(rows, observer),
                 "sensitivity_missed": sensitivity(rows, observer, missed=True),
                 "specificity_missed": specificity(rows, observer, missed=True),

@@ -30,7 +30,7 @@ CHANGES = (
 
 def references(draw: np.random.Generator) -> list[Reference]:
     """One sample of a site for each figure."""
-    made = [of_quantiles(np.quantile(draw.normal(size=n), CUTS), n) for n in QUANTITIES]
+    made = [of_quantiles(np.quantile(draw.normal(size=n), CUTS).tolist(), n) for n in QUANTITIES]
     for share, n in SHARES:
         found = draw.binomial(n, share) / n
         made.append(of_shares({"yes": found, "no": 1 - found}, n))
@@ -46,7 +46,7 @@ def window(draw: np.random.Generator, changed: int = -1, to: float = 0.0) -> lis
 
 
 def adjusted(site: list[Reference], values: list[np.ndarray]) -> list[float]:
-    return holm([compare(figure, reference).p for figure, reference in zip(values, site, strict=True)])
+    return holm([compare(list(figure), reference).p for figure, reference in zip(values, site, strict=True)])
 
 
 def false_alarms(draw: np.random.Generator, sites: int = 200, windows: int = 50) -> float:

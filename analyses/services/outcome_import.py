@@ -16,8 +16,6 @@ from analyses.models import CaseOutcome, Study
 from analyses.services import cases, outcomes
 from analyses.services.outcome_csv import CaseKey, Line, read_lines
 
-CHUNK = 500
-
 
 class RowAnswer(models.TextChoices):
     """What a line meets."""
@@ -78,9 +76,8 @@ def import_outcomes(data: bytes, *, user: User, correct: bool = False) -> Import
     rows = _without_twins([_judge(line, found, correct) for line in lines])
     stored = all(row.answer in FINE for row in rows)
     if stored:
-        for row in rows:
-            if row.answer == RowAnswer.ACCEPTED and row.study is not None and row.fields is not None:
-                outcomes.store(row.study, row.fields, row.current, user)
+        accepted = [row for row in rows if row.answer == RowAnswer.ACCEPTED]
+        outcomes.store([(row.study, row.fields, row.current) for row in accepted if row.study and row.fields], user)
     result = ImportResult(rows, stored)
     counts = {answer.value: result.count(answer) for answer in RowAnswer if result.count(answer)}
     audit.record("import_outcomes", user=user, detail={"stored": stored, "lines": len(rows)} | counts)
@@ -97,16 +94,16 @@ class _Cases:
         self._by: dict[tuple[str, Any], set[UUID]] = defaultdict(set)
         for name, field in (("case", "pk"), ("accession_number",) * 2, ("patient_id", "patient__patient_id")):
             values = sorted({getattr(key, name) for key in keys if getattr(key, name)})
-            for start in range(0, len(values), CHUNK):
-                rows = mine.filter(**{f"{field}__in": values[start : start + CHUNK]})
+            for start in range(0, len(values), outcomes.CHUNK):
+                rows = mine.filter(**{f"{field}__in": values[start : start + outcomes.CHUNK]})
                 for pk, value in rows.order_by().values_list("pk", field):
                     self._by[name, value].add(pk)
                     wanted.add(pk)
         self.studies: dict[UUID, Study] = {}
         self.current: dict[UUID, CaseOutcome] = {}
         ordered = sorted(wanted)
-        for start in range(0, len(ordered), CHUNK):
-            part = ordered[start : start + CHUNK]
+        for start in range(0, len(ordered), outcomes.CHUNK):
+            part = ordered[start : start + outcomes.CHUNK]
             held = mine.select_for_update(of=("self",), no_key=True).select_related("patient")
             self.studies |= {study.pk: study for study in held.filter(pk__in=part).order_by("pk")}
             rows_now = CaseOutcome.objects.filter(study__in=part, is_current=True)

@@ -4,6 +4,7 @@ An outcome *closes* the case. Only a signed case takes one: before the signature
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -12,13 +13,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import audit
-from accounts.models import User
+from accounts.models import AuditEvent, User
 from accounts.permissions import Action, require
 from analyses.errors import Conflict, Invalid
 from analyses.models import BENIGN_STAGES, CaseOutcome, Study, Truth, TruthMethod, TumourGrade, TumourStage
 from analyses.services import cases
 
-MAX_SOURCE, MAX_SUBTYPE = 200, 120
+MAX_SOURCE, MAX_SUBTYPE, CHUNK = 200, 120, 500
 EARLIEST = date(1900, 1, 1)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 FORMULA_STARTS = ("=", "+", "-", "@")
@@ -128,23 +129,36 @@ def enter_outcome(study: Study, given: OutcomeFields, *, user: User, seen_versio
         raise Conflict(
             "outcome_changed", "Another outcome was entered meanwhile. Look at it, then enter yours if it still holds."
         )
-    return store(locked, wanted, current, user)
+    return store([(locked, wanted, current)], user)[0]
 
 
-def store(locked: Study, wanted: OutcomeFields, current: CaseOutcome | None, user: User) -> CaseOutcome:
-    """Write the next version of a locked case's outcome and its line in the log, inside the caller's transaction."""
-    if current is not None:
-        CaseOutcome.objects.filter(pk=current.pk).update(is_current=False)
-    version = current.version + 1 if current else 1
-    made = CaseOutcome.objects.create(study=locked, version=version, entered_by=user, **vars(wanted))
-    audit.record(
-        "correct_outcome" if current else "enter_outcome",
-        user=user,
-        obj=made,
-        case_id=locked.pk,
-        subject=locked.patient.patient_id if locked.patient else "",
-        detail={"version": version, "truth": made.truth, "method": made.method},
-    )
+def store(entries: Iterable[tuple[Study, OutcomeFields, CaseOutcome | None]], user: User) -> list[CaseOutcome]:
+    """Write the next versions of locked cases' outcomes and their lines in the log, inside the caller's transaction.
+
+    Args:
+        entries: for each case, what is wanted, and the current version or None.
+    """
+    made, events, before = [], [], []
+    for study, wanted, current in entries:
+        version = current.version + 1 if current else 1
+        row = CaseOutcome(study=study, version=version, entered_by=user, **vars(wanted))
+        made.append(row)
+        before += [current.pk] if current else []
+        events.append(
+            audit.record(
+                "correct_outcome" if current else "enter_outcome",
+                user=user,
+                obj=row,
+                case_id=study.pk,
+                subject=study.patient.patient_id if study.patient else "",
+                detail={"version": version, "truth": row.truth, "method": row.method},
+                save=False,
+            )
+        )
+    for start in range(0, len(before), CHUNK):
+        CaseOutcome.objects.filter(pk__in=before[start : start + CHUNK]).update(is_current=False)
+    CaseOutcome.objects.bulk_create(made, CHUNK)
+    AuditEvent.objects.bulk_create(events, CHUNK)
     return made
 
 

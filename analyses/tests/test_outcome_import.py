@@ -204,10 +204,16 @@ def test_a_file_of_too_many_lines_is_refused(doctor, monkeypatch):
 
 
 def test_the_number_of_queries_does_not_grow_with_the_lines(doctor, django_assert_max_num_queries):
-    cases = [signed_case(doctor) for _ in range(12)]
+    cases = [signed_case(doctor) for _ in range(25)]
     rows = [line(case.pk) for case in cases[:4]] + [line(accession=case.accession_number) for case in cases[4:]]
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(14):
         import_outcomes(file(*rows, line(accession="NO-SUCH")), user=doctor)
+    with django_assert_max_num_queries(14):
+        assert import_outcomes(file(*rows), user=doctor).count("accepted") == 25
+    assert AuditEvent.objects.filter(action="enter_outcome").count() == 25
+    with django_assert_max_num_queries(14):
+        corrected = [row.replace("benign", "normal") for row in rows]
+        assert import_outcomes(file(*corrected), user=doctor, correct=True).stored
 
 
 # --- the page ----------------------------------------------------------------------------------------------------

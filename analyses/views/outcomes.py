@@ -89,8 +89,9 @@ def outcome_template(request: HttpRequest) -> HttpResponse:
 def _show_newest(form: OutcomeForm, study: Study) -> None:
     """The refused page shows the outcome as it stands now, so that the form may be sent again against that."""
     versions = outcomes.history(study)
-    form.data = form.data.copy()
-    form.data["seen_version"] = versions[0].version if versions else 0
+    data: Any = form.data
+    form.data = data.copy()
+    form.data["seen_version"] = versions[0].version if versions else 0  # type: ignore[index]
 
 
 def _page(
