@@ -17,7 +17,9 @@ import io
 from PIL import Image
 from accounts.models import User
 from accounts.tests.factories import UserFactory
+from analyses.models import Study
 from analyses.reader_studies import services
+from analyses.tests.factories import result
 from analyses.tests.reader_studies import plain_judge, read_session, signed_case
 from bench.films import film_jpeg
 
@@ -28,7 +30,7 @@ def film(seed):
     Image.open(io.BytesIO(film_jpeg(seed, 700, 900))).convert("L").save(buffer, "PNG")
     return buffer.getvalue()
 
-def study(name, judge=None, start=True, cases=6, readers=0):
+def study(name, judge=None, start=True, cases=6, readers=0, films=1):
     made = services.create_study(name=name, department=doctor.department, washout_days=0, by=admin)
     outcomes = ("malignant", "withheld", "benign", "normal", "malignant", "benign")
     rows = [
@@ -36,6 +38,9 @@ def study(name, judge=None, start=True, cases=6, readers=0):
          "malignant" if n % 2 else "benign")
         for n in range(cases)
     ]
+    for key, _ in rows:
+        for n in range(1, films):
+            result("benign", study=Study.objects.get(pk=key), image__film_bytes=film(n))
     services.add_cases(made, rows, admin)
     others = [UserFactory(department=doctor.department, roles=["doctor"]) for _ in range(readers)]
     for reader in (doctor, *others):
@@ -55,6 +60,7 @@ def judge(row):
 
 for name in ("Study to read", "Study for dark", "Study for light"):
     study(name)
+study("Study of two films", cases=2, films=2)
 study("Study in draft", start=False)
 study("Study that is closed", judge, cases=22, readers=2)
 """
@@ -116,6 +122,21 @@ def test_a_session_is_read_by_keyboard_alone(studies, visit):
     page.keyboard.type("5")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name=re.compile("Case [34] of 6"))).to_be_visible()
+
+
+def test_films_are_shown_one_at_a_time_and_what_was_typed_stays(studies, visit):
+    page = visit(DOCTOR)
+    page.goto("/reader-studies/")
+    page.get_by_role("link", name="Study of two films").click()
+    expect(page.get_by_role("region", name="Film viewer 1")).to_be_visible()
+    expect(page.get_by_role("region", name="Film viewer 2")).to_be_hidden()
+    page.keyboard.press("b")
+    page.keyboard.type("12")
+    page.get_by_role("button", name="Film 2").click()
+    expect(page.get_by_role("region", name="Film viewer 2")).to_be_focused()
+    expect(page.get_by_role("region", name="Film viewer 1")).to_be_hidden()
+    expect(page.get_by_label("Likelihood")).to_have_value("12")
+    no_violations(page)
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
