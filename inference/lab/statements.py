@@ -7,8 +7,8 @@ from typing import Any
 STATEMENTS: dict[str, Any] = {
     "modality": ["CR", "DX"],
     "change": (
-        "Joint networks: outline, subtype ranking, calibrated classes, withheld answers, two operating points; a gate "
-        "on ImageNet features."
+        "The members of 2.0.0 trained on with every stage of the encoder learning; a subtype ranking freed of how "
+        "often each subtype was seen. Gate, rules and level as in 2.0.0."
     ),
     "outcome_rule": (
         "malignant if P(malignant) reaches its cut-off; otherwise benign if P(tumour) reaches its; else normal. "
@@ -106,6 +106,14 @@ HISTORY: list[dict[str, str]] = [
         "version": "1.0.1",
         "date": "2026-11-23",
         "text": "The founding paper's network for tumour and for malignant, and a small gate (bonescan-paper-cnn).",
+    },
+    {
+        "version": "2.0.0",
+        "date": "2026-11-24",
+        "text": (
+            "Joint networks: outline, subtype ranking, calibrated classes, withheld answers, two operating points; a "
+            "gate on ImageNet features."
+        ),
     },
 ]
 
