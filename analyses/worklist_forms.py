@@ -22,7 +22,8 @@ class HandOverForm(forms.Form):
     colleague = ColleagueField()
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, auto_id="hand_%s", **kwargs)
+        super().__init__(*args, **kwargs)
+        self.auto_id = "hand_%s"
         self.fields["colleague"].queryset = assigning.colleagues_of(user)  # type: ignore[attr-defined]
 
 
@@ -33,7 +34,8 @@ class AskForm(forms.Form):
     question = forms.CharField(label="Question", max_length=2000, widget=forms.Textarea(attrs={"rows": 2}))
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, auto_id="ask_%s", **kwargs)
+        super().__init__(*args, **kwargs)
+        self.auto_id = "ask_%s"
         self.fields["colleague"].queryset = assigning.colleagues_of(user)  # type: ignore[attr-defined]
 
 
@@ -51,4 +53,5 @@ class AnswerForm(forms.Form):
     text = forms.CharField(label="Text", required=False, max_length=8000, widget=forms.Textarea(attrs={"rows": 3}))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, auto_id="second_%s", **kwargs)
+        super().__init__(*args, **kwargs)
+        self.auto_id = "second_%s"

@@ -10,7 +10,7 @@ import structlog
 from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -20,6 +20,7 @@ from accounts.models import User
 from accounts.permissions import Action, may
 from analyses.blinding import hidden_cases, reads_first, sees_model
 from analyses.models import Analysis, Notification, NotificationChoice, NotificationKind, Review, SecondReading, Study
+from analyses.querysets import NotificationQuerySet
 
 log = structlog.get_logger(__name__)
 # (in the portal, by e-mail) until the user says otherwise: only what somebody waits for is also mailed.
@@ -88,9 +89,9 @@ def choose(user: User, choices: Mapping[str, tuple[bool, bool]]) -> None:
     audit.record("choose_notifications", user=user, detail={"kinds": sorted(choices)})
 
 
-def visible_to(user: User) -> QuerySet[Notification]:
+def visible_to(user: User) -> NotificationQuerySet:
     """The user's notifications; none that would tell a blind reader how an analysis ended."""
-    rows = Notification.objects.for_user(user)
+    rows: NotificationQuerySet = Notification.objects.for_user(user)
     if reads_first(user):
         hidden = Study.objects.filter(hidden_cases(user)).values("pk")
         rows = rows.exclude(Q(kind=NotificationKind.ANALYSIS_FAILED) & Q(study__in=hidden))

@@ -123,7 +123,7 @@ def _waiting(studies: list[UUID]) -> dict[UUID, Analysis]:
     waiting = list(unfinished.select_related("image").order_by("queued_at", "id"))
     places = queue.places_in_queue(waiting)
     for analysis in waiting:
-        analysis.place = places.get(analysis.pk)  # type: ignore[attr-defined]
+        analysis.place = places.get(analysis.pk)
         by_study.setdefault(analysis.image.study_id, analysis)
     return by_study
 

@@ -32,7 +32,7 @@ def notifications(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
     rows = notifying.visible_to(user).select_related("study__patient", "actor")
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
-    told = list(page.object_list)
+    told: list[Any] = list(page.object_list)
     for row in told:
         row.words = WORDS[NotificationKind(row.kind)].format(actor=row.actor or "Somebody")
     unread = notifying.visible_to(user).unread().count()

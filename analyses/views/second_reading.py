@@ -66,7 +66,7 @@ def _carry_out(
     name: str = "",
 ) -> HttpResponse:
     """Call a service; then back to the case, or the case page with the refusal and what was typed."""
-    extra = {name: form} if form is not None else {}
+    extra: dict[str, Any] = {name: form} if form is not None else {}
     if form is not None and not form.is_valid():
         return render_case(request, study, status=400, **extra)
     try:

@@ -11,10 +11,27 @@
     link.click();
   });
 
-  // The beat is refused once the session has ended: the page stays, with everything that was typed on it.
+  // A fragment is refused once the session has ended: the page stays, with everything that was typed on it.
   document.addEventListener("htmx:responseError", (event) => {
-    if (event.detail.xhr.status !== 401 || !event.target.closest("[data-presence]")) return;
-    const note = document.querySelector("[data-session-ended]");
-    if (note) note.hidden = false;
+    const section = event.target.closest("[data-presence]");
+    if (!section) return;
+    if (event.detail.xhr.status === 401) {
+      const note = document.querySelector("[data-session-ended]");
+      if (note) note.hidden = false;
+    } else if (event.detail.xhr.status === 403) {
+      renewToken(section);
+    }
   });
+
+  // Signing in again, in another tab, makes new tokens for forms; this page still holds the old ones.
+  async function renewToken(section) {
+    const address = section.getAttribute("hx-post").replace(/presence\/$/, "");
+    const answer = await fetch(address);
+    if (!answer.ok || answer.redirected) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page.querySelector("[name=csrfmiddlewaretoken]");
+    if (!fresh) return;
+    document.querySelectorAll("[name=csrfmiddlewaretoken]").forEach((field) => { field.value = fresh.value; });
+    document.body.setAttribute("hx-headers", JSON.stringify({ "X-CSRFToken": fresh.value }));
+  }
 })();
