@@ -139,18 +139,34 @@ def settle(modality: str = RADIOGRAPHS) -> int:
 
 
 def _put_away(rows: QuerySet[Analysis]) -> int:
-    """Put the answers to unsigned cases away and return how many."""
-    answered = rows.filter(status=Status.SUCCEEDED, outcome__in=ANSWERS, computed__isnull=True)
-    return _in_parts(answered, lambda row: EMPTY | {"computed": {name: getattr(row, name) for name in EMPTY}})
+    """Put the answers to unsigned cases away and return how many. In few statements: somebody waits for it."""
+
+    def change(answers: list[Analysis], studies: list[Study]) -> None:
+        for answer in answers:
+            answer.computed = {name: getattr(answer, name) for name in EMPTY}
+        Analysis.objects.bulk_update(answers, ["computed"])
+        Analysis.objects.filter(pk__in=[answer.pk for answer in answers]).update(**EMPTY)
+        # No answer of these cases is left, and a withheld one stands before a film that was refused.
+        answered = Study.objects.filter(pk__in=[study.pk for study in studies], outcome__in=ANSWERS)
+        answered.update(outcome=Outcome.WITHHELD, malignant_probability=None)
+
+    return _in_parts(rows.filter(status=Status.SUCCEEDED, outcome__in=ANSWERS, computed__isnull=True), change)
 
 
 def _bring_back(rows: QuerySet[Analysis]) -> int:
     """Give the answers to unsigned cases back as they were computed and return how many."""
-    return _in_parts(rows, lambda row: (row.computed or {}) | {"computed": None})
+
+    def change(answers: list[Analysis], studies: list[Study]) -> None:
+        for answer in answers:
+            Analysis.objects.filter(pk=answer.pk).update(**(answer.computed or {}), computed=None)
+        for study in studies:
+            cases.summarise(study)
+
+    return _in_parts(rows, change)
 
 
-def _in_parts(rows: QuerySet[Analysis], change: Callable[[Analysis], dict[str, Any]]) -> int:
-    """Apply a change to the answers of unsigned cases, some cases in each transaction, and sum these cases up again."""
+def _in_parts(rows: QuerySet[Analysis], change: Callable[[list[Analysis], list[Study]], None]) -> int:
+    """Apply a change to the answers of unsigned cases and to these cases, some of them in each transaction."""
     unsigned = rows.exclude(image__study__reading_state__in=SIGNED).order_by()
     studies = list(unsigned.values_list("image__study_id", flat=True).distinct())
     count = 0
@@ -161,10 +177,7 @@ def _in_parts(rows: QuerySet[Analysis], change: Callable[[Analysis], dict[str, A
             held = Study.objects.select_for_update(no_key=True).filter(pk__in=part).exclude(reading_state__in=SIGNED)
             open_cases = list(held.order_by("pk"))
             affected = list(rows.filter(image__study__in=open_cases))
-            for analysis in affected:
-                Analysis.objects.filter(pk=analysis.pk).update(**change(analysis))
-            for study in open_cases:
-                cases.summarise(study)
+            change(affected, open_cases)
             ids = [study.pk for study in open_cases]
             Study.objects.filter(pk__in=ids).update(revision=F("revision") + 1)
             valid = Report.objects.filter(study__in=ids, state=ReportState.VALID)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent
 from analyses.errors import Conflict, Invalid
 from analyses.models import Analysis, ModelHold, Report, Study
-from analyses.services import holding
+from analyses.services import cases, holding
 from analyses.tests.factories import REGION, SUBTYPES, StudyFactory, result
 from analyses.tests.test_outcomes import signed_case
 from analyses.tests.test_running import analyse, decoder, predictor  # noqa: F401
@@ -65,6 +65,39 @@ def test_answers_to_unsigned_cases_are_put_away_and_come_back_as_they_were(answe
     lift(administrator)
     assert Analysis.objects.filter(pk=answered.pk).values().get() == before
     assert row(answered).image.study.outcome == "malignant"
+
+
+def test_a_case_sums_up_to_what_its_films_say_before_during_and_after(department, administrator):
+    mixed, refused = StudyFactory(owner=department), StudyFactory(owner=department)
+    for outcome in ("benign", "malignant", "not_analysable"):
+        result(outcome, study=mixed)
+    result("not_analysable", study=refused)
+
+    def sums() -> list:
+        return [
+            Study.objects.values_list("outcome", "malignant_probability").get(pk=study.pk) for study in (mixed, refused)
+        ]
+
+    before = sums()
+    assert before == [("malignant", 0.8), ("not_analysable", None)]
+    hold(administrator)
+    held = sums()
+    assert held == [("withheld", None), ("not_analysable", None)]
+    for study in (mixed, refused):
+        cases.summarise(study)
+    assert sums() == held
+    lift(administrator)
+    assert sums() == before
+
+
+def test_putting_away_costs_the_same_for_one_case_and_for_many(
+    department, administrator, django_assert_max_num_queries
+):
+    for _ in range(6):
+        result("malignant", study=StudyFactory(owner=department))
+    ModelHold.objects.create(modality="DX", reason="x", set_by=administrator)
+    with django_assert_max_num_queries(12):
+        assert holding.settle() == 6
 
 
 def test_a_signed_case_keeps_what_its_reader_saw(doctor, administrator):
