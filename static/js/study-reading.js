@@ -1,4 +1,4 @@
-// The reading page of a study: one film at a time, keys for the readings, no likelihood for "cannot tell". All works without it.
+// The reading page of a study: one film with its answer at a time, keys for the readings, no likelihood for "cannot tell". All works without it.
 (function () {
   "use strict";
   const KEYS = { n: "normal", b: "benign", m: "malignant", c: "cannot_tell" };
@@ -11,6 +11,7 @@
         button.setAttribute("aria-pressed", String(button.dataset.showFilm === number));
       });
     });
+    document.querySelectorAll("[data-answer-film]").forEach((answer) => (answer.hidden = answer.dataset.answerFilm !== number));
   }
 
   function start() {
