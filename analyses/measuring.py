@@ -14,7 +14,7 @@ from PIL import Image as Picture
 
 from analyses.lesions import calibrated_spacing
 from analyses.models import Annotation, AnnotationKind, Image
-from inference.imaging.display import unpack
+from inference.imaging.display import parts, unpack
 from inference.imaging.size import DETECTOR_PLANE
 
 Point = Sequence[float]
@@ -82,7 +82,7 @@ def film_values(image: Image, stored: bytes) -> tuple[np.ndarray, float, float, 
     """
     if image.display_file:
         facts = image.display or {}
-        array = unpack(stored, facts["rows"], facts["columns"])
+        array = unpack(parts(stored, facts)[1], facts["rows"], facts["columns"])
         return array, facts["scale"], facts["offset"], facts.get("unit") or STORED
     with Picture.open(io.BytesIO(stored)) as picture:
         return np.asarray(picture.convert("L")), 1.0, 0.0, EIGHT_BITS

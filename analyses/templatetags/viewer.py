@@ -4,13 +4,14 @@ from typing import Any
 
 from django import template
 from django.template.context import RequestContext
+from django.urls import reverse
 from django.utils.html import json_script
 from django.utils.safestring import SafeString
 
 from analyses.blinding import sees_model
 from analyses.lesions import Lesion, lesions_of
 from analyses.models import Analysis, Study
-from analyses.views.film_facts import film_facts
+from analyses.views.film_facts import film_facts, overview_url
 
 register = template.Library()
 
@@ -25,6 +26,14 @@ def sees_answer(context: RequestContext, study: Study) -> bool:
 def shown_lesions(sees: bool, analysis: Analysis | None) -> list[Lesion]:
     """The outlined regions; none for whoever must not see the model's answer."""
     return lesions_of(analysis) if sees and analysis else []
+
+
+@register.simple_tag
+def film_first(analysis: Analysis | None) -> str:
+    """What the browser should fetch of a film before anything else; empty where its values are not kept."""
+    if analysis is None or not analysis.image.display_file:
+        return ""
+    return overview_url(analysis) or reverse("analyses:film_values", args=[analysis.pk])
 
 
 @register.simple_tag

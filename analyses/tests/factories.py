@@ -16,7 +16,7 @@ from PIL import Image as Picture
 
 from accounts.tests.factories import DepartmentFactory, UserFactory
 from analyses import models
-from inference.imaging.display import pack, values_of
+from inference.imaging.display import pack_film, values_of
 
 PROBABILITIES = {
     "normal": {"normal": 0.9, "benign": 0.08, "malignant": 0.02},
@@ -139,9 +139,9 @@ class AnalysisFactory(DjangoModelFactory):
 def deep_values(array: np.ndarray | None = None, **facts: Any) -> dict[str, Any]:
     """Fields of a film whose full depth was kept, for ``result(...)``; by default a ramp as large as its image."""
     values = values_of(np.arange(80 * 64, dtype=np.uint16).reshape(80, 64) if array is None else array, **facts)
-    assert values.array is not None
-    name = default_storage.save(f"display/{uuid.uuid4()}.gz", ContentFile(pack(values.array)))
-    return {"image__display_file": name, "image__display": values.facts}
+    packed, described = pack_film(values)
+    name = default_storage.save(f"display/{uuid.uuid4()}.gz", ContentFile(packed))
+    return {"image__display_file": name, "image__display": described}
 
 
 def result(outcome: str = "malignant", *, study: models.Study | None = None, **fields: Any) -> models.Analysis:

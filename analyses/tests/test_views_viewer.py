@@ -4,11 +4,13 @@ import gzip
 import json
 import re
 
+import numpy as np
 import pytest
 
 from accounts.models import AuditEvent, ReadingMode
 from analyses.services import storage
 from analyses.tests.factories import REGION, PatientFactory, StudyFactory, deep_values, png_bytes, result
+from inference.imaging.display import unpack
 
 pytestmark = pytest.mark.django_db
 
@@ -186,6 +188,25 @@ def test_values_are_served_packed_and_asked_for_each_time(web, study):
     assert plain.content == gzip.decompress(answer.content)
     assert not plain.has_header("Content-Encoding")
     assert AuditEvent.objects.filter(action="download_image").count() == 2
+
+
+def test_a_large_film_is_served_in_two_parts_and_counted_once(web, study):
+    large = np.arange(1200 * 1100, dtype=np.uint32).reshape(1200, 1100).astype(np.uint16)
+    analysis = result("normal", study=study, **deep_values(large))
+    film = films(page(web, study))[0]
+    assert film["overview"] == f"/films/{analysis.pk}/values.bin?part=overview"
+    assert f'as="fetch" href="{film["overview"]}"' in page(web, study)
+    head, whole = (web.get(film[part], headers={"Accept-Encoding": "gzip"}) for part in ("overview", "values"))
+    assert (unpack(head.content, 600, 550) == large[::2, ::2]).all()
+    assert (unpack(whole.content, 1200, 1100) == large).all()
+    assert head["ETag"] != whole["ETag"]
+    assert AuditEvent.objects.filter(action="download_image").count() == 1
+
+
+def test_a_small_film_has_no_overview(web, study):
+    analysis = result("normal", study=study, **deep_values())
+    assert films(page(web, study))[0]["overview"] == ""
+    assert web.get(f"/films/{analysis.pk}/values.bin?part=overview").status_code == 404
 
 
 def test_a_film_without_values_has_none_to_serve(web, study):

@@ -30,6 +30,7 @@ def film_facts(analysis: Analysis, number: int, *, sees: bool) -> dict[str, Any]
         "name": f"Film {number}, {image.view_position.lower()}" if image.view_position else f"Film {number}",
         "image": reverse("analyses:film_image", args=[analysis.pk]),
         "values": reverse("analyses:film_values", args=[analysis.pk]) if image.display_file else "",
+        "overview": overview_url(analysis),
         "facts": image.display if image.display_file else None,
         "width": image.canonical_width_px,
         "height": image.canonical_height_px,
@@ -38,6 +39,14 @@ def film_facts(analysis: Analysis, number: int, *, sees: bool) -> dict[str, Any]
         "spacing_words": spacing_words(image),
     }
     return facts | (_answer(analysis) if sees else {})
+
+
+def overview_url(analysis: Analysis) -> str:
+    """Where the overview of a large film is; empty for the others."""
+    image = analysis.image
+    if not image.display_file or not (image.display or {}).get("overview"):
+        return ""
+    return reverse("analyses:film_values", args=[analysis.pk]) + "?part=overview"
 
 
 def depth_note(image: Image) -> str:

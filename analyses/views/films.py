@@ -14,6 +14,7 @@ from accounts.permissions import Action, requires
 from analyses.blinding import sees_model
 from analyses.models import Analysis
 from analyses.views.access import in_scope
+from inference.imaging.display import parts
 
 THUMBNAIL_PX = 112
 FILMS = Analysis.objects.select_related("image__study__patient")
@@ -36,15 +37,21 @@ def film_image(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
 def film_values(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
     """The film's values before any window, packed (``inference.imaging.display``); 404 where there are none.
 
-    What is stored is gzip, which every browser unpacks by itself; whoever does not take it gets it unpacked.
+    ``?part=overview`` asks for the overview that large films begin with. What is stored is gzip, which every browser
+    unpacks by itself; whoever does not take it gets it unpacked.
     """
     analysis = in_scope(request, FILMS, analysis_id)
     image = analysis.image
-    tag = f"values-{(image.display or {}).get('sha256', '')}"
+    facts = image.display or {}
+    overview = request.GET.get("part") == "overview"
+    tag = f"{'overview' if overview else 'values'}-{facts.get('sha256', '')}"
     if image.display_file and _unchanged(request, tag):
         return _not_modified(tag)
-    data = _stored(image.display_file)
-    _record_download(request, analysis)
+    data = parts(_stored(image.display_file), facts)[0 if overview else 1]
+    if not data:
+        raise Http404
+    if not overview:
+        _record_download(request, analysis)
     packed = "gzip" in request.headers.get("Accept-Encoding", "")
     response = HttpResponse(data if packed else gzip.decompress(data), content_type="application/octet-stream")
     if packed:

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 BLOCK_ROWS = 64
+# The longest side of the overview that is sent and painted before every pixel is.
+OVERVIEW_PX = 1000
 TOP = 65535
 _GZIP = 16 + zlib.MAX_WBITS
 # Films of 8 bits are shown from the canonical image, which holds every value they have.
@@ -88,6 +90,29 @@ def pack(array: np.ndarray) -> bytes:
         parts.append(packer.compress((coded >> 8).astype(np.uint8).data))
     parts.append(packer.flush())
     return b"".join(parts)
+
+
+def pack_film(values: Values) -> tuple[bytes, dict[str, Any]]:
+    """Return what is stored of a film, and its facts; nothing where the canonical image holds all.
+
+    A large film begins with an overview, every n-th pixel of every n-th row, packed by itself; `facts["overview"]` says
+    step, rows, columns and how many bytes it takes. What follows is the whole film.
+    """
+    if values.array is None:
+        return b"", values.facts
+    step = -(-max(values.array.shape) // OVERVIEW_PX)
+    if step < 2:
+        return pack(values.array), values.facts
+    few = np.ascontiguousarray(values.array[::step, ::step])
+    head = pack(few)
+    overview = {"step": step, "rows": few.shape[0], "columns": few.shape[1], "bytes": len(head)}
+    return head + pack(values.array), values.facts | {"overview": overview}
+
+
+def parts(data: bytes, facts: dict[str, Any]) -> tuple[bytes, bytes]:
+    """Return (overview, whole film) of what was stored, each packed; the first is empty where there is none."""
+    length = (facts.get("overview") or {}).get("bytes", 0)
+    return data[:length], data[length:]
 
 
 def unpack(data: bytes, rows: int, columns: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from typing import NoReturn
 from inference.errors import DecodeError
 from inference.imaging.canonical import encode_png
 from inference.imaging.decode import decode_bytes
-from inference.imaging.display import pack
+from inference.imaging.display import pack_film
 from inference.imaging.limits import Limits, refusal
 from inference.imaging.wire import (
     EXIT_NO_REQUEST,
@@ -54,9 +54,8 @@ def _serve(link: socket.socket, limits: Limits, answering: mmap.mmap) -> int:
         if length > limits.max_input_bytes:
             raise refusal("too_large")
         decoded = decode_bytes(_receive(link, length), limits)
-        meta = {**decoded.meta, "display": decoded.values.facts}
-        packed = b"" if decoded.values.array is None else pack(decoded.values.array)
-        parts = image_reply(decoded.grey, encode_png(decoded.grey), meta, packed)
+        packed, facts = pack_film(decoded.values)
+        parts = image_reply(decoded.grey, encode_png(decoded.grey), {**decoded.meta, "display": facts}, packed)
     except DecodeError as error:
         parts = (error_reply(error),)
     except MemoryError:

@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from inference.imaging.decode import decode_bytes
-from inference.imaging.display import pack, quantised, unpack
+from inference.imaging.display import pack, pack_film, parts, quantised, unpack, values_of
 from inference.imaging.wire import image_reply, read_reply
 from inference.tests.made_dicom import dicom, picture, ramp
 
@@ -25,6 +25,17 @@ def meant(data: bytes) -> tuple[np.ndarray, dict]:
 def test_packing_loses_nothing(shape):
     array = np.random.default_rng(1).integers(0, 65536, shape).astype(np.uint16)
     assert (unpack(pack(array), *shape) == array).all()
+
+
+def test_a_large_film_begins_with_an_overview_and_a_small_one_does_not():
+    array = np.random.default_rng(2).integers(0, 4096, (1300, 2100)).astype(np.uint16)
+    stored, facts = pack_film(values_of(array))
+    assert facts["overview"] == {"step": 3, "rows": 434, "columns": 700, "bytes": len(parts(stored, facts)[0])}
+    head, whole = parts(stored, facts)
+    assert (unpack(head, 434, 700) == array[::3, ::3]).all()
+    assert (unpack(whole, 1300, 2100) == array).all()
+    small, facts = pack_film(values_of(array[:500, :500]))
+    assert parts(small, facts) == (b"", small)
 
 
 def test_values_of_another_size_or_that_are_damaged_are_refused():

@@ -99,10 +99,5 @@
     return Math.max(0, facts.default === "auto" ? list.findIndex((preset) => preset.name === "Automatic") : 0);
   }
 
-  // What the file itself says of how to show it; null where it says nothing that serves.
-  function stated(facts) {
-    return facts.default === "auto" ? null : facts.voi_lut || facts.windows[0] || null;
-  }
-
-  window.BoneScan = Object.assign(window.BoneScan || {}, { grey: { unpack, table, paint, histogram, presets, first, stated } });
+  window.BoneScan = Object.assign(window.BoneScan || {}, { grey: { unpack, table, paint, histogram, presets, first } });
 })();

@@ -7,14 +7,9 @@
   const AS_STORED = { center: 127.5, width: 255, function: "LINEAR_EXACT", explanation: "as stored" };
   const CANONICAL = { scale: 1, offset: 0, inverted: false, padding: null, windows: [AS_STORED], voi_lut: null, default: "window" };
 
-  // The second frame begins when the first one, which shows what was drawn, is painted.
-  function painted() {
-    return new Promise((done) => {
-      requestAnimationFrame(() => requestAnimationFrame(() => {
-        if (!performance.getEntriesByName("film-painted").length) performance.mark("film-painted");
-        done();
-      }));
-    });
+  // For measuring: the second frame begins when the first one, which shows what was drawn, is painted.
+  function markPainted() {
+    requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("film-painted")));
   }
 
   class LoadError extends Error {}
@@ -36,6 +31,12 @@
     const bytes = new Uint8Array(await (await answer(film.values, "application/octet-stream")).arrayBuffer());
     const { rows, columns } = film.facts;
     return { values: grey.unpack(bytes, rows, columns), rows, columns, facts: film.facts };
+  }
+
+  async function loadOverview(film) {
+    const bytes = new Uint8Array(await (await answer(film.overview, "application/octet-stream")).arrayBuffer());
+    const { rows, columns } = film.facts.overview;
+    return grey.unpack(bytes, rows, columns);
   }
 
   async function loadCanonical(film) {
@@ -85,9 +86,14 @@
       this.scene.setAttribute("visibility", "hidden");
       this.say("Loading film");
       try {
+        if (film.overview) {
+          const few = await loadOverview(film);
+          if (this.token !== token) return;
+          this.preview(few);
+        }
         const loaded = await (film.values ? loadValues(film) : loadCanonical(film));
         if (this.token !== token) return;
-        await this.take(loaded, () => this.token === token);
+        this.take(loaded);
       } catch (error) {
         if (this.token !== token) return;
         this.say(error instanceof LoadError ? error.message : "The film cannot be shown in this browser. Update it, or open the film on another machine.", true);
@@ -95,43 +101,39 @@
       this.changed(this, "film");
     }
 
-    // Paints at the screen's coarseness at once, where the file states its window, and every pixel right after.
-    async take(loaded, current) {
-      this.loaded = loaded;
-      this.shown = grey.stated(loaded.facts);
+    // A large film as its overview shows it, until every pixel is here; it can be moved and zoomed already.
+    preview(few) {
+      const { facts } = this.film;
+      const { rows, columns, step } = facts.overview;
+      this.loaded = { rows: facts.rows, columns: facts.columns, facts };
+      const list = grey.presets(facts, grey.histogram(few, facts.padding));
+      this.shown = list[grey.first(facts, list)].shown;
       this.fit(false);
-      const step = Math.floor(1 / this.scale);
-      if (this.shown && step > 1) {
-        this.coarse(step);
-        await painted();
-        if (!current()) return;
-      }
+      const pixels = new ImageData(columns, rows);
+      grey.paint(few, grey.table(facts, this.shown, this.inverted), pixels);
+      const canvas = new OffscreenCanvas(columns, rows);
+      canvas.getContext("2d", { alpha: false }).putImageData(pixels, 0, 0);
+      const [across, down] = this.density();
+      this.source = { canvas, width: (columns * step) / across, height: (rows * step) / down };
+      this.draw();
+      this.uncover();
+      markPainted();
+    }
+
+    take(loaded) {
+      this.loaded = loaded;
       this.counts = grey.histogram(loaded.values, loaded.facts.padding);
       this.pixels = new ImageData(loaded.columns, loaded.rows);
-      const source = new OffscreenCanvas(loaded.columns, loaded.rows);
-      this.source = { canvas: source, width: this.film.width, height: this.film.height };
+      const canvas = new OffscreenCanvas(loaded.columns, loaded.rows);
+      this.source = { canvas, width: this.film.width, height: this.film.height };
       this.presets = grey.presets(loaded.facts, this.counts);
       this.preset = grey.first(loaded.facts, this.presets);
       this.shown = this.presets[this.preset].shown;
+      if (this.fitted) this.fit(false);
       this.render();
       this.uncover();
       this.stage.dataset.painted = "1";
-      if (!performance.getEntriesByName("film-painted").length) await painted();
-    }
-
-    coarse(step) {
-      const { values, rows, columns, facts } = this.loaded;
-      const [wide, high] = [Math.ceil(columns / step), Math.ceil(rows / step)];
-      const few = new values.constructor(wide * high);
-      for (let row = 0, at = 0; row < rows; row += step) for (let column = 0; column < columns; column += step) few[at++] = values[row * columns + column];
-      const pixels = new ImageData(wide, high);
-      grey.paint(few, grey.table(facts, this.shown, this.inverted), pixels);
-      const canvas = new OffscreenCanvas(wide, high);
-      canvas.getContext("2d", { alpha: false }).putImageData(pixels, 0, 0);
-      const [across, down] = this.density();
-      this.source = { canvas, width: (wide * step) / across, height: (high * step) / down };
-      this.draw();
-      this.uncover();
+      markPainted();
     }
 
     uncover() {
