@@ -62,7 +62,8 @@ def test_an_old_cookie_does_not_come_back_to_life(signed_in, clock):
 
 def poll_urls() -> list[str]:
     ids = {"study_id": uuid.uuid4(), "analysis_id": uuid.uuid4()}
-    return [reverse("analyses:case_panel", kwargs=ids), reverse("analyses:queue_rows")]
+    beat = reverse("analyses:case_presence", args=[ids["study_id"]])
+    return [reverse("analyses:case_panel", kwargs=ids), reverse("analyses:queue_rows"), beat]
 
 
 def test_every_named_poll_exists():
@@ -73,6 +74,7 @@ def test_every_named_poll_exists():
     ("which", "headers"),
     [
         (0, {}),
+        (2, {}),
         (1, {}),
         (0, HTMX),
         ("accounts:profile", HTMX),
