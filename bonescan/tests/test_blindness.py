@@ -86,6 +86,7 @@ MASKS = (
     ),
     (re.compile(r"(csrftoken|sessionid|messages)=[^;]*"), r"\1=<cookie>"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?([.,]\d+)?(Z|[+-]\d\d:?\d\d)?( UTC)?"), "<time>"),
+    (re.compile(r"\d{4}-?\d\d-?\d\d-\d{4}(?=\.)"), "<time>"),  # in names of files
     (re.compile(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT"), "<time>"),
     (re.compile(r"nonce-[\w+/=-]+"), "<nonce>"),
     (re.compile(r"\b(bs_\w+|[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){3})\b"), "<secret>"),
