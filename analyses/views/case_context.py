@@ -8,7 +8,7 @@ from django.db.models import Prefetch
 
 from accounts.models import AuditEvent
 from analyses.models import Analysis, Image, Report, Review, Stage, Status, Study
-from analyses.reading_forms import AddendumForm
+from analyses.reading_forms import AddendumForm, initial_of_review
 from analyses.services import identity, queue
 from analyses.suspicion import rank
 from analyses.views import wording
@@ -78,7 +78,7 @@ def case_context(study: Study, wanted: UUID | None = None, **extra: Any) -> dict
         "open_films": open_films,
         "signature": signature(films),
         "review": review,
-        **reading_context(study, review),
+        **reading_context(study, review, initial_of_review(review)),
         "addendum_form": AddendumForm(),
         "agreeing": wording.agreeing_reading(study),
         "warnings": [_warning(film, warning) for film, warning in warnings],

@@ -3,16 +3,20 @@
 from typing import Any
 
 from analyses.models import ReadingTemplate, Review, Study
-from analyses.reading_forms import ReadingForm, initial_of_review
+from analyses.reading_forms import ReadingForm
 from analyses.services import structured
 from analyses.structure import bone_rads, text
 
 
-def reading_context(study: Study, review: Review | None) -> dict[str, Any]:
-    """The form with the draft in it, the department's templates, contradictions, and whether Bone-RADS can hold."""
+def reading_context(study: Study, review: Review | None, initial: dict[str, Any]) -> dict[str, Any]:
+    """The form, the department's templates, contradictions, and whether Bone-RADS can hold.
+
+    Args:
+        initial: what the form begins with, e.g. the draft (``initial_of_review``).
+    """
     drafted = review is not None and not review.is_signed
     return {
-        "reading_form": ReadingForm(initial=initial_of_review(review)),
+        "reading_form": ReadingForm(initial=initial),
         "reading_templates": templates_for(study),
         "contradictions": structured.contradictions_of(study, review) if review is not None and drafted else [],
         "bone_rads_refusals": bone_rads.why_not_here(study.modality, structured.patient_age(study)),
