@@ -128,17 +128,18 @@ class ReadingForm(StructureForm):
         given = {name: value for name, value in self.cleaned_data.items() if name in names}
         return Structured(findings=self.findings(), **given)
 
+    def _typed(self) -> dict[str, str]:
+        return {name: self.data[name] for name in self.data}
+
     def show_version(self, version: int) -> None:
         """Let the next submit of this form stand on the draft with this version."""
-        self.data = self.data.copy()
-        self.data["version"] = str(version)
+        self.data = {**self._typed(), "version": str(version)}
 
     def fill(self, template: ReadingTemplate) -> None:
         """Put a template's values where nothing is stated yet; what was typed stays."""
-        self.data = self.data.copy()
-        for name, value in initial_of_template(template).items():
-            if value not in (None, "") and not self.data.get(name):
-                self.data[name] = str(value)
+        given = initial_of_template(template)
+        stated = {name: str(value) for name, value in given.items() if value not in (None, "")}
+        self.data = {**self._typed(), **{name: value for name, value in stated.items() if not self.data.get(name)}}
 
 
 class AddendumForm(forms.Form):

@@ -198,7 +198,7 @@ def _notes(analysis: Analysis) -> list[str]:
             said = _("sources contradicted each other; %(kept)s.") % {"kept": kept}
             lines.append(f"{str(word).capitalize()}: {said}")
         elif warning.get("code") in wording.NOTES:
-            lines.append(wording.NOTES[warning["code"]])
+            lines.append(str(wording.NOTES[warning["code"]]))
     return lines
 
 

@@ -288,7 +288,7 @@ def _reading(study: Study) -> dict[str, Any] | None:
     review = getattr(study, "review", None)
     if review is None or not review.is_signed:
         return None
-    names = [name for name in ReadingSerializer().fields if name not in ("signed_at", "sha256")]
+    names = [str(name) for name in ReadingSerializer().fields if name not in ("signed_at", "sha256")]
     signed_at = timezone.localtime(review.signed_at).isoformat()
     return {name: getattr(review, name) for name in names} | {"signed_at": signed_at, "sha256": review.signed_sha256}
 

@@ -49,7 +49,7 @@ def save_template(
         )
     )
     if template is None:
-        template = ReadingTemplate(department_id=user.department_id, created_by=user)
+        template = ReadingTemplate(department=user.department, created_by=user)
     else:
         template = _held(template)
     values: dict[str, Any] = {

@@ -29,7 +29,7 @@ def outcome_tag(row: Analysis | Study) -> SafeString:
 @register.filter
 def probability(value: float | None) -> str:
     """Two decimals; nothing where there is no number."""
-    return "" if value is None else wording.probability(value)
+    return wording.probability(value)
 
 
 @register.filter

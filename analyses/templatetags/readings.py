@@ -8,11 +8,17 @@ from accounts.models import User
 from accounts.permissions import Action, may
 from accounts.services import portal_settings
 from analyses.blinding import sees_model
-from analyses.models import Analysis, Review, Study
+from analyses.models import Analysis, Reading, Review, Study
 from analyses.services import referring
 from analyses.views.referral import visible
 
 register = template.Library()
+
+
+@register.filter
+def reading_name(code: str) -> str:
+    """A reading inside a sentence, in the language of the page."""
+    return str(Reading(code).label).lower() if code else ""
 
 
 @register.inclusion_tag("analyses/_refer.html", takes_context=True)

@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 from django.test import Client
 
+from accounts.models import ReadingMode
 from analyses.models import OwnReading, Review
 from analyses.services import reading, reporting
 from analyses.structure.content import Structured
@@ -176,6 +177,14 @@ def test_every_version_is_listed_with_time_person_hash_and_its_readable_pdf(web,
     first = web.get(f"/reports/{final.pk}.pdf")
     assert first.status_code == 200
     assert first.content.startswith(b"%PDF")
+
+
+def test_a_blind_reader_finds_no_report_among_the_versions(web, case, doctor, department):
+    report = reporting.issue_report(case, doctor)
+    assert report.pdf_sha256 in web.get(url(case, "versions/")).content.decode()
+    department.reading_mode = ReadingMode.OWN_FIRST
+    department.save()
+    assert report.pdf_sha256 not in web.get(url(case, "versions/")).content.decode()
 
 
 def test_a_case_without_versions_says_how_the_first_one_comes(web, case):

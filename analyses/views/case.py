@@ -39,7 +39,7 @@ def case(request: HttpRequest, study_id: UUID) -> HttpResponse:
     """One case, image first; ``?film=<analysis or image id>`` chooses the film."""
     study = in_scope(request, CASES, study_id)
     audit.record("view_case", user=_user(request), obj=study, case_id=study.pk, subject=_subject(study))
-    return render_case(request, study, wanted=wanted_film(request))
+    return render_case(request, study, wanted=film_of(request))
 
 
 @require_safe
@@ -187,9 +187,9 @@ def carry_out(
     except ServiceError as error:
         study.refresh_from_db()
         page = {"refusal": error, **(shown or {})}
-        return render_case(request, study, wanted=wanted_film(request), status=error.status, **page)
+        return render_case(request, study, wanted=film_of(request), status=error.status, **page)
     messages.success(request, done)
-    wanted = wanted_film(request)
+    wanted = film_of(request)
     return redirect(reverse("analyses:case", args=[study.pk]) + (f"?film={wanted}" if wanted else ""))
 
 
@@ -201,8 +201,8 @@ def _analysis_of(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> tup
     return study, analysis
 
 
-def wanted_film(request: HttpRequest) -> UUID | None:
-    """The analysis or image that the address or the form names; None without a readable one."""
+def film_of(request: HttpRequest) -> UUID | None:
+    """The film that the address or the form names; None without one."""
     try:
         return UUID(request.GET.get("film") or request.POST.get("film") or "")
     except ValueError:

@@ -8,8 +8,8 @@ from django.db.models import Prefetch
 
 from accounts.models import AuditEvent, User
 from analyses.blinding import case_without_answer, without_answer
-from analyses.models import Analysis, Image, OwnReading, Report, Review, Stage, Status, Study
-from analyses.reading_forms import AddendumForm
+from analyses.models import Analysis, Image, Report, Review, Stage, Status, Study
+from analyses.reading_forms import AddendumForm, initial_of_review
 from analyses.services import identity, queue, snapshots
 from analyses.suspicion import rank
 from analyses.views import wording
@@ -93,7 +93,7 @@ def case_context(study: Study, wanted: UUID | None = None, *, user: User, **extr
         "polling": bool(unfinished),
         "signature": signature(films, sight),
         "review": review,
-        **reading_context(study, review, _own_to_begin_with(review, sight, user)),
+        **reading_context(study, review, _initial(review, sight, user)),
         "addendum_form": AddendumForm(),
         "agreeing": "" if sight.blind else wording.agreeing_reading(snapshots.answered_outcome(study, user)),
         "warnings": [_warning(film, warning) for film, warning in warnings],
@@ -143,11 +143,13 @@ def progress(film: Film | None) -> dict[str, Any]:
     return {"steps": steps, "place": queue.place_in_queue(analysis) if waiting else None}
 
 
-def _own_to_begin_with(review: Review | None, sight: Sight, user: User) -> OwnReading | None:
-    """The own reading that fills the form: a locked one, unless this doctor has a draft already."""
-    own = sight.own
+def _initial(review: Review | None, sight: Sight, user: User) -> dict[str, Any]:
+    """What the reading form begins with: the doctor's own draft, else the own reading that was locked."""
+    initial, own = initial_of_review(review), sight.own
     drafted = review is not None and review.reader_id == user.pk
-    return own if own is not None and own.is_locked and not drafted else None
+    if own is None or not own.is_locked or drafted:
+        return initial
+    return {"version": initial["version"], "reading": own.reading, "likelihood": own.likelihood}
 
 
 def _warning(film: Film, warning: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from analyses.services import reading, structured
 from analyses.structure import bone_rads, contradictions, text
 from analyses.structure.contradictions import Said
 from analyses.views.access import in_scope
-from analyses.views.case import CASES, add_service_error, carry_out, render_case, wanted_film
+from analyses.views.case import CASES, add_service_error, carry_out, film_of, render_case
 from analyses.views.reading_context import templates_for
 from analyses.views.versions import versions_of
 
@@ -36,7 +36,7 @@ def case_reading(request: HttpRequest, study_id: UUID) -> HttpResponse:
         form.add_error("disagreement_reason", _("Say why you overrule the model."))
         valid = False
     if not valid:
-        return render_case(request, study, wanted=wanted_film(request), status=400, reading_form=form)
+        return render_case(request, study, wanted=film_of(request), status=400, reading_form=form)
     shown: dict[str, Any] = {"reading_form": form}
 
     def write() -> None:
@@ -115,7 +115,7 @@ def case_addendum(request: HttpRequest, study_id: UUID) -> HttpResponse:
     study = in_scope(request, CASES, study_id)
     form = AddendumForm(request.POST)
     if not form.is_valid():
-        return render_case(request, study, wanted=wanted_film(request), status=400, addendum_form=form)
+        return render_case(request, study, wanted=film_of(request), status=400, addendum_form=form)
     given = form.cleaned_data
     return carry_out(
         request,
@@ -131,7 +131,7 @@ def case_addendum(request: HttpRequest, study_id: UUID) -> HttpResponse:
 def case_versions(request: HttpRequest, study_id: UUID) -> HttpResponse:
     """Every signed and issued state of the reading, with what it stood for and its PDF."""
     study = in_scope(request, CASES, study_id)
-    context = {"study": study, "patient": study.patient, "versions": versions_of(study)}
+    context = {"study": study, "patient": study.patient, "versions": versions_of(study, _user(request))}
     return render(request, "analyses/versions.html", context)
 
 
@@ -143,7 +143,7 @@ def _filled(request: HttpRequest, study: Study, form: ReadingForm) -> HttpRespon
     form.fill(chosen)
     form.full_clean()
     form.errors.clear()  # Nothing was submitted yet: only what is sent is judged.
-    return render_case(request, study, wanted=wanted_film(request), reading_form=form, template_used=chosen)
+    return render_case(request, study, wanted=film_of(request), reading_form=form, template_used=chosen)
 
 
 def _reason_is_missing(request: HttpRequest, form: ReadingForm) -> bool:

@@ -2,21 +2,18 @@
 
 from typing import Any
 
-from analyses.models import OwnReading, ReadingTemplate, Review, Study
-from analyses.reading_forms import ReadingForm, initial_of_review
+from analyses.models import ReadingTemplate, Review, Study
+from analyses.reading_forms import ReadingForm
 from analyses.services import structured
 from analyses.structure import bone_rads, text
 
 
-def reading_context(study: Study, review: Review | None, own: OwnReading | None = None) -> dict[str, Any]:
-    """The form with the draft in it, the department's templates, contradictions, and whether Bone-RADS can hold.
+def reading_context(study: Study, review: Review | None, initial: dict[str, Any]) -> dict[str, Any]:
+    """The form, the department's templates, contradictions, and whether Bone-RADS can hold.
 
     Args:
-        own: the doctor's locked own reading, where the form begins with it instead of a draft.
+        initial: what the form begins with, e.g. the draft (``initial_of_review``).
     """
-    initial = initial_of_review(review)
-    if own is not None:
-        initial = {"version": initial["version"], "reading": own.reading, "likelihood": own.likelihood}
     drafted = review is not None and not review.is_signed
     return {
         "reading_form": ReadingForm(initial=initial),

@@ -16,7 +16,7 @@ from analyses.errors import ServiceError
 from analyses.models import Referral, Study
 from analyses.services import referring
 from analyses.views.access import in_scope
-from analyses.views.case import CASES, render_case, wanted_film
+from analyses.views.case import CASES, film_of, render_case
 
 
 @require_POST
@@ -27,7 +27,7 @@ def case_refer(request: HttpRequest, study_id: UUID) -> HttpResponse:
     try:
         referral = referring.refer(study, _user(request))
     except ServiceError as error:
-        return render_case(request, study, wanted=wanted_film(request), status=error.status, refusal=error)
+        return render_case(request, study, wanted=film_of(request), status=error.status, refusal=error)
     return redirect("analyses:referral_download", referral.pk)
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from accounts.models import User
+from analyses.blinding import sees_model
 from analyses.models import Report, Review, Study
 from analyses.services import reporting
 
@@ -20,8 +22,12 @@ class Version:
     state: str = ""
 
 
-def versions_of(study: Study) -> list[Version]:
-    """All states, the newest first; superseded and void reports stay readable."""
+def versions_of(study: Study, user: User) -> list[Version]:
+    """All states, the newest first; superseded and void reports stay readable.
+
+    Reports hold the model's answer: they are left out for whoever must not see it yet.
+    """
+    reports = Report.objects.filter(study=study).select_related("issued_by", "study")
     found = [
         Version(
             kind="report",
@@ -31,7 +37,7 @@ def versions_of(study: Study) -> list[Version]:
             row=report,
             state=reporting.state_of(report),
         )
-        for report in Report.objects.filter(study=study).select_related("issued_by", "study")
+        for report in (reports if sees_model(user, study) else reports.none())
     ]
     review = Review.objects.filter(study=study, signed_at__isnull=False).select_related("reader").first()
     if review is not None and review.signed_at is not None:

@@ -130,7 +130,7 @@ AGREEING = {
 def tag_and_word(row: Analysis | Study) -> tuple[str, str]:
     """CSS tag and word for the state or, once there is one, the outcome of an analysis or a case."""
     if row.status == Status.SUCCEEDED and row.outcome:
-        return TAGS[Outcome(row.outcome)], Outcome(row.outcome).label
+        return TAGS[Outcome(row.outcome)], str(Outcome(row.outcome).label)
     if row.status == Status.FAILED:
         return "failed", gettext("Failed")
     if row.status == Status.CANCELLED:
@@ -211,9 +211,9 @@ def standing(analysis: Analysis) -> str:
     return gettext("Below the %(name)s operating point of %(value)s for malignancy.") % words
 
 
-def probability(value: float) -> str:
-    """A share of 1 with two decimals, as the language writes them."""
-    return number_format(value, 2)
+def probability(value: float | None) -> str:
+    """A share of 1 with two decimals, as the language writes them; nothing where there is no number."""
+    return "" if value is None else number_format(value, 2)
 
 
 def agreeing_reading(outcome: str) -> str:

@@ -109,7 +109,14 @@ def test_a_user_chooses_a_language_and_dates_and_numbers_follow(web, case, docto
     assert AuditEvent.objects.filter(action="language_changed", user=doctor).count() == 1
     text = web.get(f"/cases/{case.pk}/").content.decode()
     assert '<html lang="de"' in text
-    for said in ("Ihr Befund", "Periostreaktion", "Kortikalisdestruktion", "Überweisung vor Biopsie", "02.03.2026"):
+    for said in (
+        "Das Modell sagt: maligne.",
+        "Ihr Befund",
+        "Periostreaktion",
+        "Kortikalisdestruktion",
+        "Überweisung vor Biopsie",
+        "02.03.2026",
+    ):
         assert said in text
     assert "0,80</text>" in text
     # Positions in drawings are no prose: a comma would break them.
