@@ -51,7 +51,7 @@ def first_reading_is_hidden(context: Any, study: Study) -> bool:
 @register.filter
 def reading_word(code: str) -> str:
     """A reading in words."""
-    return READINGS.get(code, code)
+    return str(READINGS.get(code, code))
 
 
 @register.simple_tag

@@ -15,7 +15,7 @@ from analyses.forms_own import OwnReadingForm
 from analyses.models import Study
 from analyses.services import own_reading
 from analyses.views.access import in_scope
-from analyses.views.case import CASES, add_service_error, render_case, wanted_film
+from analyses.views.case import CASES, add_service_error, film_of, render_case
 
 
 @require_POST
@@ -27,7 +27,7 @@ def own_open(request: HttpRequest, study_id: UUID) -> HttpResponse:
         own_reading.open_reading(study, _user(request))
     except ServiceError as error:
         study.refresh_from_db()
-        return render_case(request, study, wanted=wanted_film(request), status=error.status, refusal=error)
+        return render_case(request, study, wanted=film_of(request), status=error.status, refusal=error)
     return _back(request, study)
 
 
@@ -55,20 +55,20 @@ def own_lock(request: HttpRequest, study_id: UUID) -> HttpResponse:
     study = in_scope(request, CASES, study_id)
     form = OwnReadingForm(request.POST)
     if not form.is_valid():
-        return render_case(request, study, wanted=wanted_film(request), status=400, own_form=form)
+        return render_case(request, study, wanted=film_of(request), status=400, own_form=form)
     try:
         own_reading.lock_reading(study, _user(request), **form.cleaned_data)
     except ServiceError as error:
         add_service_error(form, error)
         study.refresh_from_db()
         shown: dict[str, Any] = {"refusal": error} if error.status == 409 else {}
-        return render_case(request, study, wanted=wanted_film(request), status=error.status, own_form=form, **shown)
+        return render_case(request, study, wanted=film_of(request), status=error.status, own_form=form, **shown)
     messages.success(request, "Your own reading is locked.")
     return _back(request, study)
 
 
 def _back(request: HttpRequest, study: Study) -> HttpResponse:
-    wanted = wanted_film(request)
+    wanted = film_of(request)
     return redirect(reverse("analyses:case", args=[study.pk]) + (f"?film={wanted}" if wanted else ""))
 
 

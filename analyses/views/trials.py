@@ -69,8 +69,9 @@ def trials(request: HttpRequest) -> HttpResponse:
             else:
                 messages.success(request, "The trial runs. Departments in the mode trial draw a lot for each case.")
                 return redirect("analyses:trial", started.pk)
-    rows = [{"trial": row, "standing": services.standing(row)} for row in Trial.objects.all()]
-    running = any(row["trial"].is_open for row in rows)
+    known = list(Trial.objects.all())
+    rows = [{"trial": row, "standing": services.standing(row)} for row in known]
+    running = any(row.is_open for row in known)
     return render(request, "analyses/trials.html", {"form": form, "rows": rows, "running": running}, status=status)
 
 

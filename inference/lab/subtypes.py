@@ -44,4 +44,4 @@ def adjust(member: JointNet, shares: np.ndarray, strength: float) -> None:
     """Take strength * log(shares) off the member's subtype logits, in place; a member without subtypes stays."""
     if member.subtype is not None:
         with torch.no_grad():
-            member.subtype.bias -= strength * torch.from_numpy(np.log(shares)).float()
+            member.subtype.bias.sub_(strength * torch.from_numpy(np.log(shares)).float())
