@@ -56,5 +56,5 @@ def backwards(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("analyses", "0030_reading_first")]
+    dependencies = [("analyses", "0010_reading_first")]
     operations = [migrations.RunPython(forwards, backwards)]

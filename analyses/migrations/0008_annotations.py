@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('analyses', '0010_display_values'),
+        ('analyses', '0007_display_values'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

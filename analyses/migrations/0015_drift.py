@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('analyses', '0051_withheld_for_all'),
+        ('analyses', '0014_withheld_for_all'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0004_reading_mode'),
-        ('analyses', '0052_drift'),
+        ('analyses', '0015_drift'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

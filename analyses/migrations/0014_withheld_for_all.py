@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('analyses', '0050_outcomes'),
+        ('analyses', '0013_outcomes'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -9,8 +9,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0040_language'),
-        ('analyses', '0031_lots_and_locks_hold'),
+        ('accounts', '0005_language'),
+        ('analyses', '0011_lots_and_locks_hold'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

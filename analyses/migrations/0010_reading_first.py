@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0004_reading_mode'),
-        ('analyses', '0020_worklist'),
+        ('analyses', '0009_worklist'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0004_reading_mode'),
-        ('analyses', '0011_annotations'),
+        ('analyses', '0008_annotations'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('analyses', '0040_structured_reading'),
+        ('analyses', '0012_structured_reading'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
