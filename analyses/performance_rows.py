@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts.models import ReadingMode
 from analyses.blinding import SIGNED, hidden_cases
-from analyses.models import Analysis, Arm, CaseOutcome, Outcome, OwnReading, Reading, Status, Study
+from analyses.models import Analysis, Arm, CaseOutcome, Outcome, OwnReading, Reading, Status, Study, TrialAllocation
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -111,8 +111,11 @@ def rows_for(user: "User") -> list[Row]:
 
 
 def in_trial(user: "User") -> bool:
-    """Whether the user's department takes part in a trial at present."""
-    return user.department is not None and user.department.reading_mode == ReadingMode.TRIAL
+    """Whether the user's department takes part in a trial at present, or a trial that it read for is still open."""
+    if user.department is None:
+        return False
+    drawn = TrialAllocation.objects.filter(study__department=user.department, block__trial__closed_at__isnull=True)
+    return user.department.reading_mode == ReadingMode.TRIAL or drawn.exists()
 
 
 def _models(visible: Any) -> dict[UUID, str]:

@@ -13,7 +13,7 @@ from analyses import measuring
 from analyses.blinding import sees_model
 from analyses.errors import Conflict, Invalid, ServiceError
 from analyses.models import Annotation, AnnotationKind, Image, Study
-from analyses.services import cases, reporting, storage
+from analyses.services import cases, reporting, second_reading, storage
 
 MAX_LABEL, MAX_POINTS, MAX_PER_FILM = 80, 500, 200
 POINTS = {
@@ -85,10 +85,12 @@ def withdraw(annotation: Annotation, user: User) -> Annotation:
 def shown_to(user: User, image: Image) -> list[Annotation]:
     """The standing measurements of a film that a user may see now.
 
-    Whoever must not see the model's answer yet sees only own ones: a colleague may have measured what it outlined.
+    Whoever must not see the model's answer yet sees only own ones: a colleague may have measured what it outlined. So
+    does whoever is asked for a second reading, until it is given.
     """
     rows = Annotation.objects.for_user(user).standing().filter(image=image).select_related("author")
-    return list(rows if sees_model(user, image.study) else rows.filter(author=user))
+    alone = not sees_model(user, image.study) or second_reading.hides_first_reading(user, image.study)
+    return list(rows.filter(author=user) if alone else rows)
 
 
 def _kind(kind: Any) -> str:

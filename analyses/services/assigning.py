@@ -43,6 +43,17 @@ def start_reading(study: Study, user: User) -> None:
     _refresh(study)
 
 
+def take_if_free(locked: Study, user: User) -> None:
+    """Whoever opens an own reading of a case that nobody has becomes its reader; a colleague's case stays as it is.
+
+    Args:
+        locked: the case, held by the caller's transaction.
+    """
+    asked = SecondReading.objects.open().filter(study=locked).exists()
+    if not asked and locked.assigned_to_id in (None, user.pk) and _take(locked, user):
+        _record("start_reading", locked, user)
+
+
 def take_for_saving(locked: Study, user: User) -> None:
     """Whoever saves a reading has the case from then on; refuse when it is a colleague's.
 

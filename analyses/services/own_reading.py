@@ -14,7 +14,7 @@ from analyses.blinding import read_first, reads_first
 from analyses.change_of_mind import direction
 from analyses.errors import Conflict, Invalid
 from analyses.models import Arm, ChangeOfMind, Image, OwnReading, Reading, Review, Study
-from analyses.services import allocation, cases, snapshots
+from analyses.services import allocation, assigning, cases, snapshots
 from analyses.services.patients import lock_department
 from analyses.signature import content_sha256
 
@@ -46,6 +46,7 @@ def open_reading(study: Study, user: User) -> OwnReading:
         arm = allocation.arm_of(locked, user, now)
         mode = ReadingMode.TRIAL if arm else ReadingMode.OWN_FIRST
     own = OwnReading.objects.create(study=locked, reader=user, mode=mode, arm=arm, opened_at=now)
+    assigning.take_if_free(locked, user)
     # The arm is not in the log: whoever may read it could otherwise tell what the reader is not to know yet.
     audit.record(
         "open_own_reading",

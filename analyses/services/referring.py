@@ -15,12 +15,12 @@ from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, require
 from accounts.services import portal_settings
-from analyses import letters, report_archive, signature
+from analyses import letters, report_archive
 from analyses.blinding import sees_model
 from analyses.errors import Conflict, ServiceError
 from analyses.letters import Enclosed
 from analyses.models import Analysis, Outcome, Reading, Referral, Report, Review, Study
-from analyses.services import cases, reporting, storage
+from analyses.services import cases, reporting, snapshots, storage
 
 # Likelihood of malignancy (0 to 100) from which a reading asks for a referral whatever its word.
 LIKELY = 50
@@ -32,10 +32,10 @@ class CaseMoved(Exception):
     """The case changed while its archive was being made."""
 
 
-def is_suspicious(study: Study, review: Review | None, *, model_seen: bool) -> bool:
+def is_suspicious(study: Study, review: Review | None, user: User, *, model_seen: bool) -> bool:
     """Whether a referral is offered: by the reading, or by the model's answer where the user may see it."""
     by_reading = review is not None and (review.reading == Reading.MALIGNANT or (review.likelihood or 0) >= LIKELY)
-    return by_reading or (model_seen and study.outcome == Outcome.MALIGNANT)
+    return by_reading or (model_seen and snapshots.answered_outcome(study, user) == Outcome.MALIGNANT)
 
 
 def shown_reading(review: Review | None, user: User, model_seen: bool) -> Review | None:
@@ -59,8 +59,8 @@ def refer(study: Study, user: User) -> Referral:
         current = Study.objects.select_related("patient", "department").get(pk=study.pk)
         seen = sees_model(user, current)
         review = shown_reading(Review.objects.select_related("reader").filter(study=current).first(), user, seen)
-        analyses = signature.current_analyses(current)
-        _check(current, review, analyses, seen)
+        analyses = snapshots.answered_analyses(current, user)
+        _check(current, review, analyses, user, seen)
         same = Referral.objects.filter(study=current, revision=current.revision, made_by=user, with_answer=seen)
         if (made := same.first()) is not None:
             return made
@@ -88,8 +88,8 @@ def archive_bytes(referral: Referral) -> bytes:
     return content
 
 
-def _check(study: Study, review: Review | None, analyses: list[Analysis], seen: bool) -> None:
-    if not is_suspicious(study, review, model_seen=seen):
+def _check(study: Study, review: Review | None, analyses: list[Analysis], user: User, seen: bool) -> None:
+    if not is_suspicious(study, review, user, model_seen=seen):
         raise Conflict("not_suspicious", _("Nothing calls this case suspicious. Save a reading that does, then refer."))
     if study.patient_id is None:
         raise Conflict("unassigned", _("The case has no patient. Assign it to a patient, then refer."))

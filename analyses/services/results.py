@@ -183,7 +183,7 @@ def _join_same_examination(
     alone = alone and study.reading_state == ReadingState.UNREAD and study.assigned_to_id is None
     if not uid or study.patient is None or open_questions or not alone:
         return study, None
-    kept = (study.reports, study.second_readings, study.own_readings)
+    kept = (study.reports, study.second_readings, study.own_readings, study.referrals, study.case_outcomes)
     if hasattr(study, "review") or any(rows.exists() for rows in kept):
         return study, None
     others = Study.objects.filter(department_id=study.department_id, study_instance_uid=uid, patient=study.patient)

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from analyses.blinding import without_answer
-from analyses.models import Analysis, Arm, OwnReading, Status, Study
+from analyses.models import Analysis, Arm, Outcome, OwnReading, Status, Study
+from analyses.services import holding
 from analyses.signature import current_analyses
 from analyses.suspicion import rank
 
@@ -33,9 +34,16 @@ def settle(study_id: UUID) -> None:
 def answered_outcome(study: Study, user: User) -> str:
     """The outcome that this user's final reading stands beside: that of the lock, else that of the case as it is."""
     own = OwnReading.objects.filter(study=study, reader=user, locked_at__isnull=False).first()
-    if own is not None and own.answer and own.answer["complete"]:
-        return str(own.answer["outcome"])
-    return study.outcome
+    if own is None or not own.answer or not own.answer["complete"] or _is_put_away(study):
+        return study.outcome
+    return str(own.answer["outcome"])
+
+
+def _is_put_away(study: Study) -> bool:
+    """Whether a hold took the answers to this case from everybody: what was seen before is not told again either."""
+    return study.outcome == Outcome.WITHHELD and any(
+        analysis.reason_code == holding.REASON for analysis in current_analyses(study)
+    )
 
 
 def answered_analyses(study: Study, reader: User | None) -> list[Analysis]:

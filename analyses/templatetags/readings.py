@@ -27,7 +27,7 @@ def refer_section(context: Any, study: Study, review: Review | None, analysis: A
     user: User = context["request"].user
     seen = sees_model(user, study)
     known = referring.shown_reading(review, user, seen)
-    offered = may(user, Action.READ_CASE) and referring.is_suspicious(study, known, model_seen=seen)
+    offered = may(user, Action.READ_CASE) and referring.is_suspicious(study, known, user, model_seen=seen)
     return {
         "study": study,
         "analysis": analysis,

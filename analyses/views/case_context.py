@@ -20,6 +20,8 @@ STAGES = [stage for stage in Stage.values if stage != Stage.DONE]
 TRAIL_LENGTH = 200
 # Every look at the page fetches the film, and the trail already has the look; a reader study's cases have no names.
 NOT_IN_TRAIL = ("download_image", "view_study_case", "submit_study_reading")
+# A colleague's referral says that something called the case suspicious.
+TELLING = ("refer", "download_referral")
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def case_context(study: Study, wanted: UUID | None = None, *, user: User, **extr
         "notes": sorted({wording.NOTES[code] for film in films for code in _note_codes(film.analysis)}),
         "reports": [] if sight.blind else list(Report.objects.filter(study=study).select_related("issued_by")),
         "report_blocker": sight.report_blocker or _report_blocker(films, open_films, bool(warnings), signed),
-        "trail": _trail(study),
+        "trail": _trail(study, sight),
         **own_context(study, sight, film),
         **progress(None if sight.blind else film),
     }
@@ -190,6 +192,7 @@ def _report_blocker(films: list[Film], open_films: list[Film], warnings: bool, s
     return ""
 
 
-def _trail(study: Study) -> list[AuditEvent]:
-    events = AuditEvent.objects.filter(case_id=study.pk).exclude(action__in=NOT_IN_TRAIL).select_related("user")
+def _trail(study: Study, sight: Sight) -> list[AuditEvent]:
+    left_out = NOT_IN_TRAIL + (TELLING if sight.blind else ())
+    events = AuditEvent.objects.filter(case_id=study.pk).exclude(action__in=left_out).select_related("user")
     return list(events[:TRAIL_LENGTH])
