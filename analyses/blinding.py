@@ -68,8 +68,8 @@ def hidden_cases(user: "User | None", study: str = "pk") -> Q:
     prefix = "" if study == "pk" else f"{study}__"
     unsigned = ~Q(**{f"{prefix}reading_state__in": SIGNED})
     if reads_first(user):
-        return unsigned & ~Exists(own.filter(locked_at__isnull=False).exclude(arm=Arm.HIDDEN))
-    return unsigned & Exists(own.filter(Q(locked_at__isnull=True) | Q(arm=Arm.HIDDEN)))
+        return unsigned & Q(~Exists(own.filter(locked_at__isnull=False).exclude(arm=Arm.HIDDEN)))
+    return unsigned & Q(Exists(own.filter(Q(locked_at__isnull=True) | Q(arm=Arm.HIDDEN))))
 
 
 def hidden_among(user: "User | None", studies: Iterable[UUID]) -> frozenset[UUID]:

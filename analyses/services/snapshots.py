@@ -72,7 +72,7 @@ def _as_at_lock(analysis: Analysis, entry: dict[str, Any]) -> Analysis:
 
 
 def _complete(own: OwnReading, at: datetime) -> None:
-    films = own.answer["films"]
+    films = (own.answer or {})["films"]
     open_ones = {film["analysis"] for film in films if not film["final"]}
     ended = {str(row.pk): row for row in Analysis.objects.filter(pk__in=open_ones) if row.is_final}
     if not ended:

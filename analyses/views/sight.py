@@ -17,7 +17,8 @@ AFTER_SIGNATURE = "A report shows the model's answer, which a lot hides until th
 class ShownFilm(Protocol):
     """What this module needs of a film on the page."""
 
-    image: Image
+    @property
+    def image(self) -> Image: ...
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def trials(request: HttpRequest) -> HttpResponse:
                 messages.success(request, "The trial runs. Departments in the mode trial draw a lot for each case.")
                 return redirect("analyses:trial", started.pk)
     rows = [{"trial": row, "standing": services.standing(row)} for row in Trial.objects.all()]
-    running = any(row["trial"].is_open for row in rows)
+    running = Trial.objects.filter(closed_at__isnull=True).exists()
     return render(request, "analyses/trials.html", {"form": form, "rows": rows, "running": running}, status=status)
 
 
