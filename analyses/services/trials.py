@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.apps import apps
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -11,7 +10,7 @@ from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, require
 from analyses.errors import Conflict, Invalid
-from analyses.models import ChangeOfMind, OwnReading, Review, Trial, TrialAllocation
+from analyses.models import CaseOutcome, ChangeOfMind, OwnReading, Review, Trial, TrialAllocation
 from analyses.statistics.trial import Case
 
 LONGEST_NAME = 120
@@ -138,11 +137,7 @@ def analysis_cases(rows: list[dict[str, Any]]) -> list[Case]:
 
 def truths(studies: list[Any]) -> dict[Any, str]:
     """What the cases turned out to be: normal, benign or malignant; only those that are known."""
-    try:
-        outcomes: Any = apps.get_model("analyses", "CaseOutcome")
-    except LookupError:  # a record that keeps no outcomes
-        return {}
-    return dict(outcomes.objects.filter(study__in=studies, is_current=True).values_list("study_id", "truth"))
+    return dict(CaseOutcome.objects.filter(study__in=studies, is_current=True).values_list("study_id", "truth"))
 
 
 def _row(number: int, allocation: TrialAllocation, patient: int) -> dict[str, Any]:

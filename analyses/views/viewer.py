@@ -3,19 +3,21 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from accounts import audit
 from accounts.permissions import Action, may, requires
 from analyses.blinding import sees_model
-from analyses.models import Analysis, Study
+from analyses.models import Study
 from analyses.services.cases import is_signed
 from analyses.views.access import in_scope
+from analyses.views.case_context import films_of
 from analyses.views.film_facts import film_facts
+from analyses.views.sight import sight_of
 
 CASES = Study.objects.select_related("patient")
 OVERLAYS = (("outline", "Outline", "O"), ("saliency", "Saliency map", "S"))
@@ -83,6 +85,8 @@ def viewer(request: HttpRequest, study_id: UUID) -> HttpResponse:
     """All films of a case in order of arrival, whatever the model thinks of them; ``?film=`` chooses the first."""
     study = in_scope(request, CASES, study_id)
     user: Any = request.user
+    if sight_of(study, user).to_begin:
+        return redirect("analyses:case", study.pk)
     subject = study.patient.patient_id if study.patient else ""
     audit.record("view_case", user=user, obj=study, case_id=study.pk, subject=subject, detail={"page": "viewer"})
     others = other_examinations(study, Study.objects.for_user(user))
@@ -113,17 +117,14 @@ def other_examinations(study: Study, mine: QuerySet[Study]) -> list[Study]:
 
 
 def films_for(user: Any, study: Study, group: str) -> list[dict[str, Any]]:
-    """The decoded films of one case as the viewer takes them, in order of arrival."""
-    sees, found = sees_model(user, study), []
-    rows = study.images.order_by("created_at", "id").prefetch_related(
-        Prefetch("analyses", queryset=Analysis.objects.order_by("-created_at", "id"))
-    )
-    for number, image in enumerate(rows, start=1):
-        analyses = list(image.analyses.all())
-        if analyses and image.canonical_file:
-            analyses[0].image = image
+    """The decoded films of one case as the viewer takes them, in order of arrival; none before a reading is begun."""
+    sight, found = sight_of(study, user), []
+    if sight.to_begin:
+        return found
+    for film in sorted(films_of(study, sight), key=lambda film: film.number):
+        if film.image.canonical_file:
             case = reverse("analyses:case", args=[study.pk])
-            found.append(film_facts(analyses[0], number, sees=sees) | {"group": group, "case": case})
+            found.append(film_facts(film.analysis, film.number, sees=not sight.blind) | {"group": group, "case": case})
     return found
 
 
