@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.utils.translation import gettext as _
 
 from accounts.models import ReadingMode, Role
 from analyses.errors import Conflict
@@ -115,9 +116,11 @@ def read_first() -> Conflict:
     """The refusal that everybody who is still blind meets, whatever the model answered."""
     return Conflict(
         "read_first",
-        "The model's answer to this case is not open to you yet, and this would show it. Lock your own reading first; "
-        "where a lot hides the answer, sign the case first; where a reader study holds the case, wait until it is "
-        "closed.",
+        _(
+            "The model's answer to this case is not open to you yet, and this would show it. Lock your own reading "
+            "first; where a lot hides the answer, sign the case first; where a reader study holds the case, wait "
+            "until it is closed."
+        ),
     )
 
 

@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from analyses.models import Reading
 
@@ -21,7 +23,7 @@ class RegionField(forms.CharField):
         try:
             return json.loads(text)
         except ValueError as error:
-            raise forms.ValidationError("The region cannot be read. Draw it again.") from error
+            raise forms.ValidationError(gettext("The region cannot be read. Draw it again.")) from error
 
 
 class OwnReadingForm(forms.Form):
@@ -29,7 +31,7 @@ class OwnReadingForm(forms.Form):
 
     reading = forms.ChoiceField(choices=Reading.choices, required=False, widget=forms.RadioSelect)
     likelihood = forms.IntegerField(
-        label="Likelihood of malignancy, 0 to 100",
+        label=_("Likelihood of malignancy, 0 to 100"),
         required=False,
         min_value=0,
         max_value=100,

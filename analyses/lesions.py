@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from analyses.models import Analysis, Image, Outcome
 from inference.imaging.size import CALIBRATED, Size, measure, to_pixels
 
 # A ranking is given only where the model called a tumour.
 TUMOUR = (Outcome.BENIGN, Outcome.MALIGNANT)
-NO_SPACING = "the file states no pixel spacing"
+NO_SPACING = gettext_lazy("the file states no pixel spacing")
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def no_mm_because(image: Image) -> str:
     """Why sizes are in px, in words; empty where they are in mm."""
     if calibrated_spacing(image) is not None:
         return ""
-    return (image.pixel_spacing_mm and image.spacing_source) or NO_SPACING
+    return (image.pixel_spacing_mm and image.spacing_source) or str(NO_SPACING)
 
 
 def ranking_of(analysis: Analysis) -> list[tuple[str, float]]:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Department
 from analyses.models.reading import Arm, OwnReading, Reading, Review
@@ -101,11 +102,11 @@ class TrialAllocation(OnlyAdded):
 class Direction(models.TextChoices):
     """Where the final reading went from the own reading, seen from the model's answer."""
 
-    UNCHANGED = "unchanged", "unchanged"
-    TOWARDS = "towards", "towards the model"
-    AWAY = "away", "away from the model"
-    SIDEWAYS = "sideways", "neither towards nor away from the model"
-    NO_ANSWER = "no_answer", "the model gave no answer"
+    UNCHANGED = "unchanged", _("unchanged")
+    TOWARDS = "towards", _("towards the model")
+    AWAY = "away", _("away from the model")
+    SIDEWAYS = "sideways", _("neither towards nor away from the model")
+    NO_ANSWER = "no_answer", _("the model gave no answer")
 
 
 class ChangeOfMind(OnlyAdded):

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F
+from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
@@ -43,7 +44,7 @@ def is_signed(study: Study) -> bool:
 def require_unsigned(study: Study) -> None:
     """Raise Conflict ``case_signed`` where the case is signed."""
     if is_signed(study):
-        raise Conflict("case_signed", "The case is signed. Upload further films as a new case, or add an addendum.")
+        raise Conflict("case_signed", _("The case is signed. Upload further films as a new case, or add an addendum."))
 
 
 def touch(study: Study) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import Department, ReadingMode, User
@@ -39,7 +40,8 @@ def open_reading(study: Study, user: User) -> OwnReading:
     mode = Department.objects.values_list("reading_mode", flat=True).get(pk=study.department_id)
     if mode == ReadingMode.AT_ONCE:
         raise Conflict(
-            "shown_at_once", "Your department shows the model's answer at once. Enter your reading directly."
+            "shown_at_once",
+            _("Your department shows the model's answer at once. Enter your reading directly."),
         )
     now, arm = timezone.now(), ""
     if mode == ReadingMode.TRIAL:
@@ -172,7 +174,7 @@ def record_final(review: Review, signed_at: datetime) -> ChangeOfMind | None:
 def _own_for_update(study: Study, user: User) -> OwnReading:
     own = OwnReading.objects.select_for_update(of=("self",)).filter(study=study, reader=user).first()
     if own is None:
-        raise Conflict("not_open", "Your reading of this case is not open. Begin it first.")
+        raise Conflict("not_open", _("Your reading of this case is not open. Begin it first."))
     return own
 
 
@@ -180,12 +182,12 @@ def _checked(study: Study, reading: str, likelihood: int | None, region: Any) ->
     """The content as stored, or Invalid with the reason at its field."""
     errors = {}
     if reading and reading not in Reading.values:
-        errors["reading"] = ["Choose one of the readings."]
+        errors["reading"] = [_("Choose one of the readings.")]
     if likelihood is not None and not 0 <= likelihood <= 100:
-        errors["likelihood"] = ["A whole number from 0 to 100."]
+        errors["likelihood"] = [_("A whole number from 0 to 100.")]
     box = _box(study, region)
     if region and box is None:
-        errors["region"] = ["The region does not lie on a film of this case. Draw it again."]
+        errors["region"] = [_("The region does not lie on a film of this case. Draw it again.")]
     if errors:
         raise Invalid("bad_field", " ".join(text for texts in errors.values() for text in texts), fields=errors)
     return reading, None if reading == Reading.CANNOT_TELL else likelihood, box
@@ -193,9 +195,10 @@ def _checked(study: Study, reading: str, likelihood: int | None, region: Any) ->
 
 def _require_complete(reading: str, likelihood: int | None) -> None:
     if not reading:
-        raise Invalid("bad_field", "Choose a reading.", fields={"reading": ["Choose a reading."]})
+        text = _("Choose a reading.")
+        raise Invalid("bad_field", text, fields={"reading": [text]})
     if likelihood is None and reading != Reading.CANNOT_TELL:
-        text = "State the likelihood of malignancy, 0 to 100; only *cannot tell* has none."
+        text = _("State the likelihood of malignancy, 0 to 100; only *cannot tell* has none.")
         raise Invalid("bad_field", text, fields={"likelihood": [text]})
 
 
@@ -220,12 +223,12 @@ def _ms(span: timedelta) -> int:
 def _locked() -> Conflict:
     return Conflict(
         "own_reading_locked",
-        "Your own reading is locked and cannot be changed. What you think now is the final reading.",
+        _("Your own reading is locked and cannot be changed. What you think now is the final reading."),
     )
 
 
 def _already_signed() -> Conflict:
-    return Conflict("already_signed", "The case is signed. An own reading comes too late; add an addendum instead.")
+    return Conflict("already_signed", _("The case is signed. An own reading comes too late; add an addendum instead."))
 
 
 def _subject(study: Study) -> str:

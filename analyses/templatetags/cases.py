@@ -105,7 +105,7 @@ def action_word(action: str) -> str:
 def spacing(image: Image) -> str:
     """Pixel spacing with what it is worth, e.g. ``0.143 mm/px, detector plane, uncalibrated``."""
     if not image.pixel_spacing_mm:
-        return "no pixel spacing"
+        return _("no pixel spacing")
     row, column = image.pixel_spacing_mm
     size = f"{row:.3f}" if abs(row - column) < 0.0005 else f"{row:.3f} x {column:.3f}"
     return f"{size} mm/px, {image.spacing_source}" if image.spacing_source else f"{size} mm/px"

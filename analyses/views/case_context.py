@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Prefetch
+from django.utils.translation import gettext
 
 from accounts.models import AuditEvent, User
 from analyses.blinding import case_without_answer, without_answer
@@ -168,7 +169,11 @@ def _warning(film: Film, warning: dict[str, Any]) -> dict[str, Any]:
 def _choices(film: Film, field: str) -> list[dict[str, str]]:
     """What was typed, what the file says and what the record holds: each value once, in that order."""
     record = {field: identity.recorded(film.image.study).get(field, "")}
-    sources = (("typed", "Typed", film.image.typed), ("file", "File", film.image.header), ("record", "Record", record))
+    sources = (
+        ("typed", gettext("Typed"), film.image.typed),
+        ("file", gettext("File"), film.image.header),
+        ("record", gettext("Record"), record),
+    )
     found: dict[str, dict[str, str]] = {}
     for choice, word, source in sources:
         value = str(source.get(field, "") or "")
@@ -184,11 +189,11 @@ def _note_codes(analysis: Analysis) -> list[str]:
 def _report_blocker(films: list[Film], open_films: list[Film], warnings: bool, signed: bool) -> str:
     """Why there can be no report now, as a sentence; empty when there can."""
     if open_films:
-        return "The report waits until every film has its answer."
+        return gettext("The report waits until every film has its answer.")
     if warnings:
-        return "The report waits until the contradictions above are decided."
+        return gettext("The report waits until the contradictions above are decided.")
     if not signed and not any(film.analysis.status == Status.SUCCEEDED for film in films):
-        return "There is no result to report. Sign your reading, or add a film that can be read."
+        return gettext("There is no result to report. Sign your reading, or add a film that can be read.")
     return ""
 
 

@@ -3,16 +3,18 @@
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from analyses.lesions import calibrated_spacing, lesions_of, no_mm_because
 from analyses.models import Analysis, Image
 from inference.imaging.display import CANONICAL
 
-BEFORE_DEPTH = (
+BEFORE_DEPTH = _(
     "This film was decoded before its full depth was kept: it is shown from the 8-bit image. "
     "Analyse it again to window every value."
 )
-TOO_LARGE = "This film is too large for its full depth to be kept: it is shown from the 8-bit image."
+TOO_LARGE = _("This film is too large for its full depth to be kept: it is shown from the 8-bit image.")
 
 
 def film_facts(analysis: Analysis, number: int, *, sees: bool) -> dict[str, Any]:
@@ -24,10 +26,11 @@ def film_facts(analysis: Analysis, number: int, *, sees: bool) -> dict[str, Any]
         sees: whether the reader may see the model's answer; without it nothing here depends on one.
     """
     image = analysis.image
+    named = gettext("Film %(number)s") % {"number": number}
     facts = {
         "image_id": str(image.pk),
         "analysis_id": str(analysis.pk),
-        "name": f"Film {number}, {image.view_position.lower()}" if image.view_position else f"Film {number}",
+        "name": ", ".join(word for word in (named, image.view_position.lower()) if word),
         "image": reverse("analyses:film_image", args=[analysis.pk]),
         "values": reverse("analyses:film_values", args=[analysis.pk]) if image.display_file else "",
         "overview": overview_url(analysis),
@@ -53,13 +56,15 @@ def depth_note(image: Image) -> str:
     """Why the film has only 8 bits; empty where every value is at hand."""
     if image.display_file or image.display == CANONICAL:
         return ""
-    return BEFORE_DEPTH if image.display is None else TOO_LARGE
+    return str(BEFORE_DEPTH if image.display is None else TOO_LARGE)
 
 
 def spacing_words(image: Image) -> str:
     """In which unit the film is measured, and why not in mm."""
     why = no_mm_because(image)
-    return f"Lengths in px: {why}." if why else "Lengths in mm: the file states a calibrated spacing."
+    if why:
+        return gettext("Lengths in px: %(why)s.") % {"why": why}
+    return gettext("Lengths in mm: the file states a calibrated spacing.")
 
 
 def _answer(analysis: Analysis) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.permissions import Action, requires
@@ -39,12 +40,13 @@ def own_draft(request: HttpRequest, study_id: UUID) -> JsonResponse:
     form = OwnReadingForm(request.POST)
     if not form.is_valid():
         fields = {name: [str(text) for text in texts] for name, texts in form.errors.items()}
-        return JsonResponse({"code": "bad_field", "detail": "Correct the marked field.", "fields": fields}, status=400)
+        return JsonResponse(
+            {"code": "bad_field", "detail": _("Correct the marked field."), "fields": fields}, status=400
+        )
     try:
         own_reading.keep_draft(study, _user(request), **form.cleaned_data)
     except ServiceError as error:
-        body = {"code": error.code, "detail": error.message, "fields": error.fields}
-        return JsonResponse(body, status=error.status)
+        return JsonResponse({"code": error.code, "detail": error.message, "fields": error.fields}, status=error.status)
     return JsonResponse({"saved": True})
 
 
@@ -63,7 +65,7 @@ def own_lock(request: HttpRequest, study_id: UUID) -> HttpResponse:
         study.refresh_from_db()
         shown: dict[str, Any] = {"refusal": error} if error.status == 409 else {}
         return render_case(request, study, wanted=film_of(request), status=error.status, own_form=form, **shown)
-    messages.success(request, "Your own reading is locked.")
+    messages.success(request, _("Your own reading is locked."))
     return _back(request, study)
 
 

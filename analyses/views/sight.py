@@ -5,15 +5,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from accounts.models import User
 from analyses.blinding import SIGNED, reads_first, sees_model
 from analyses.forms_own import OwnReadingForm
 from analyses.models import ChangeOfMind, Image, OwnReading, Review, Study
 from analyses.reader_studies.blinding import is_hidden_by_study
 
-AFTER_LOCK = "A report shows the model's answer. It can be had once your own reading is locked."
-AFTER_STUDY = "A report shows the model's answer. It can be had once the reader study that holds this case is closed."
-AFTER_SIGNATURE = "A report shows the model's answer, which a lot hides until the signature. Sign, then download it."
+AFTER_LOCK = _("A report shows the model's answer. It can be had once your own reading is locked.")
+AFTER_STUDY = _(
+    "A report shows the model's answer. It can be had once the reader study that holds this case is closed."
+)
+AFTER_SIGNATURE = _("A report shows the model's answer, which a lot hides until the signature. Sign, then download it.")
 
 
 class ShownFilm(Protocol):
@@ -62,8 +67,8 @@ class Sight:
         if not self.blind:
             return ""
         if self.in_study:
-            return AFTER_STUDY
-        return AFTER_SIGNATURE if self.hidden_by_lot else AFTER_LOCK
+            return str(AFTER_STUDY)
+        return str(AFTER_SIGNATURE if self.hidden_by_lot else AFTER_LOCK)
 
 
 def sight_of(study: Study, user: User) -> Sight:
@@ -105,7 +110,8 @@ def region_words(study: Study, region: dict[str, Any]) -> str:
     keys = [str(key) for key in study.images.order_by("created_at", "id").values_list("pk", flat=True)]
     number = keys.index(region["image"]) + 1 if region["image"] in keys else 0
     left, top, right, bottom = (round(100 * edge) for edge in region["box"])
-    return f"film {number}, {left} to {right} % from the left, {top} to {bottom} % from the top"
+    words = gettext("film %(number)s, %(left)s to %(right)s %% from the left, %(top)s to %(bottom)s %% from the top")
+    return words % {"number": number, "left": left, "right": right, "top": top, "bottom": bottom}
 
 
 def comparisons_of(study: Study) -> list[dict[str, Any]]:

@@ -7,6 +7,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from accounts import audit
@@ -20,58 +23,58 @@ from analyses.views.film_facts import film_facts
 from analyses.views.sight import sight_of
 
 CASES = Study.objects.select_related("patient")
-OVERLAYS = (("outline", "Outline", "O"), ("saliency", "Saliency map", "S"))
+OVERLAYS = (("outline", _("Outline"), "O"), ("saliency", _("Saliency map"), "S"))
 TOOLS = (
-    ("length", "Length", "L"),
-    ("angle", "Angle", "A"),
-    ("rectangle", "Rectangle", "B"),
-    ("ellipse", "Ellipse", "E"),
-    ("freehand", "Freehand", "D"),
+    ("length", _("Length"), "L"),
+    ("angle", _("Angle"), "A"),
+    ("rectangle", _("Rectangle"), "B"),
+    ("ellipse", _("Ellipse"), "E"),
+    ("freehand", _("Freehand"), "D"),
 )
 HELP = (
     (
-        "Look",
+        _("Look"),
         (
-            (["+", "-"], "zoom"),
-            (["0"], "whole film"),
+            (["+", "-"], _("zoom")),
+            (["0"], _("whole film")),
             (["1"], "1:1"),
-            (["arrows"], "move the film"),
-            (["R"], "turn by 90°"),
-            (["H", "U"], "mirror left and right, up and down"),
-            (["M"], "smooth or exact pixels above 1:1"),
-            (["X"], "as at first"),
+            ([_("arrows")], _("move the film")),
+            (["R"], _("turn by 90°")),
+            (["H", "U"], _("mirror left and right, up and down")),
+            (["M"], _("smooth or exact pixels above 1:1")),
+            (["X"], _("as at first")),
         ),
     ),
     (
-        "Window",
+        _("Window"),
         (
-            (["W"], "arrows and dragging set the window"),
-            (["P"], "arrows and dragging move again"),
-            (["[", "]"], "preset before, after"),
-            (["I"], "invert"),
-            (["O", "S"], "outline, saliency map"),
+            (["W"], _("arrows and dragging set the window")),
+            (["P"], _("arrows and dragging move again")),
+            (["[", "]"], _("preset before, after")),
+            (["I"], _("invert")),
+            (["O", "S"], _("outline, saliency map")),
         ),
     ),
     (
-        "Measure",
+        _("Measure"),
         (
-            (["L", "A"], "length, angle"),
-            (["B", "E", "D"], "rectangle, ellipse, freehand"),
-            (["arrows"], "move the cross; with Shift by ten"),
-            (["Enter"], "place a point"),
-            (["Space"], "close a freehand outline"),
-            (["Esc"], "leave the tool"),
+            (["L", "A"], _("length, angle")),
+            (["B", "E", "D"], _("rectangle, ellipse, freehand")),
+            ([_("arrows")], _("move the cross; with Shift by ten")),
+            ([_("Enter")], _("place a point")),
+            ([_("Space")], _("close a freehand outline")),
+            (["Esc"], _("leave the tool")),
         ),
     ),
     (
-        "Films",
+        _("Films"),
         (
-            (["N", "J"], "next film, film before"),
-            (["C"], "side by side"),
-            (["K"], "linked or each by itself"),
-            (["T"], "next pane"),
-            (["Q"], "back to the case"),
-            (["?"], "these keys"),
+            (["N", "J"], _("next film, film before")),
+            (["C"], _("side by side")),
+            (["K"], _("linked or each by itself")),
+            (["T"], _("next pane")),
+            (["Q"], _("back to the case")),
+            (["?"], _("these keys")),
         ),
     ),
 )
@@ -90,7 +93,10 @@ def viewer(request: HttpRequest, study_id: UUID) -> HttpResponse:
     subject = study.patient.patient_id if study.patient else ""
     audit.record("view_case", user=user, obj=study, case_id=study.pk, subject=subject, detail={"page": "viewer"})
     others = other_examinations(study, Study.objects.for_user(user))
-    groups = [films_for(user, study, "This case"), *(films_for(user, other, examined(other)) for other in others)]
+    groups = [
+        films_for(user, study, gettext("This case")),
+        *(films_for(user, other, examined(other)) for other in others),
+    ]
     films = [film for group in groups for film in group]
     context = {
         "study": study,
@@ -132,7 +138,9 @@ def examined(study: Study) -> str:
     """Another examination in a few words: when, what, which side."""
     day = study.study_date or study.created_at.date()
     part = study.body_part_examined.lower() or study.modality
-    return ", ".join(word for word in (f"{day:%Y-%m-%d}", part, study.get_laterality_display()) if word)
+    return ", ".join(
+        word for word in (date_format(day, "SHORT_DATE_FORMAT"), part, study.get_laterality_display()) if word
+    )
 
 
 def _wanted(film: str, films: list[dict[str, Any]]) -> int:
