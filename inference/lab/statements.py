@@ -39,8 +39,8 @@ STATEMENTS: dict[str, Any] = {
         "Cut-offs were chosen on answers of single members, the shipped model averages several: its answers are "
         "slightly less extreme than those that the cut-offs were chosen on.",
         "A film stored with bone dark, against what its file says, is judged worse.",
-        "The subtype ranking is weak: out of fold it puts osteochondroma or osteosarcoma first for nearly all tumours, "
-        "a bone cyst first for 6 of 82 cysts, and a giant cell tumour never.",
+        "The subtype ranking is weak: out of fold, half of the bone cysts and four of five osteochondromas and "
+        "osteosarcomas stand first, but no giant cell tumour of 37 and hardly any of the rarer subtypes.",
         "Grade and stage: nobody has published labels to learn them from; no model here fills these fields.",
     ],
     "withheld": {
