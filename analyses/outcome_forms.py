@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from analyses.forms import DateInput
 from analyses.models import CaseOutcome, Truth, TruthMethod, TumourGrade
@@ -13,22 +14,22 @@ from analyses.services.outcomes import MAX_SOURCE, MAX_SUBTYPE, OutcomeFields, f
 class OutcomeForm(forms.Form):
     """Pathology or follow-up of one case."""
 
-    truth = forms.ChoiceField(label="The case was", choices=Truth.choices, widget=forms.RadioSelect)
-    method = forms.ChoiceField(label="Known from", choices=TruthMethod.choices)
-    established_on = forms.DateField(label="Date", widget=DateInput())
+    truth = forms.ChoiceField(label=_("The case was"), choices=Truth.choices, widget=forms.RadioSelect)
+    method = forms.ChoiceField(label=_("Known from"), choices=TruthMethod.choices)
+    established_on = forms.DateField(label=_("Date"), widget=DateInput())
     source = forms.CharField(
-        label="Source",
+        label=_("Source"),
         max_length=MAX_SOURCE,
         required=False,
-        help_text="Laboratory or clinic and its number; no name of a patient.",
+        help_text=_("Laboratory or clinic and its number; no name of a patient."),
     )
     subtype = forms.CharField(
-        label="Subtype", max_length=MAX_SUBTYPE, required=False, widget=forms.TextInput(attrs={"list": "subtypes"})
+        label=_("Subtype"), max_length=MAX_SUBTYPE, required=False, widget=forms.TextInput(attrs={"list": "subtypes"})
     )
     tumour_grade = forms.ChoiceField(
-        label="Grade (FNCLCC/WHO)", required=False, choices=[NOT_STATED, *TumourGrade.choices]
+        label=_("Grade (FNCLCC/WHO)"), required=False, choices=[NOT_STATED, *TumourGrade.choices]
     )
-    tumour_stage = forms.ChoiceField(label="Stage (Enneking/MSTS)", required=False, choices=STAGES)
+    tumour_stage = forms.ChoiceField(label=_("Stage (Enneking/MSTS)"), required=False, choices=STAGES)
     seen_version = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, current: CaseOutcome | None = None, **kwargs: Any) -> None:
@@ -43,19 +44,19 @@ class OutcomeFileForm(forms.Form):
     """A file of outcomes."""
 
     file = forms.FileField(
-        label="File", allow_empty_file=True, widget=forms.FileInput(attrs={"accept": ".csv,text/csv"})
+        label=_("File"), allow_empty_file=True, widget=forms.FileInput(attrs={"accept": ".csv,text/csv"})
     )
     correct = forms.BooleanField(
-        label="Lines may correct outcomes that are there",
+        label=_("Lines may correct outcomes that are there"),
         required=False,
-        help_text="Each correction becomes a new version; the earlier one stays readable.",
+        help_text=_("Each correction becomes a new version; the earlier one stays readable."),
     )
 
 
 class ReasonForm(forms.Form):
     """Why something is done to the model; kept, and readable on the page."""
 
-    reason = forms.CharField(label="Reason", max_length=200, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    reason = forms.CharField(label=_("Reason"), max_length=200, widget=forms.TextInput(attrs={"autocomplete": "off"}))
 
     def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
         super().__init__(*args, **{"auto_id": f"{name}_%s"} | kwargs)
@@ -65,11 +66,11 @@ class AlarmForm(ReasonForm):
     """What was found behind an alarm."""
 
     accepted = forms.BooleanField(
-        label="This is how the site is",
+        label=_("This is how the site is"),
         required=False,
-        help_text="From now on this figure is compared with the site's own films up to this window.",
+        help_text=_("From now on this figure is compared with the site's own films up to this window."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reason"].label = "What was found"
+        self.fields["reason"].label = _("What was found")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from analyses.models import Reading
@@ -13,7 +14,7 @@ class ColleagueField(forms.ModelChoiceField):
     """An active doctor of the user's department; the field's form sets whose."""
 
     def __init__(self) -> None:
-        super().__init__(label="Colleague", queryset=User.objects.none(), empty_label="choose", required=True)
+        super().__init__(label=_("Colleague"), queryset=User.objects.none(), empty_label=_("choose"), required=True)
 
 
 class HandOverForm(forms.Form):
@@ -31,7 +32,7 @@ class AskForm(forms.Form):
     """Whom to ask for a second reading, and what."""
 
     colleague = ColleagueField()
-    question = forms.CharField(label="Question", max_length=2000, widget=forms.Textarea(attrs={"rows": 2}))
+    question = forms.CharField(label=_("Question"), max_length=2000, widget=forms.Textarea(attrs={"rows": 2}))
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -42,15 +43,15 @@ class AskForm(forms.Form):
 class AnswerForm(forms.Form):
     """A second reading."""
 
-    reading = forms.ChoiceField(label="Reading", choices=Reading.choices, widget=forms.RadioSelect)
+    reading = forms.ChoiceField(label=_("Reading"), choices=Reading.choices, widget=forms.RadioSelect)
     likelihood = forms.IntegerField(
-        label="Likelihood of malignancy, 0 to 100",
+        label=_("Likelihood of malignancy, 0 to 100"),
         required=False,
         min_value=0,
         max_value=100,
-        help_text="Leave empty where you cannot tell.",
+        help_text=_("Leave empty where you cannot tell."),
     )
-    text = forms.CharField(label="Text", required=False, max_length=8000, widget=forms.Textarea(attrs={"rows": 3}))
+    text = forms.CharField(label=_("Text"), required=False, max_length=8000, widget=forms.Textarea(attrs={"rows": 3}))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

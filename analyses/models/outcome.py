@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from analyses.models.reading import TumourGrade, TumourStage
 from analyses.models.record import Study
@@ -13,17 +14,17 @@ from analyses.models.record import Study
 class Truth(models.TextChoices):
     """What the case is held to be, in the words of the readings."""
 
-    NORMAL = "normal", "Normal"
-    BENIGN = "benign", "Benign"
-    MALIGNANT = "malignant", "Malignant"
+    NORMAL = "normal", _("Normal")
+    BENIGN = "benign", _("Benign")
+    MALIGNANT = "malignant", _("Malignant")
 
 
 class TruthMethod(models.TextChoices):
     """How it became known; the first is the strongest."""
 
-    PATHOLOGY = "pathology", "Pathology"
-    FOLLOW_UP_IMAGING = "follow_up_imaging", "Follow-up imaging"
-    CLINICAL_FOLLOW_UP = "clinical_follow_up", "Clinical follow-up"
+    PATHOLOGY = "pathology", _("Pathology")
+    FOLLOW_UP_IMAGING = "follow_up_imaging", _("Follow-up imaging")
+    CLINICAL_FOLLOW_UP = "clinical_follow_up", _("Clinical follow-up")
 
 
 class CaseOutcome(models.Model):

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from analyses.models.record import Study
 from analyses.querysets import NotificationQuerySet, SecondReadingQuerySet
@@ -27,12 +28,12 @@ class CasePresence(models.Model):
 class NotificationKind(models.TextChoices):
     """What a doctor may be told of; the words are the same whatever the model answered."""
 
-    ASSIGNED = "assigned", "A case is assigned to me"
-    TAKEN_OVER = "taken_over", "A colleague takes over my case"
-    SECOND_ASKED = "second_asked", "I am asked for a second reading"
-    SECOND_ANSWERED = "second_answered", "My question to a colleague is answered"
-    AMENDED = "amended", "A case that I read is amended"
-    ANALYSIS_FAILED = "analysis_failed", "The analysis of a case of mine fails"
+    ASSIGNED = "assigned", _("A case is assigned to me")
+    TAKEN_OVER = "taken_over", _("A colleague takes over my case")
+    SECOND_ASKED = "second_asked", _("I am asked for a second reading")
+    SECOND_ANSWERED = "second_answered", _("My question to a colleague is answered")
+    AMENDED = "amended", _("A case that I read is amended")
+    ANALYSIS_FAILED = "analysis_failed", _("The analysis of a case of mine fails")
 
 
 class Notification(models.Model):

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import Role, User
@@ -65,7 +66,7 @@ def take_for_saving(locked: Study, user: User) -> None:
     """
     if not cases.is_signed(locked) and locked.assigned_to_id not in (None, user.pk):
         raise _is_anothers(
-            locked, "Nothing was saved; what you typed stands below. Take the case over, then save again."
+            locked, _("Nothing was saved; what you typed stands below. Take the case over, then save again.")
         )
     if not cases.is_signed(locked) and _take(locked, user):
         _record("start_reading", locked, user)
@@ -103,7 +104,7 @@ def release(study: Study, user: User) -> None:
     locked = _lock(study)
     cases.require_unsigned(locked)
     if locked.assigned_to_id != user.pk:
-        raise Conflict("not_yours", "The case is not assigned to you. Reload to see whose it is.")
+        raise Conflict("not_yours", _("The case is not assigned to you. Reload to see whose it is."))
     _assign(locked, None, begun=False)
     _record("release", locked, user)
     _refresh(study)
@@ -121,7 +122,7 @@ def assign(study: Study, to: User, user: User) -> None:
     locked = _lock(study)
     cases.require_unsigned(locked)
     if not colleagues_of(user).filter(pk=to.pk).exists() or to.department_id != locked.department_id:
-        message = "Choose an active doctor of your department."
+        message = _("Choose an active doctor of your department.")
         raise Invalid("bad_field", message, fields={"colleague": [message]})
     if locked.assigned_to_id == to.pk:
         return
@@ -130,7 +131,7 @@ def assign(study: Study, to: User, user: User) -> None:
     if _open_questions(locked).filter(reader=to).exists():
         raise Conflict(
             "second_reading_open",
-            "This colleague is asked for a second reading of the case. Withdraw the question, then assign.",
+            _("This colleague is asked for a second reading of the case. Withdraw the question, then assign."),
         )
     _assign(locked, to, begun=False)
     _record("assign_reader", locked, user, {"to": str(to.pk)})
@@ -148,7 +149,8 @@ def require_may_sign(locked: Study, user: User) -> None:
         raise _is_anothers(locked)
     if _open_questions(locked).exists():
         raise Conflict(
-            "second_reading_open", "A second reading is asked and not answered. Wait for it or withdraw it, then sign."
+            "second_reading_open",
+            _("A second reading is asked and not answered. Wait for it or withdraw it, then sign."),
         )
 
 
@@ -183,12 +185,14 @@ def _require_no_open_question(locked: Study, user: User) -> None:
     if _open_questions(locked).filter(reader=user).exists():
         raise Conflict(
             "second_reading_open",
-            "You are asked for a second reading of this case and do not see the first. Answer it first.",
+            _("You are asked for a second reading of this case and do not see the first. Answer it first."),
         )
 
 
-def _is_anothers(locked: Study, advice: str = "Take it over first.") -> Conflict:
-    return Conflict("assigned_to_other", f"{locked.assigned_to} has this case. {advice}")
+def _is_anothers(locked: Study, advice: str = "") -> Conflict:
+    advice = advice or _("Take it over first.")
+    words = _("%(reader)s has this case.") % {"reader": locked.assigned_to}
+    return Conflict("assigned_to_other", f"{words} {advice}")
 
 
 def _record(action: str, locked: Study, user: User, detail: dict[str, str] | None = None) -> None:

@@ -142,7 +142,7 @@ def _judge(line: Line, found: _Cases, correct: bool) -> Judged:
         kind = RowAnswer.CONTRADICTORY if error.code == "contradiction" else RowAnswer.MALFORMED
         return Judged(line, kind, error.message)
     if not cases.is_signed(study):
-        return Judged(line, RowAnswer.NOT_SIGNED, outcomes.NOT_SIGNED)
+        return Judged(line, RowAnswer.NOT_SIGNED, str(outcomes.NOT_SIGNED))
     return _against_record(line, study, fields, found.current.get(study.pk), correct)
 
 

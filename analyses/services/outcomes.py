@@ -11,6 +11,8 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts import audit
 from accounts.models import AuditEvent, User
@@ -23,7 +25,7 @@ MAX_SOURCE, MAX_SUBTYPE, CHUNK = 200, 120, 500
 EARLIEST = date(1900, 1, 1)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 FORMULA_STARTS = ("=", "+", "-", "@")
-NOT_SIGNED = "The case is not signed yet. Sign the reading first, then enter the outcome."
+NOT_SIGNED = gettext_lazy("The case is not signed yet. Sign the reading first, then enter the outcome.")
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,11 @@ def cleaned(given: OutcomeFields, born: date | None = None) -> OutcomeFields:
             problems[name] = [f"One of {', '.join(known)}{'' if needed else ', or empty'}."]
     for name, text, most in (("source", source, MAX_SOURCE), ("subtype", subtype, MAX_SUBTYPE)):
         if len(text) > most:
-            problems[name] = [f"At most {most} characters."]
+            problems[name] = [_("At most %(most)s characters.") % {"most": most}]
         elif _CONTROL.search(text):
-            problems[name] = ["Control characters are not allowed."]
+            problems[name] = [_("Control characters are not allowed.")]
         elif text.startswith(FORMULA_STARTS):
-            problems[name] = ["Begins like a formula of a spreadsheet. Begin with a letter or a digit."]
+            problems[name] = [_("Begins like a formula of a spreadsheet. Begin with a letter or a digit.")]
     if day_problem := _day_problem(given.established_on, born):
         problems["established_on"] = [day_problem]
     if problems:
@@ -77,30 +79,34 @@ def cleaned(given: OutcomeFields, born: date | None = None) -> OutcomeFields:
 
 def _day_problem(day: date | None, born: date | None) -> str:
     if day is None:
-        return "State the date."
+        return _("State the date.")
     if day > timezone.localdate():
-        return "The date lies in the future."
+        return _("The date lies in the future.")
     if day < (born or EARLIEST):
-        return "The date lies before the birth date." if born else f"The date lies before {EARLIEST:%Y}."
+        return (
+            _("The date lies before the birth date.")
+            if born
+            else _("The date lies before %(year)s.") % {"year": EARLIEST.year}
+        )
     return ""
 
 
 def _refuse_contradictions(given: OutcomeFields, subtype: str) -> None:
     problems: dict[str, list[str]] = {}
     if given.truth == Truth.NORMAL and subtype:
-        problems["subtype"] = ["A normal case has no tumour and so no subtype."]
+        problems["subtype"] = [_("A normal case has no tumour and so no subtype.")]
     if given.tumour_grade and given.truth != Truth.MALIGNANT:
-        problems["tumour_grade"] = ["Only malignant tumours are graded."]
+        problems["tumour_grade"] = [_("Only malignant tumours are graded.")]
     if given.tumour_stage in BENIGN_STAGES and given.truth != Truth.BENIGN:
-        problems["tumour_stage"] = ["Stages 1 to 3 are those of benign tumours."]
+        problems["tumour_stage"] = [_("Stages 1 to 3 are those of benign tumours.")]
     elif given.tumour_stage and given.tumour_stage not in BENIGN_STAGES and given.truth != Truth.MALIGNANT:
-        problems["tumour_stage"] = ["Stages IA to III are those of malignant tumours."]
+        problems["tumour_stage"] = [_("Stages IA to III are those of malignant tumours.")]
     if problems:
         raise Invalid("contradiction", _sentence(problems), fields=problems)
 
 
 def _sentence(problems: dict[str, list[str]]) -> str:
-    words = {"established_on": "date", "tumour_grade": "grade", "tumour_stage": "stage"}
+    words = {"established_on": _("date"), "tumour_grade": _("grade"), "tumour_stage": _("stage")}
     return " ".join(f"{words.get(name, name).capitalize()}: {' '.join(texts)}" for name, texts in problems.items())
 
 
@@ -120,14 +126,15 @@ def enter_outcome(study: Study, given: OutcomeFields, *, user: User, seen_versio
     require(user, Action.ENTER_OUTCOMES)
     locked = cases.lock(study.pk)
     if not cases.is_signed(locked):
-        raise Conflict("not_signed", NOT_SIGNED)
+        raise Conflict("not_signed", str(NOT_SIGNED))
     wanted = cleaned(given, locked.patient.patient_birth_date if locked.patient else None)
     current = CaseOutcome.objects.filter(study=locked, is_current=True).first()
     if current is not None and fields_of(current) == wanted:
         return current
     if seen_version is not None and seen_version != (current.version if current else 0):
         raise Conflict(
-            "outcome_changed", "Another outcome was entered meanwhile. Look at it, then enter yours if it still holds."
+            "outcome_changed",
+            _("Another outcome was entered meanwhile. Look at it, then enter yours if it still holds."),
         )
     return store([(locked, wanted, current)], user)[0]
 

@@ -1,6 +1,7 @@
 """The views of the worklist that a doctor keeps: a name, filters and an order; one of them may be the default."""
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
@@ -25,7 +26,9 @@ def save_view(user: User, *, name: str, query: str, is_default: bool) -> SavedVi
     mine = _held(user)
     name = _free_name(mine, name)
     if len(mine) >= MAX_VIEWS:
-        raise Conflict("too_many_views", f"You keep {MAX_VIEWS} views already. Delete one first.")
+        raise Conflict(
+            "too_many_views", _("You keep %(number)s views already. Delete one first.") % {"number": MAX_VIEWS}
+        )
     if is_default:
         _no_default(user)
     view = SavedView.objects.create(user=user, name=name, query=query, is_default=is_default)
@@ -68,9 +71,9 @@ def _no_default(user: User) -> None:
 def _free_name(others: list[SavedView], name: str) -> str:
     name = " ".join(name.split())
     if not name or len(name) > MAX_NAME:
-        raise _bad_name(f"Give the view a name of at most {MAX_NAME} characters.")
+        raise _bad_name(_("Give the view a name of at most %(most)s characters.") % {"most": MAX_NAME})
     if any(other.name.lower() == name.lower() for other in others):
-        raise _bad_name("You keep a view of this name already. Choose another name.")
+        raise _bad_name(_("You keep a view of this name already. Choose another name."))
     return name
 
 

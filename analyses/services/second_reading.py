@@ -6,6 +6,7 @@ Until the answer, the colleague sees neither the first reader's draft nor other 
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
@@ -35,11 +36,11 @@ def ask(study: Study, *, user: User, colleague: User | None, question: str) -> S
     locked = cases.lock(study.pk)
     cases.require_unsigned(locked)
     if colleague is None or not assigning.colleagues_of(user).filter(pk=colleague.pk).exists():
-        raise _bad("colleague", "Choose an active doctor of your department.")
+        raise _bad("colleague", _("Choose an active doctor of your department."))
     if not question:
-        raise _bad("question", "Write what you want to know.")
+        raise _bad("question", _("Write what you want to know."))
     if hides_first_reading(user, locked):
-        raise Conflict("second_reading_open", "You are asked for a second reading of this case. Answer it first.")
+        raise Conflict("second_reading_open", _("You are asked for a second reading of this case. Answer it first."))
     _require_unbiased(locked, colleague)
     asked = SecondReading.objects.create(
         study=locked, asked_by=user, reader=colleague, question=question, asked_at=timezone.now()
@@ -68,7 +69,7 @@ def answer(
     locked = cases.lock(second.study_id)
     fresh = SecondReading.objects.select_for_update(of=("self",)).get(pk=second.pk)
     if fresh.reader_id != user.pk:
-        raise Conflict("not_asked_of_you", "This question was asked of another doctor.")
+        raise Conflict("not_asked_of_you", _("This question was asked of another doctor."))
     _require_open(fresh)
     cases.require_unsigned(locked)
     review = Review.objects.filter(study=locked).first()
@@ -96,7 +97,7 @@ def withdraw(second: SecondReading, user: User) -> None:
     locked = cases.lock(second.study_id)
     fresh = SecondReading.objects.select_for_update(of=("self",)).get(pk=second.pk)
     if not may_withdraw(fresh, locked, user):
-        raise Conflict("not_yours", "Only who asked, or who has the case, takes a question back.")
+        raise Conflict("not_yours", _("Only who asked, or who has the case, takes a question back."))
     if fresh.withdrawn_at is not None:
         return
     _require_open(fresh)
@@ -113,33 +114,41 @@ def may_withdraw(second: SecondReading, study: Study, user: User) -> bool:
 def _require_unbiased(locked: Study, colleague: User) -> None:
     """Refuse a second reader who reads the case already, or has done so."""
     if SecondReading.objects.open().filter(study=locked, reader=colleague).exists():
-        raise Conflict("already_asked", f"{colleague} is asked about this case already and has not answered yet.")
+        raise Conflict(
+            "already_asked",
+            _("%(name)s is asked about this case already and has not answered yet.") % {"name": colleague},
+        )
     if locked.assigned_to_id == colleague.pk:
-        raise Conflict("has_the_case", f"{colleague} has this case. Ask somebody else, or take the case over first.")
+        raise Conflict(
+            "has_the_case",
+            _("%(name)s has this case. Ask somebody else, or take the case over first.") % {"name": colleague},
+        )
     if Review.objects.filter(study=locked, reader=colleague).exists():
-        raise Conflict("has_read", f"{colleague} wrote the present draft of this case. Ask somebody else.")
+        raise Conflict(
+            "has_read", _("%(name)s wrote the present draft of this case. Ask somebody else.") % {"name": colleague}
+        )
 
 
 def _require_open(second: SecondReading) -> None:
     if second.answered_at is not None:
-        raise Conflict("already_answered", "This second reading is answered already. Reload to see the comparison.")
+        raise Conflict("already_answered", _("This second reading is answered already. Reload to see the comparison."))
     if second.withdrawn_at is not None:
-        raise Conflict("withdrawn", "The question was withdrawn. Nothing was saved; reload the case.")
+        raise Conflict("withdrawn", _("The question was withdrawn. Nothing was saved; reload the case."))
 
 
 def _check(reading: str, likelihood: int | None) -> None:
     if reading not in Reading.values:
-        raise _bad("reading", "Choose one of the readings.")
+        raise _bad("reading", _("Choose one of the readings."))
     if reading == Reading.CANNOT_TELL and likelihood is not None:
-        raise _bad("likelihood", "The reading cannot tell has no likelihood. Leave it empty.")
+        raise _bad("likelihood", _("The reading cannot tell has no likelihood. Leave it empty."))
     if reading != Reading.CANNOT_TELL and (likelihood is None or not 0 <= likelihood <= 100):
-        raise _bad("likelihood", "State the likelihood of malignancy, 0 to 100.")
+        raise _bad("likelihood", _("State the likelihood of malignancy, 0 to 100."))
 
 
 def _text(field: str, text: str, length: int) -> str:
     text = text.replace("\r\n", "\n").strip()
     if len(text) > length or any(ord(letter) < 32 and letter not in "\n\t" for letter in text):
-        raise _bad(field, f"At most {length} characters, without control characters.")
+        raise _bad(field, _("At most %(most)s characters, without control characters.") % {"most": length})
     return text
 
 

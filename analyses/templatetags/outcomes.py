@@ -4,6 +4,7 @@ from typing import Any
 
 from django import template
 from django.template.context import Context
+from django.utils.translation import get_language
 
 from analyses.outcome_forms import OutcomeForm
 from analyses.services import outcomes, registry
@@ -11,6 +12,12 @@ from analyses.services.cases import is_signed
 from analyses.views.wording import subtype_word
 
 register = template.Library()
+
+
+@register.filter
+def inside(label: str) -> str:
+    """A label inside a sentence: in small letters, except in German, whose nouns keep their capital."""
+    return str(label) if (get_language() or "").startswith("de") else str(label).lower()
 
 
 @register.inclusion_tag("analyses/_outcome.html", takes_context=True)

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.permissions import Action, requires
@@ -28,7 +29,7 @@ from analyses.worklist_forms import HandOverForm
 def case_start(request: HttpRequest, study_id: UUID) -> HttpResponse:
     """Begin to read a case that nobody else has."""
     study = in_scope(request, CASES, study_id)
-    return _carry_out(request, study, lambda: assigning.start_reading(study, _user(request)), "The case is yours.")
+    return _carry_out(request, study, lambda: assigning.start_reading(study, _user(request)), _("The case is yours."))
 
 
 @require_POST
@@ -36,7 +37,7 @@ def case_start(request: HttpRequest, study_id: UUID) -> HttpResponse:
 def case_take_over(request: HttpRequest, study_id: UUID) -> HttpResponse:
     """Take a colleague's case; what is typed on the page stays when the page's script asks."""
     study = in_scope(request, CASES, study_id)
-    return _carry_out(request, study, lambda: assigning.take_over(study, _user(request)), "The case is yours.")
+    return _carry_out(request, study, lambda: assigning.take_over(study, _user(request)), _("The case is yours."))
 
 
 @require_POST
@@ -44,7 +45,7 @@ def case_take_over(request: HttpRequest, study_id: UUID) -> HttpResponse:
 def case_release(request: HttpRequest, study_id: UUID) -> HttpResponse:
     """Give one's case back."""
     study = in_scope(request, CASES, study_id)
-    return _carry_out(request, study, lambda: assigning.release(study, _user(request)), "The case is released.")
+    return _carry_out(request, study, lambda: assigning.release(study, _user(request)), _("The case is released."))
 
 
 @require_POST
@@ -57,7 +58,10 @@ def case_hand_over(request: HttpRequest, study_id: UUID) -> HttpResponse:
         return render_case(request, study, status=400, hand_over_form=form)
     to = form.cleaned_data["colleague"]
     return _carry_out(
-        request, study, lambda: assigning.assign(study, to, _user(request)), f"The case is assigned to {to}."
+        request,
+        study,
+        lambda: assigning.assign(study, to, _user(request)),
+        _("The case is assigned to %(name)s.") % {"name": to},
     )
 
 
@@ -86,7 +90,7 @@ def case_next(request: HttpRequest, study_id: UUID) -> HttpResponse:
     following = worklist.following(narrowed, order, _user(request), study.pk)
     if following is not None:
         return redirect("analyses:case", following)
-    messages.info(request, "That was the last open case of this list.")
+    messages.info(request, _("That was the last open case of this list."))
     query["view"] = "all"
     return redirect(f"{reverse('analyses:case_list')}?{query.urlencode()}")
 

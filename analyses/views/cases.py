@@ -8,6 +8,8 @@ from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from accounts import audit
@@ -23,11 +25,11 @@ PAGE_SIZE = 50
 # Where the next-case key looks what the doctor's list was.
 SESSION_KEY = "worklist"
 COLUMNS = (
-    ("received", "Waiting since"),
-    ("record", "Record"),
-    ("study", "Study"),
-    ("examined", "Examined"),
-    ("reading", "Reading"),
+    ("received", _("Waiting since")),
+    ("record", _("Record")),
+    ("study", _("Study")),
+    ("examined", _("Examined")),
+    ("reading", _("Reading")),
 )
 HOMES = (
     (Action.VIEW_CASES, "analyses:case_list"),
@@ -70,9 +72,9 @@ def case_list(request: HttpRequest) -> HttpResponse:
         "page_obj": page,
         "rows": rows,
         "waiting": [row.pk for row in rows if row.waiting],
-        "columns": [_column(name, label, order) for name, label in COLUMNS],
-        "priority": _column("priority", "Second opinion", order),
-        "suspicion": _column("suspicion", "Malignant", order),
+        "columns": [_column(name, str(label), order) for name, label in COLUMNS],
+        "priority": _column("priority", gettext("Second opinion"), order),
+        "suspicion": _column("suspicion", gettext("Malignant"), order),
         "first_filters": [narrowed.form[name] for name in FIRST_FILTERS],
         "more_filters": [narrowed.form[name] for name in MORE_FILTERS],
         "more_is_open": any(request.GET.get(name) for name in MORE_FILTERS),
@@ -170,7 +172,7 @@ def _tabs(narrowed: CaseFilter, current: str) -> list[dict[str, Any]]:
     counts = narrowed.any_state.aggregate(
         all=Count("pk"), **{state: Count("pk", filter=Q(reading_state=state)) for state in ReadingState.values}
     )
-    tabs = [{"value": "", "label": "All", "count": counts["all"], "active": not current}]
+    tabs = [{"value": "", "label": gettext("All"), "count": counts["all"], "active": not current}]
     for value, label in ReadingState.choices:
         tabs.append({"value": value, "label": label.capitalize(), "count": counts[value], "active": current == value})
     return tabs
@@ -182,7 +184,7 @@ def _segments(narrowed: CaseFilter, user: User, current: str) -> list[dict[str, 
     counts = narrowed.any_assignment.aggregate(
         all=Count("pk"), **{value: Count("pk", filter=condition) for value, condition in conditions.items()}
     )
-    choices = (("", "Everybody"), *ASSIGNMENTS)
+    choices = (("", gettext("Everybody")), *ASSIGNMENTS)
     return [
         {"value": value, "label": label, "count": counts[value or "all"], "active": current == value}
         for value, label in choices

@@ -9,6 +9,7 @@ from django import forms
 from django.db.models import Exists, F, IntegerField, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, ExtractDay, ExtractMonth, ExtractYear
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from analyses import worklist
@@ -16,16 +17,16 @@ from analyses.forms import DateInput
 from analyses.models import Outcome, ReadingState, SecondReading, Sex, Status, Study
 
 # Label, and full years at the examination: from, and below (None: no bound).
-AGE_GROUPS: dict[str, tuple[str, int, int | None]] = {
-    "child": ("under 18", 0, 18),
-    "young": ("18 to 39", 18, 40),
-    "middle": ("40 to 64", 40, 65),
-    "old": ("65 and over", 65, None),
+AGE_GROUPS: dict[str, tuple[Any, int, int | None]] = {
+    "child": (_("under 18"), 0, 18),
+    "young": (_("18 to 39"), 18, 40),
+    "middle": (_("40 to 64"), 40, 65),
+    "old": (_("65 and over"), 65, None),
 }
 ASSIGNMENTS = (
-    ("mine", "Mine"),
-    ("unassigned", "Unassigned"),
-    ("asked", "Asked of me"),
+    ("mine", _("Mine")),
+    ("unassigned", _("Unassigned")),
+    ("asked", _("Asked of me")),
 )
 # What a saved view keeps: everything but search words, which may name a patient.
 VIEW_FIELDS = (
@@ -46,29 +47,34 @@ class CaseFilter(django_filters.FilterSet):
     """What the filter bar of the worklist asks."""
 
     q = django_filters.CharFilter(
-        label="Search",
+        label=_("Search"),
         method="search",
-        widget=forms.TextInput(attrs={"type": "search", "placeholder": "Record, name or accession number"}),
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": _("Record, name or accession number")}),
     )
     outcome = django_filters.ChoiceFilter(
-        label="Outcome", choices=Outcome.choices, empty_label="any", method="by_outcome"
+        label=_("Outcome"), choices=Outcome.choices, empty_label=_("any"), method="by_outcome"
     )
-    status = django_filters.ChoiceFilter(label="Status", choices=Status.choices, empty_label="any", method="by_status")
+    status = django_filters.ChoiceFilter(
+        label=_("Status"), choices=Status.choices, empty_label=_("any"), method="by_status"
+    )
     body_part = django_filters.ChoiceFilter(
-        label="Body part", field_name="body_part_examined", lookup_expr="iexact", empty_label="any"
+        label=_("Body part"), field_name="body_part_examined", lookup_expr="iexact", empty_label=_("any")
     )
-    modality = django_filters.ChoiceFilter(label="Modality", lookup_expr="iexact", empty_label="any")
+    modality = django_filters.ChoiceFilter(label=_("Modality"), lookup_expr="iexact", empty_label=_("any"))
     age = django_filters.ChoiceFilter(
-        label="Age", empty_label="any", method="by_age", choices=[(key, row[0]) for key, row in AGE_GROUPS.items()]
+        label=_("Age"),
+        empty_label=_("any"),
+        method="by_age",
+        choices=[(key, row[0]) for key, row in AGE_GROUPS.items()],
     )
     sex = django_filters.ChoiceFilter(
-        label="Sex", field_name="patient__patient_sex", choices=Sex.choices, empty_label="any"
+        label=_("Sex"), field_name="patient__patient_sex", choices=Sex.choices, empty_label=_("any")
     )
     received_from = django_filters.DateFilter(
-        label="Received from", field_name="created_at", lookup_expr="date__gte", widget=DateInput()
+        label=_("Received from"), field_name="created_at", lookup_expr="date__gte", widget=DateInput()
     )
     received_to = django_filters.DateFilter(
-        label="to", field_name="created_at", lookup_expr="date__lte", widget=DateInput()
+        label=_("to"), field_name="created_at", lookup_expr="date__lte", widget=DateInput()
     )
     assigned = django_filters.ChoiceFilter(choices=ASSIGNMENTS, method="by_assignment")
     reading = django_filters.ChoiceFilter(field_name="reading_state", choices=ReadingState.choices)

@@ -7,6 +7,8 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.permissions import Action, requires
@@ -16,12 +18,12 @@ from analyses.services import notifying
 PAGE_SIZE = 50
 # ``{actor}`` did it; the sentence is the same whatever the model answered.
 WORDS = {
-    NotificationKind.ASSIGNED: "{actor} assigned a case to you.",
-    NotificationKind.TAKEN_OVER: "{actor} took your case over.",
-    NotificationKind.SECOND_ASKED: "{actor} asks you for a second reading.",
-    NotificationKind.SECOND_ANSWERED: "{actor} answered with a second reading.",
-    NotificationKind.AMENDED: "{actor} amended a case that you read.",
-    NotificationKind.ANALYSIS_FAILED: "The analysis of a film failed. The case can be read without it.",
+    NotificationKind.ASSIGNED: _("{actor} assigned a case to you."),
+    NotificationKind.TAKEN_OVER: _("{actor} took your case over."),
+    NotificationKind.SECOND_ASKED: _("{actor} asks you for a second reading."),
+    NotificationKind.SECOND_ANSWERED: _("{actor} answered with a second reading."),
+    NotificationKind.AMENDED: _("{actor} amended a case that you read."),
+    NotificationKind.ANALYSIS_FAILED: _("The analysis of a film failed. The case can be read without it."),
 }
 
 
@@ -34,7 +36,7 @@ def notifications(request: HttpRequest) -> HttpResponse:
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     told: list[Any] = list(page.object_list)
     for row in told:
-        row.words = WORDS[NotificationKind(row.kind)].format(actor=row.actor or "Somebody")
+        row.words = str(WORDS[NotificationKind(row.kind)]).format(actor=row.actor or gettext("Somebody"))
     unread = notifying.visible_to(user).unread().count()
     context = {"page_obj": page, "rows": told, "unread": unread}
     return render(request, "analyses/notifications.html", context)
@@ -64,5 +66,5 @@ def notifications_choose(request: HttpRequest) -> HttpResponse:
         for kind in NotificationKind.values
     }
     notifying.choose(user, choices)
-    messages.success(request, "Choices saved.")
+    messages.success(request, gettext("Choices saved."))
     return redirect("accounts:profile")

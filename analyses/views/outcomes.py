@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.permissions import Action, requires
@@ -53,7 +54,7 @@ def case_outcome(request: HttpRequest, study_id: UUID) -> HttpResponse:
             add_service_error(form, error)
             _show_newest(form, study)
         else:
-            messages.success(request, "Outcome saved. The case is closed.")
+            messages.success(request, _("Outcome saved. The case is closed."))
             return redirect(reverse("analyses:case", args=[study.pk]))
     return render_case(request, study, status=status, outcome_form=form)
 

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts import audit
@@ -29,7 +30,7 @@ def view_save(request: HttpRequest) -> HttpResponse:
         lambda: saved_views.save_view(
             _user(request), name=request.POST.get("name", ""), query=query, is_default=bool(request.POST.get("default"))
         ),
-        "View saved.",
+        _("View saved."),
         query,
     )
 
@@ -44,7 +45,7 @@ def view_change(request: HttpRequest, view_id: UUID) -> HttpResponse:
         lambda: saved_views.change_view(
             view, name=request.POST.get("name", ""), is_default=bool(request.POST.get("default"))
         ),
-        "View changed.",
+        _("View changed."),
         view.query,
     )
 
@@ -54,7 +55,7 @@ def view_change(request: HttpRequest, view_id: UUID) -> HttpResponse:
 def view_delete(request: HttpRequest, view_id: UUID) -> HttpResponse:
     """Forget a view."""
     view = _view(request, view_id)
-    return _answer(request, lambda: saved_views.delete_view(view), "View deleted.", "")
+    return _answer(request, lambda: saved_views.delete_view(view), _("View deleted."), "")
 
 
 def _answer(request: HttpRequest, write: Callable[[], object], done: str, query: str) -> HttpResponse:

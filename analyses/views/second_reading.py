@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.permissions import Action, requires
@@ -27,7 +28,7 @@ def second_ask(request: HttpRequest, study_id: UUID) -> HttpResponse:
     study = in_scope(request, CASES, study_id)
     form = AskForm(request.POST, user=user)
     return _carry_out(
-        request, study, form, lambda: second_reading.ask(study, user=user, **form.cleaned_data), "Asked.", "ask_form"
+        request, study, form, lambda: second_reading.ask(study, user=user, **form.cleaned_data), _("Asked."), "ask_form"
     )
 
 
@@ -43,7 +44,7 @@ def second_answer(request: HttpRequest, study_id: UUID, second_id: UUID) -> Http
         study,
         form,
         lambda: second_reading.answer(second, user=user, **form.cleaned_data),
-        "Second reading saved. The comparison stands below.",
+        _("Second reading saved. The comparison stands below."),
         "answer_form",
     )
 
@@ -54,7 +55,7 @@ def second_withdraw(request: HttpRequest, study_id: UUID, second_id: UUID) -> Ht
     """Take a question back."""
     user: Any = request.user
     study, second = _second(request, study_id, second_id)
-    return _carry_out(request, study, None, lambda: second_reading.withdraw(second, user), "Question withdrawn.")
+    return _carry_out(request, study, None, lambda: second_reading.withdraw(second, user), _("Question withdrawn."))
 
 
 def _carry_out(
