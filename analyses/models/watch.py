@@ -7,6 +7,9 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+# Why an answer is withheld while an administrator keeps the model from everybody.
+WITHHELD_FOR_ALL = "withheld_for_all"
+
 
 class ModelHold(models.Model):
     """*Withheld for all*: while a row is not lifted, no answer of the model is given to anybody."""

@@ -23,10 +23,11 @@ from accounts.models import User
 from accounts.permissions import Action, require
 from analyses.errors import Conflict, Invalid
 from analyses.models import Analysis, ModelHold, Outcome, ReadingState, Report, ReportState, Status, Study
+from analyses.models.watch import WITHHELD_FOR_ALL
 from analyses.services import cases
 from analyses.services.registry import RADIOGRAPHS
 
-REASON = "withheld_for_all"
+REASON = WITHHELD_FOR_ALL
 MAX_REASON = 200
 CHUNK = 50
 # What an answer says, with what stands in its place while it is put away. A refusal by the gate is no answer.

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from analyses.blinding import without_answer
 from analyses.models import Analysis, Arm, Outcome, OwnReading, Status, Study
-from analyses.services import holding
+from analyses.models.watch import WITHHELD_FOR_ALL
 from analyses.signature import current_analyses
 from analyses.suspicion import rank
 
@@ -42,7 +42,7 @@ def answered_outcome(study: Study, user: User) -> str:
 def _is_put_away(study: Study) -> bool:
     """Whether a hold took the answers to this case from everybody: what was seen before is not told again either."""
     return study.outcome == Outcome.WITHHELD and any(
-        analysis.reason_code == holding.REASON for analysis in current_analyses(study)
+        analysis.reason_code == WITHHELD_FOR_ALL for analysis in current_analyses(study)
     )
 
 

@@ -78,7 +78,8 @@ class LocalDecoder:
     def decode(self, data: bytes) -> SimpleNamespace:
         found = decode_bytes(data)
         digest = canonical_sha256(found.grey)
-        return SimpleNamespace(grey=found.grey, png=encode_png(found.grey), canonical_sha256=digest, meta=found.meta)
+        png = encode_png(found.grey)
+        return SimpleNamespace(grey=found.grey, png=png, canonical_sha256=digest, meta=found.meta, values=b"")
 
 
 def ct_slice() -> bytes:

@@ -23,6 +23,7 @@ from analyses.tests.factories import REGION, SUBTYPES, AnalysisFactory, png_byte
 pytestmark = pytest.mark.django_db
 KEYS = {
     "id",
+    "blinded",
     "url",
     "created_at",
     "status",

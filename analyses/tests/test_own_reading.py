@@ -11,7 +11,7 @@ from accounts.models import AuditEvent
 from accounts.tests.factories import UserFactory
 from analyses.errors import Conflict, Invalid
 from analyses.models import Analysis, ChangeOfMind, OwnReading, Report, Review, Study
-from analyses.services import cases, own_reading, queue, reading, reporting
+from analyses.services import assigning, cases, own_reading, queue, reading, reporting
 from analyses.services.reanalysing import reanalyse_case
 from analyses.services.results import _join_same_examination
 from analyses.signature import content_sha256
@@ -271,6 +271,7 @@ def test_a_hidden_answer_is_revealed_by_the_signature_and_reported(study, doctor
         answer=own.answer,
     )
     reader = hidden.reader
+    assigning.take_over(study, reader)
     reading.save_reading(study, user=reader, reading="benign")
     assert refusal(reporting.issue_report, study, reader) == "read_first"
     signed = reading.sign(study, reader)

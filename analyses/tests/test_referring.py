@@ -179,6 +179,11 @@ def test_a_blind_reader_is_offered_nothing_by_the_models_answer(web, case, docto
 
 def test_the_archive_of_a_blind_reader_holds_nothing_of_the_model(web, case, doctor):
     blind(doctor)
+    now = timezone.now()
+    OwnReading.objects.create(
+        study=case, reader=doctor, mode="trial", arm="hidden", reading="malignant", likelihood=90, opened_at=now,
+        locked_at=now, answer={"complete": True, "outcome": "malignant", "films": []},
+    )  # fmt: skip
     reading.save_reading(case, user=doctor, reading="malignant", likelihood=90)
     files = files_of(web.post(f"/cases/{case.pk}/refer/", follow=True).content)
     assert set(files) == {"letter.pdf", "film-1-ap.png"}

@@ -58,7 +58,7 @@ def test_the_answer_opens_with_the_lock_and_the_final_reading_starts_from_the_ow
     assert "Suspicious for malignancy" in after
     assert "<strong>Benign</strong>, likelihood of malignancy 20" in after
     form = page.get(at("case", study)).context["reading_form"]
-    assert form.initial == {"reading": "benign", "likelihood": 20}
+    assert form.initial == {"version": 0, "reading": "benign", "likelihood": 20}
 
 
 def test_an_incomplete_lock_is_refused_at_its_field_and_keeps_what_was_typed(page, study):

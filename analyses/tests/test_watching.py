@@ -211,8 +211,10 @@ def test_readings_of_a_trial_are_not_watched(doctor):
     for study in studies:
         Review.objects.create(study=study, reader=doctor, reading="benign", agrees_with_model=True, signed_at=START)
     OwnReading.objects.create(study=studies[0], reader=doctor, mode="trial", arm="shown", opened_at=START)
+    OwnReading.objects.create(study=studies[1], reader=doctor, mode="own_first", opened_at=START)
     assert watching.watch(KEY) == 0
-    OwnReading.objects.update(mode="own_first", arm="")
+    extra = Study.objects.create(department=doctor.department, created_by=doctor, reading_state="final")
+    Review.objects.create(study=extra, reader=doctor, reading="benign", agrees_with_model=True, signed_at=START)
     assert watching.watch(KEY) == 1
 
 

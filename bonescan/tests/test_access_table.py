@@ -324,7 +324,7 @@ def keys_of_a_signed_case(doctor: User, api_client: User, own_token: ApiToken) -
         verification_code="AAAA-BBBB-CCCC-DDDD",
         issued_by=doctor,
     )
-    reader_study, reading_id = an_open_reader_study(study, doctor)
+    reader_study, reading_id = an_open_reader_study(doctor, api_client)
     return {
         "reader_study_id": reader_study.pk,
         "reading_id": reading_id,
@@ -369,8 +369,11 @@ def drift_alarm() -> DriftAlarm:
     return DriftAlarm.objects.create(check_row=check, figure="grey mean", adjusted_p=0.001, psi=0.4)
 
 
-def an_open_reader_study(case: Study, doctor: User) -> tuple[ReaderStudy, UUID]:
-    """A reader study of one case, and the reading that is next for the doctor."""
+def an_open_reader_study(doctor: User, uploader: User) -> tuple[ReaderStudy, UUID]:
+    """A reader study of a case of its own, for its answers are closed to the reader, and the doctor's next reading."""
+    case = StudyFactory(owner=doctor.department, created_by=uploader)
+    result("benign", study=case)
+    Study.objects.filter(pk=case.pk).update(reading_state="final")
     study = ReaderStudy.objects.create(
         department=case.department, name="Study", washout_days=28, state="open", created_by=doctor
     )
