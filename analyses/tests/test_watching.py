@@ -14,10 +14,11 @@ from accounts.tests.factories import UserFactory
 from analyses.errors import Conflict, Invalid
 from analyses.models import Analysis, DriftAlarm, DriftCheck, Image, OwnReading, Patient, Review, Study
 from analyses.services import registry, watching
+from analyses.services.registry import default_model
 from analyses.tests.factories import StudyFactory
 
 pytestmark = pytest.mark.django_db
-KEY = "bonescan-joint-2.0.0"
+KEY = default_model()
 START = timezone.now() - timedelta(days=3)
 
 

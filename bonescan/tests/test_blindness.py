@@ -78,7 +78,7 @@ BORN = timezone.now() - timedelta(minutes=5)
 MASKS = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"),
     (
-        re.compile(r'(csrfmiddlewaretoken" value="|X-CSRFToken&quot;: &quot;|X-CSRFToken": "|data-csrf(?:-token)?=")\w+'),
+        re.compile(r'(csrfmiddlewaretoken" value="|X-CSRFToken(?:&quot;|"): (?:&quot;|")|data-csrf(?:-token)?=")\w+'),
         r"\1<csrf>",
     ),
     (re.compile(r'(<code title="<id>">)[0-9a-f]{8}…'), r"\1<id>"),
