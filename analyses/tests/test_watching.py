@@ -16,6 +16,7 @@ from analyses.models import Analysis, DriftAlarm, DriftCheck, Image, OwnReading,
 from analyses.services import registry, watching
 from analyses.services.registry import default_model
 from analyses.tests.factories import StudyFactory
+from inference.card import load_card
 
 pytestmark = pytest.mark.django_db
 KEY = default_model()
@@ -101,8 +102,10 @@ def test_the_card_is_the_reference_where_it_has_one_and_the_first_200_films_othe
     first, third = DriftCheck.objects.get(number=1), DriftCheck.objects.get(number=3)
     for name in ("grey mean", "grey spread", "distance from the training films", "probability of malignancy"):
         assert (entry(first, name)["source"], entry(first, name)["p"] is not None) == ("card", True)
-    assert entry(first, "withheld")["reference"] == pytest.approx([0.3391, 0.6609])
-    assert entry(first, "answers by the cut-offs")["reference"] == pytest.approx([0.5382, 0.3201, 0.1417], abs=1e-4)
+    shares = load_card(registry.folder_of(KEY))["reference"]["shares"]["values"]
+    assert entry(first, "withheld")["reference"] == pytest.approx([shares["withheld"], 1 - shares["withheld"]])
+    leaning = [shares[f"leaning {name}"] for name in ("normal", "benign", "malignant")]
+    assert entry(first, "answers by the cut-offs")["reference"] == pytest.approx(leaning, abs=1e-4)
     for name in ("body part", "modality", "film size, megapixels", "refused by the gate"):
         assert (entry(first, name)["source"], entry(first, name)["p"]) == ("local", None)
         assert (entry(third, name)["reference_n"], entry(third, name)["p"] is not None) == (200, True)

@@ -372,7 +372,7 @@ def drift_alarm() -> DriftAlarm:
 def an_open_reader_study(doctor: User, uploader: User) -> tuple[ReaderStudy, UUID]:
     """A reader study of a case of its own, for its answers are closed to the reader, and the doctor's next reading."""
     case = StudyFactory(owner=doctor.department, created_by=uploader)
-    result("benign", study=case)
+    result("benign", study=case, id=UUID("ffffffff-ffff-4fff-8fff-ffffffffffff"))  # last where lists break ties by id
     Study.objects.filter(pk=case.pk).update(reading_state="final")
     study = ReaderStudy.objects.create(
         department=case.department, name="Study", washout_days=28, state="open", created_by=doctor

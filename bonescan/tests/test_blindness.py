@@ -81,7 +81,7 @@ MASKS = (
         re.compile(r'(csrfmiddlewaretoken" value="|X-CSRFToken(?:&quot;|"): (?:&quot;|")|data-csrf(?:-token)?=")\w+'),
         r"\1<csrf>",
     ),
-    (re.compile(r'(<code title="<id>">)[0-9a-f]{8}…'), r"\1<id>"),
+    (re.compile(r'(<code title="<id>">)[0-9a-f]{8}[^<]*'), r"\1<id>"),
     (re.compile(r"(csrftoken|sessionid|messages)=[^;]*"), r"\1=<cookie>"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?([.,]\d+)?(Z|[+-]\d\d:?\d\d)?( UTC)?"), "<time>"),
     (re.compile(r"\d{4}-?\d\d-?\d\d-\d{4}(?=\.)"), "<time>"),  # in names of files
