@@ -124,7 +124,8 @@ def other_examinations(study: Study, mine: QuerySet[Study]) -> list[Study]:
 
 def films_for(user: Any, study: Study, group: str) -> list[dict[str, Any]]:
     """The decoded films of one case as the viewer takes them, in order of arrival; none before a reading is begun."""
-    sight, found = sight_of(study, user), []
+    sight = sight_of(study, user)
+    found: list[dict[str, Any]] = []
     if sight.to_begin:
         return found
     for film in sorted(films_of(study, sight), key=lambda film: film.number):
