@@ -6,8 +6,10 @@ import re
 
 import numpy as np
 import pytest
+from django.utils import timezone
 
 from accounts.models import AuditEvent, ReadingMode
+from analyses.models import OwnReading
 from analyses.services import storage
 from analyses.tests.factories import REGION, PatientFactory, StudyFactory, deep_values, png_bytes, result
 from inference.imaging.display import unpack
@@ -121,6 +123,20 @@ def without_ids(text: str) -> str:
     return re.sub(r'data-csrf="\w+"|R\d{6}|ACC\d{6}|b{64}', "", text)
 
 
+def begin(doctor, study) -> None:
+    """The reading is begun, so that the film is open; nothing is locked."""
+    OwnReading.objects.create(study=study, reader=doctor, mode="own_first", opened_at=timezone.now())
+
+
+def test_the_viewer_stays_closed_until_the_reading_is_begun(web, doctor, study):
+    result("malignant", study=study)
+    blind(doctor)
+    answer = web.get(f"/cases/{study.pk}/viewer/")
+    assert (answer.status_code, answer["Location"]) == (302, f"/cases/{study.pk}/")
+    begin(doctor, study)
+    assert web.get(f"/cases/{study.pk}/viewer/").status_code == 200
+
+
 def test_whoever_is_blind_gets_the_same_page_whatever_the_answer(web, doctor, department):
     blind(doctor)
     pages = set()
@@ -128,6 +144,7 @@ def test_whoever_is_blind_gets_the_same_page_whatever_the_answer(web, doctor, de
         case = StudyFactory(owner=department)
         regions = [REGION] if outcome == "malignant" else []
         result(outcome, study=case, regions=regions, image__film_bytes=png_bytes(64, 80))
+        begin(doctor, case)
         pages.add(without_ids(page(web, case)))
     assert len(pages) == 1
     text = pages.pop()
@@ -138,6 +155,7 @@ def test_whoever_is_blind_gets_the_same_page_whatever_the_answer(web, doctor, de
 def test_whoever_is_blind_gets_no_overlay_of_the_answer(web, doctor, study):
     analysis = result("malignant", study=study, regions=[REGION])
     blind(doctor)
+    begin(doctor, study)
     film = films(page(web, study))[0]
     assert not {"regions", "saliency", "model"} & set(film)
     assert "data-overlays" not in page(web, study)
@@ -155,6 +173,7 @@ def test_an_earlier_case_that_is_hidden_brings_no_overlay_either(web, doctor, st
     result("malignant", study=signed, regions=[REGION])
     Study.objects.filter(pk=signed.pk).update(reading_state="final")
     blind(doctor)
+    begin(doctor, study)
     own, earlier = films(page(web, study))
     assert "regions" not in own
     assert earlier["regions"]

@@ -31,9 +31,11 @@ def choose_strength(probabilities: np.ndarray, subtypes: np.ndarray, shares: np.
     """Return the strength with the best mean hit that costs no hits overall.
 
     probabilities (N, S), subtypes int (N,) with -1 where none is named, shares (N, S): those of the films that the
-    member that answered learnt from.
+    member that answered learnt from. Nothing is adjusted where no film names its subtype.
     """
     known = subtypes >= 0
+    if not known.any():
+        return 0.0
     found = {s: probabilities[known] / shares[known] ** s for s in STRENGTHS}
     overall = {s: float((p.argmax(axis=1) == subtypes[known]).mean()) for s, p in found.items()}
     allowed = [s for s in STRENGTHS if overall[s] >= overall[0.0]]

@@ -33,6 +33,7 @@ def test_films_without_a_named_subtype_have_no_say():
     answers, shares = np.array([[0.9, 0.1], [0.2, 0.8]]), np.tile([0.5, 0.5], (2, 1))
     assert mean_hit(answers, np.array([-1, 1])) == 1.0
     assert choose_strength(answers, np.array([-1, 1]), shares) == 0.0
+    assert choose_strength(answers, np.array([-1, -1]), shares) == 0.0
 
 
 def test_the_adjusted_member_answers_with_divided_shares():
