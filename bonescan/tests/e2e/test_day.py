@@ -79,7 +79,8 @@ def test_from_sign_in_to_a_verified_report(stage: Stage, visit, tmp_path):
 
     page.goto(case)
     page.get_by_text("Add an addendum").click()
-    page.get_by_label(re.compile("addendum", re.I)).first.fill("Follow-up after six months agreed.")
+    page.get_by_label("Reason", exact=True).select_option(index=1)
+    page.get_by_label("Addendum", exact=True).fill("Follow-up after six months agreed.")
     page.get_by_role("button", name="Add", exact=True).click()
     expect(page.get_by_text("Follow-up after six months agreed.")).to_be_visible()
     anybody.goto("/verify/")
