@@ -118,11 +118,14 @@
       draw();
       if (!done) return;
       field.value = box ? JSON.stringify({ image: svg.dataset.image, box }) : "";
+      tell();
+      form.dispatchEvent(new Event("own:region"));
+    }
+    function tell() {
       const share = (value) => Math.round(100 * value);
       words.textContent = box
         ? `: film ${svg.dataset.number}, ${share(box[0])} to ${share(box[2])} % from the left, ${share(box[1])} to ${share(box[3])} % from the top`
         : "";
-      form.dispatchEvent(new Event("own:region"));
     }
     function place(event) {
       const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
@@ -162,6 +165,7 @@
     part.querySelector("[data-region-clear]").addEventListener("click", () => set(null, true));
     read();
     draw();
+    if (box) tell(); // what this tab kept is in the field; the page was written before
   }
 
   function start() {

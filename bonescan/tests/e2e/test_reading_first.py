@@ -91,12 +91,14 @@ def test_a_reading_is_begun_kept_locked_and_compared(live_server, browser, docto
     sign_in(page, live_server.url, doctor.email)
     page.goto(url)
     expect(page.get_by_label("Likelihood of malignancy")).to_have_value("35")
+    expect(page.locator("[data-region-words]")).to_contain_text("film 1")
     page.get_by_role("button", name="Lock my reading").click()
     expect(page.get_by_text("Suspicious for malignancy").first).to_be_visible()
     expect(page.locator("#answer-head")).to_be_in_viewport()
     look(page, "3-revealed")
     own = OwnReading.objects.get()
     assert (own.reading, own.likelihood) == ("benign", 35)
+    assert own.region["box"][0] == pytest.approx(0.4, abs=0.1)
 
 
 def test_a_trial_hides_the_answer_and_its_page_tells_no_arm(live_server, browser, doctor, administrator, settings):
