@@ -22,7 +22,7 @@ def choose_for_user(user: User, *, language: str, by: User) -> None:
 
 
 @transaction.atomic
-def choose_for_department(department: Department, *, language: str, by: User) -> None:
+def choose_for_department(department: Department, *, language: str, by: User | None) -> None:
     """Write a department's reports and letters in this language from now on; issued ones stay as they are.
 
     Raises:

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from accounts import audit, sessions
+from accounts import audit, languages, sessions
 from accounts.errors import Refused
 from accounts.models import (
     Department,
@@ -249,13 +249,9 @@ def choose_operating_point(department: Department, *, operating_point: str, by: 
     """
     if operating_point not in OperatingPointChoice.values:
         raise _refused("unknown_operating_point", "operating_point", "Choose one of the list.")
-    before = Department.objects.select_for_update().get(pk=department.pk).operating_point
-    if before == operating_point:
-        return
-    department.operating_point = operating_point
-    department.save(update_fields=["operating_point"])
-    detail = {"before": before, "after": operating_point}
-    audit.record("operating_point_changed", user=by, obj=department, department=department, detail=detail)
+    detail = _choose(department, "operating_point", operating_point)
+    if detail:
+        audit.record("operating_point_changed", user=by, obj=department, department=department, detail=detail)
 
 
 @transaction.atomic
@@ -267,26 +263,40 @@ def choose_reading_mode(department: Department, *, reading_mode: str, by: User |
     """
     if reading_mode not in ReadingMode.values:
         raise _refused("unknown_reading_mode", "reading_mode", "Choose one of the list.")
-    before = Department.objects.select_for_update().get(pk=department.pk).reading_mode
-    if before == reading_mode:
-        return
-    department.reading_mode = reading_mode
-    department.save(update_fields=["reading_mode"])
-    detail = {"before": before, "after": reading_mode}
-    audit.record("reading_mode_changed", user=by, obj=department, department=department, detail=detail)
+    detail = _choose(department, "reading_mode", reading_mode)
+    if detail:
+        audit.record("reading_mode_changed", user=by, obj=department, department=department, detail=detail)
+
+
+def _choose(department: Department, field: str, value: str) -> dict[str, str]:
+    """Write one choice of a department; return it with the one before, or nothing where it is the same."""
+    before = getattr(Department.objects.select_for_update().get(pk=department.pk), field)
+    if before == value:
+        return {}
+    setattr(department, field, value)
+    department.save(update_fields=[field])
+    return {"before": before, "after": value}
 
 
 @transaction.atomic
 def edit_department(
-    department: Department, *, name: str, operating_point: str, reading_mode: str = "", by: User | None
+    department: Department,
+    *,
+    name: str,
+    operating_point: str = "",
+    reading_mode: str = "",
+    language: str = "",
+    by: User | None,
 ) -> None:
-    """Change name, operating point and reading mode together; what is empty of the last two stays as it is."""
+    """Change name and choices together, or nothing; a choice that is empty stays as it is."""
     if department.name != " ".join(name.split()):
         rename_department(department, name=name, by=by)
     if operating_point:
         choose_operating_point(department, operating_point=operating_point, by=by)
     if reading_mode:
         choose_reading_mode(department, reading_mode=reading_mode, by=by)
+    if language:
+        languages.choose_for_department(department, language=language, by=by)
 
 
 def _department_name(name: str, *, but: Department | None = None) -> str:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, may, require, requires
+from accounts.views.caller import caller
 from analyses import blinding, report_archive
 from analyses.errors import ServiceError
 from analyses.models import Report, Study
@@ -29,7 +30,7 @@ ARCHIVE_LIMIT = 100
 @requires(Action.DOWNLOAD_SIGNED_REPORTS)
 def report_list(request: HttpRequest) -> HttpResponse:
     """Find signed reports of the department (doctors: also preliminary ones) and download them."""
-    user = _user(request)
+    user = caller(request)
     form = ReportSearchForm(request.GET, user=user)
     page = Paginator(form.rows(), PER_PAGE).get_page(request.GET.get("page"))
     words = (request.GET.get("q") or "").strip()
@@ -81,7 +82,7 @@ def report_download(request: HttpRequest, report_id: UUID) -> HttpResponseBase:
 @requires(Action.DOWNLOAD_SIGNED_REPORTS)
 def report_archive_view(request: HttpRequest) -> HttpResponseBase:
     """The reports of the chosen cases as one archive; all of them or none."""
-    user = _user(request)
+    user = caller(request)
     keys = _chosen(request)
     if not 1 <= len(keys) <= ARCHIVE_LIMIT:
         messages.error(request, f"Choose 1 to {ARCHIVE_LIMIT} reports for one archive.")
@@ -116,7 +117,7 @@ def _record_archive(reports: list[Report], user: User) -> None:
             user=user,
             obj=report,
             case_id=report.study_id,
-            subject=_subject(report.study),
+            subject=report.study.record_number,
             detail={"archive": archive, "reports": len(reports), "kind": report.kind},
         )
 
@@ -128,7 +129,7 @@ def _download(report: Report, user: User) -> HttpResponse:
         user=user,
         obj=report,
         case_id=report.study_id,
-        subject=_subject(report.study),
+        subject=report.study.record_number,
         detail={"kind": report.kind, "state": str(reporting.state_of(report))},
     )
     return _private(HttpResponse(content, content_type="application/pdf"), report_archive.file_name(report))
@@ -143,13 +144,13 @@ def _private(response: Any, name: str) -> Any:
 
 
 def _refused(request: HttpRequest, study: Study, error: ServiceError) -> HttpResponse:
-    context = {"error": error, "study": study, "may_open": may(_user(request), Action.VIEW_CASES)}
+    context = {"error": error, "study": study, "may_open": may(caller(request), Action.VIEW_CASES)}
     return render(request, "analyses/reports_refused.html", context, status=error.status)
 
 
 def _require_download(request: HttpRequest) -> User:
     """Whoever may have signed reports or any; querysets decide which."""
-    user = _user(request)
+    user = caller(request)
     if not may(user, Action.DOWNLOAD_SIGNED_REPORTS):
         require(user, Action.DOWNLOAD_ANY_REPORT)
     return user
@@ -161,11 +162,3 @@ def _chosen(request: HttpRequest) -> list[UUID]:
         return list(dict.fromkeys(UUID(key) for key in request.POST.getlist("case")))
     except ValueError as error:
         raise Http404 from error
-
-
-def _subject(study: Study) -> str:
-    return study.patient.patient_id if study.patient else ""
-
-
-def _user(request: HttpRequest) -> User:
-    return request.user  # type: ignore[return-value]

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
-from accounts import languages, services
+from accounts import services
 from accounts.errors import Refused
 from accounts.forms import DepartmentEditForm, DepartmentForm, SettingsForm
 from accounts.models import Department
@@ -46,10 +46,8 @@ def department(request: HttpRequest, department_id: UUID) -> HttpResponse:
     }
     form = DepartmentEditForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
-        language = form.cleaned_data.pop("language") or row.language
         try:
             services.edit_department(row, by=caller(request), **form.cleaned_data)
-            languages.choose_for_department(row, language=language, by=caller(request))
         except Refused as refusal:
             show_refusal(form, refusal)
         else:

@@ -181,7 +181,7 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
 
     def _record_on(self, analysis: Analysis, action: str, **detail: Any) -> None:
         study = analysis.image.study
-        subject = study.patient.patient_id if study.patient else ""
+        subject = study.record_number
         self._record(action, obj=analysis, case_id=study.pk, subject=subject, detail=detail)
 
     def _record(self, action: str, *, detail: dict[str, Any], **facts: Any) -> None:

@@ -119,6 +119,11 @@ class Study(models.Model):
     def __str__(self) -> str:
         return f"case {self.pk}"
 
+    @property
+    def record_number(self) -> str:
+        """The patient's record number; empty while the case is unassigned."""
+        return self.patient.patient_id if self.patient else ""
+
 
 class Image(models.Model):
     """One film: the original bytes, never altered, and the canonical image that people and the model see."""

@@ -24,6 +24,7 @@ from analyses.models import (
 )
 from analyses.reader_studies import design, snapshot
 from analyses.services.cases import is_signed
+from analyses.services.fields import stated_reason
 
 MAX_WASHOUT_DAYS = 365
 MAX_CASES = 1000
@@ -218,9 +219,7 @@ def waive_washout(reader: ReaderStudyReader, reason: str, by: User) -> None:
         Conflict: ``not_open``, ``already_waived``.
     """
     require(by, Action.MANAGE_READER_STUDIES)
-    reason = " ".join(reason.split())
-    if not reason or len(reason) > MAX_REASON:
-        raise _invalid("reason", f"State the reason in at most {MAX_REASON} characters.")
+    reason = stated_reason(reason, MAX_REASON)
     study = lock(reader.reader_study_id)
     if not study.is_open:
         raise Conflict("not_open", "The study is not open.")

@@ -150,6 +150,6 @@ def _case_changes(study: Study, after_signature: bool) -> None:
 
 
 def _record(action: str, annotation: Annotation, study: Study, user: User) -> None:
-    subject = study.patient.patient_id if study.patient else ""
+    subject = study.record_number
     detail = {"kind": annotation.kind, "after_signature": annotation.after_signature}
     audit.record(action, user=user, obj=annotation, case_id=study.pk, subject=subject, detail=detail)

@@ -196,7 +196,7 @@ def _is_anothers(locked: Study, advice: str = "") -> Conflict:
 
 
 def _record(action: str, locked: Study, user: User, detail: dict[str, str] | None = None) -> None:
-    subject = locked.patient.patient_id if locked.patient else ""
+    subject = locked.record_number
     audit.record(action, user=user, obj=locked, case_id=locked.pk, subject=subject, detail=detail)
 
 

@@ -13,7 +13,7 @@ from accounts.models import User
 from analyses.errors import Conflict, Invalid
 from analyses.models import Analysis, ReadingState, Status, Study
 from analyses.services import identity, notifying, reporting
-from analyses.services.fields import CASE_FIELDS, IDENTITY_FIELDS, CaseFields, cleaned
+from analyses.services.fields import CASE_FIELDS, IDENTITY_FIELDS, CaseFields, cleaned, stated_reason
 from analyses.services.patients import find_or_make, lock_department, require_same_person, value_of
 from analyses.services.snapshots import settle
 from analyses.signature import current_analyses
@@ -133,7 +133,7 @@ def reassign(
             laterality=laterality,
         )
     )
-    reason = _reason(reason)
+    reason = stated_reason(reason, MAX_REASON)
     lock_department(study.department_id)
     locked = lock(study.pk)
     before = identity.recorded(locked)
@@ -230,7 +230,7 @@ def edit_case(study: Study, fields: CaseFields, user: User) -> None:
         user=user,
         obj=locked,
         case_id=locked.pk,
-        subject=locked.patient.patient_id if locked.patient else "",
+        subject=locked.record_number,
         detail={"fields": changed},
     )
     study.refresh_from_db()
@@ -319,14 +319,6 @@ def _identity_values(fields: CaseFields) -> dict[str, str]:
             "bad_field", "State the record number.", fields={"patient_id": ["The record number is needed to assign."]}
         )
     return {name: said.get(name, "") for name in IDENTITY_FIELDS}
-
-
-def _reason(text: str) -> str:
-    reason = " ".join(text.split())
-    if not reason or len(reason) > MAX_REASON:
-        message = f"State the reason in at most {MAX_REASON} characters."
-        raise Invalid("bad_field", message, fields={"reason": [message]})
-    return reason
 
 
 def _subject(record: Mapping[str, str]) -> str:

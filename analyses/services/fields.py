@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from analyses.errors import Invalid
 from analyses.models import Laterality, Sex
@@ -111,3 +112,29 @@ def _check_date(name: str, value: date | None, problems: dict[str, list[str]]) -
         problems[name] = ["The date lies in the future."]
     elif value < _EARLIEST:
         problems[name] = [f"The date lies before {_EARLIEST:%Y}."]
+
+
+def stated_reason(text: str, at_most: int) -> str:
+    """A reason on one line.
+
+    Raises:
+        Invalid: ``bad_field`` where there is none, or one longer than ``at_most`` characters.
+    """
+    reason = " ".join(text.split())
+    if not reason or len(reason) > at_most:
+        message = f"State the reason in at most {at_most} characters."
+        raise Invalid("bad_field", message, fields={"reason": [message]})
+    return reason
+
+
+def written(field: str, text: str, at_most: int) -> str:
+    """A text of several lines.
+
+    Raises:
+        Invalid: ``bad_field`` where it is too long or holds control characters.
+    """
+    text = text.replace("\r\n", "\n").strip()
+    if len(text) > at_most or any(ord(letter) < 32 and letter not in "\n\t" for letter in text):
+        message = _("At most %(most)s characters, without control characters.") % {"most": at_most}
+        raise Invalid("bad_field", message, fields={field: [message]})
+    return text

@@ -21,10 +21,11 @@ from django.utils import timezone
 from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, require
-from analyses.errors import Conflict, Invalid
+from analyses.errors import Conflict
 from analyses.models import Analysis, ModelHold, Outcome, ReadingState, Report, ReportState, Status, Study
 from analyses.models.watch import WITHHELD_FOR_ALL
 from analyses.services import cases
+from analyses.services.fields import stated_reason
 from analyses.services.registry import RADIOGRAPHS
 
 REASON = WITHHELD_FOR_ALL
@@ -95,7 +96,7 @@ def withhold_for_all(*, reason: str, by: User, modality: str = RADIOGRAPHS) -> M
         Conflict: ``already_withheld``.
     """
     require(by, Action.MANAGE_MODELS)
-    reason = _reason(reason)
+    reason = stated_reason(reason, MAX_REASON)
     try:
         with transaction.atomic():
             hold = ModelHold.objects.create(modality=modality, reason=reason, set_by=by)
@@ -116,7 +117,7 @@ def lift(*, reason: str, by: User, modality: str = RADIOGRAPHS) -> ModelHold:
         Conflict: ``not_withheld``.
     """
     require(by, Action.MANAGE_MODELS)
-    reason = _reason(reason)
+    reason = stated_reason(reason, MAX_REASON)
     with transaction.atomic():
         hold = ModelHold.objects.select_for_update().filter(modality=modality, lifted_at__isnull=True).first()
         if hold is None:
@@ -185,11 +186,3 @@ def _in_parts(rows: QuerySet[Analysis], change: Callable[[list[Analysis], list[S
             valid.update(state=ReportState.SUPERSEDED, ended_at=timezone.now())
             count += len(affected)
     return count
-
-
-def _reason(text: str) -> str:
-    reason = " ".join(text.split())
-    if not reason or len(reason) > MAX_REASON:
-        message = f"State the reason in at most {MAX_REASON} characters."
-        raise Invalid("bad_field", message, fields={"reason": [message]})
-    return reason

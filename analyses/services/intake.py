@@ -226,7 +226,7 @@ def _queue_film(post: _Post, department: Department, existing: Analysis | None) 
         department=department,
         obj=analysis,
         case_id=study.pk,
-        subject=study.patient.patient_id if study.patient else "",
+        subject=study.record_number,
         detail={"again": post.again} if post.again else {},
     )
     transaction.on_commit(lambda: queue.wake(analysis.pk))

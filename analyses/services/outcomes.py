@@ -157,7 +157,7 @@ def store(entries: Iterable[tuple[Study, OutcomeFields, CaseOutcome | None]], us
                 user=user,
                 obj=row,
                 case_id=study.pk,
-                subject=study.patient.patient_id if study.patient else "",
+                subject=study.record_number,
                 detail={"version": version, "truth": row.truth, "method": row.method},
                 save=False,
             )

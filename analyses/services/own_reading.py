@@ -55,7 +55,7 @@ def open_reading(study: Study, user: User) -> OwnReading:
         user=user,
         obj=own,
         case_id=locked.pk,
-        subject=_subject(locked),
+        subject=locked.record_number,
         detail={"mode": mode},
     )
     return own
@@ -113,7 +113,7 @@ def lock_reading(
         user=user,
         obj=own,
         case_id=locked.pk,
-        subject=_subject(locked),
+        subject=locked.record_number,
         detail={"sha256": own.locked_sha256, "reading": own.reading},
     )
     return own
@@ -229,7 +229,3 @@ def _locked() -> Conflict:
 
 def _already_signed() -> Conflict:
     return Conflict("already_signed", _("The case is signed. An own reading comes too late; add an addendum instead."))
-
-
-def _subject(study: Study) -> str:
-    return study.patient.patient_id if study.patient else ""

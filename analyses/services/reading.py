@@ -25,6 +25,7 @@ from analyses.models import (
     TumourStage,
 )
 from analyses.services import assigning, cases, notifying, own_reading, reporting, snapshots, structured
+from analyses.services.fields import written
 from analyses.structure.content import NOTHING, Structured
 from analyses.structure.vocabulary import AddendumReason
 
@@ -88,14 +89,14 @@ def save_reading(
     values = {
         "reader_id": user.pk,
         "reading": reading,
-        "impression": _text("impression", impression),
+        "impression": written("impression", impression, MAX_TEXT),
         "tumour_grade": tumour_grade,
         "tumour_stage": tumour_stage,
         "agrees_with_model": agrees,
         "model_outcome": outcome,
         **structured.values(review, structure, likelihood, agrees, locked.department.language),
     }
-    values["findings_text"] = _text("findings_text", values["findings_text"])
+    values["findings_text"] = written("findings_text", values["findings_text"], MAX_TEXT)
     if version is not None and version != review.version:
         if all(getattr(review, name) == value for name, value in values.items()):
             return review
@@ -114,7 +115,7 @@ def _keep_draft(locked: Study, given: Study, review: Review, values: dict[str, A
         user=user,
         obj=review,
         case_id=locked.pk,
-        subject=_subject(locked),
+        subject=locked.record_number,
         detail={"reading": review.reading, "agrees_with_model": review.agrees_with_model, **_codes(review)},
     )
     return review
@@ -153,7 +154,7 @@ def sign(study: Study, user: User, confirmed: Collection[str] = ()) -> Review:
         user=user,
         obj=review,
         case_id=locked.pk,
-        subject=_subject(locked),
+        subject=locked.record_number,
         detail={"sha256": review.signed_sha256, "reading": review.reading, **_codes(review)},
     )
     _issue_on_commit(locked, user)
@@ -172,7 +173,7 @@ def add_addendum(study: Study, user: User, text: str, reason: str = "") -> Adden
         Conflict: ``not_signed``.
     """
     require(user, Action.READ_CASE)
-    text = _text("text", text)
+    text = written("text", text, MAX_TEXT)
     if not text:
         why = _("Write what is to be added.")
         raise Invalid("bad_field", why, fields={"text": [why]})
@@ -186,7 +187,7 @@ def add_addendum(study: Study, user: User, text: str, reason: str = "") -> Adden
     addendum = Addendum.objects.create(review=review, author=user, text=text, reason=reason)
     _advance(locked, study, ReadingState.AMENDED)
     detail = {"reason": reason} if reason else {}
-    audit.record("addendum", user=user, obj=addendum, case_id=locked.pk, subject=_subject(locked), detail=detail)
+    audit.record("addendum", user=user, obj=addendum, case_id=locked.pk, subject=locked.record_number, detail=detail)
     notifying.amended(locked, by=user)
     _issue_on_commit(locked, user)
     return addendum
@@ -277,15 +278,3 @@ def _issue_on_commit(study: Study, user: User) -> None:
     # A clerk finds the report right after the signature. The signature stands even when there is no room for the PDF:
     # whoever asks for the report next issues it.
     transaction.on_commit(lambda: reporting.issue_report(study, user), robust=True)
-
-
-def _text(field: str, text: str) -> str:
-    text = text.replace("\r\n", "\n").strip()
-    if len(text) > MAX_TEXT or any(ord(letter) < 32 and letter not in "\n\t" for letter in text):
-        message = _("At most %(most)s characters, without control characters.") % {"most": MAX_TEXT}
-        raise Invalid("bad_field", message, fields={field: [message]})
-    return text
-
-
-def _subject(study: Study) -> str:
-    return study.patient.patient_id if study.patient else ""

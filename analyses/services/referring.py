@@ -157,7 +157,7 @@ def _keep(referral: Referral) -> None:
         user=referral.made_by,
         obj=referral,
         case_id=locked.pk,
-        subject=locked.patient.patient_id if locked.patient else "",
+        subject=locked.record_number,
         detail={
             "films": referral.films,
             "report": str(referral.report_id or ""),

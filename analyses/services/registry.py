@@ -14,6 +14,7 @@ from accounts import audit
 from accounts.models import User
 from analyses.errors import Conflict, Invalid
 from analyses.models import ModelActivation
+from analyses.services.fields import stated_reason
 from analyses.services.identity import modalities_agree
 from inference import card as cards
 from inference.card import ModelIdentity
@@ -171,7 +172,7 @@ def roll_back_model(modality: str, *, reason: str, by: User) -> ModelActivation:
 
 
 def _put_in_force(modality: str, key: str, reason: str, by: User, *, back: bool = False) -> ModelActivation:
-    reason = _reason(reason)
+    reason = stated_reason(reason, MAX_REASON)
     # Outside the transaction: comparing megabytes with their hash must not hold a lock.
     found = require_fit(key, modality)
     assert found.card is not None
@@ -193,11 +194,3 @@ def _put_in_force(modality: str, key: str, reason: str, by: User, *, back: bool 
         audit.record("roll_back_model" if back else "activate_model", user=by, obj=row, detail=detail)
         transaction.on_commit(lambda: cache.delete(_SHOWN))
     return row
-
-
-def _reason(text: str) -> str:
-    reason = " ".join(text.split())
-    if not reason or len(reason) > MAX_REASON:
-        message = f"State the reason in at most {MAX_REASON} characters."
-        raise Invalid("bad_field", message, fields={"reason": [message]})
-    return reason

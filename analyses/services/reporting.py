@@ -200,7 +200,7 @@ def _keep(report: Report, user: User | None) -> None:
         department=study.department,
         obj=report,
         case_id=study.pk,
-        subject=study.patient.patient_id if study.patient else "",
+        subject=study.record_number,
         detail={"kind": report.kind, "revision": report.revision, "sha256": report.pdf_sha256},
     )
 

@@ -14,6 +14,7 @@ from accounts.permissions import Action, require
 from analyses.errors import Conflict, Invalid
 from analyses.models import NotificationKind, Reading, Review, SecondReading, Study
 from analyses.services import assigning, cases, notifying, reporting
+from analyses.services.fields import written
 
 MAX_QUESTION, MAX_TEXT = 2000, 8000
 
@@ -32,7 +33,7 @@ def ask(study: Study, *, user: User, colleague: User | None, question: str) -> S
         Conflict: ``case_signed``, ``already_asked``, ``has_the_case``, ``has_read``, ``second_reading_open``.
     """
     require(user, Action.READ_CASE)
-    question = _text("question", question, MAX_QUESTION)
+    question = written("question", question, MAX_QUESTION)
     locked = cases.lock(study.pk)
     cases.require_unsigned(locked)
     if colleague is None or not assigning.colleagues_of(user).filter(pk=colleague.pk).exists():
@@ -65,7 +66,7 @@ def answer(
     """
     require(user, Action.READ_CASE)
     _check(reading, likelihood)
-    text = _text("text", text, MAX_TEXT)
+    text = written("text", text, MAX_TEXT)
     locked = cases.lock(second.study_id)
     fresh = SecondReading.objects.select_for_update(of=("self",)).get(pk=second.pk)
     if fresh.reader_id != user.pk:
@@ -143,13 +144,6 @@ def _check(reading: str, likelihood: int | None) -> None:
         raise _bad("likelihood", _("The reading cannot tell has no likelihood. Leave it empty."))
     if reading != Reading.CANNOT_TELL and (likelihood is None or not 0 <= likelihood <= 100):
         raise _bad("likelihood", _("State the likelihood of malignancy, 0 to 100."))
-
-
-def _text(field: str, text: str, length: int) -> str:
-    text = text.replace("\r\n", "\n").strip()
-    if len(text) > length or any(ord(letter) < 32 and letter not in "\n\t" for letter in text):
-        raise _bad(field, _("At most %(most)s characters, without control characters.") % {"most": length})
-    return text
 
 
 def _bad(field: str, message: str) -> Invalid:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.permissions import Action, requires
+from accounts.views.caller import caller
 from analyses import worklist
 from analyses.errors import ServiceError
 from analyses.models import Study
@@ -29,7 +30,7 @@ from analyses.worklist_forms import HandOverForm
 def case_start(request: HttpRequest, study_id: UUID) -> HttpResponse:
     """Begin to read a case that nobody else has."""
     study = in_scope(request, CASES, study_id)
-    return _carry_out(request, study, lambda: assigning.start_reading(study, _user(request)), _("The case is yours."))
+    return _carry_out(request, study, lambda: assigning.start_reading(study, caller(request)), _("The case is yours."))
 
 
 @require_POST
@@ -37,7 +38,7 @@ def case_start(request: HttpRequest, study_id: UUID) -> HttpResponse:
 def case_take_over(request: HttpRequest, study_id: UUID) -> HttpResponse:
     """Take a colleague's case; what is typed on the page stays when the page's script asks."""
     study = in_scope(request, CASES, study_id)
-    return _carry_out(request, study, lambda: assigning.take_over(study, _user(request)), _("The case is yours."))
+    return _carry_out(request, study, lambda: assigning.take_over(study, caller(request)), _("The case is yours."))
 
 
 @require_POST
@@ -45,7 +46,7 @@ def case_take_over(request: HttpRequest, study_id: UUID) -> HttpResponse:
 def case_release(request: HttpRequest, study_id: UUID) -> HttpResponse:
     """Give one's case back."""
     study = in_scope(request, CASES, study_id)
-    return _carry_out(request, study, lambda: assigning.release(study, _user(request)), _("The case is released."))
+    return _carry_out(request, study, lambda: assigning.release(study, caller(request)), _("The case is released."))
 
 
 @require_POST
@@ -53,14 +54,14 @@ def case_release(request: HttpRequest, study_id: UUID) -> HttpResponse:
 def case_hand_over(request: HttpRequest, study_id: UUID) -> HttpResponse:
     """Assign the case to a colleague."""
     study = in_scope(request, CASES, study_id)
-    form = HandOverForm(request.POST, user=_user(request))
+    form = HandOverForm(request.POST, user=caller(request))
     if not form.is_valid():
         return render_case(request, study, status=400, hand_over_form=form)
     to = form.cleaned_data["colleague"]
     return _carry_out(
         request,
         study,
-        lambda: assigning.assign(study, to, _user(request)),
+        lambda: assigning.assign(study, to, caller(request)),
         _("The case is assigned to %(name)s.") % {"name": to},
     )
 
@@ -73,9 +74,9 @@ def case_presence(request: HttpRequest, study_id: UUID) -> HttpResponse:
     Whoever has a case open needs no notification of it any more.
     """
     study = in_scope(request, CASES.select_related("assigned_to"), study_id)
-    presence.beat(study, _user(request))
-    notifying.mark_read(_user(request), study_id=study.pk)
-    return render(request, "analyses/_assignment_line.html", assignment_context(study, _user(request)))
+    presence.beat(study, caller(request))
+    notifying.mark_read(caller(request), study_id=study.pk)
+    return render(request, "analyses/_assignment_line.html", assignment_context(study, caller(request)))
 
 
 @require_safe
@@ -85,9 +86,9 @@ def case_next(request: HttpRequest, study_id: UUID) -> HttpResponse:
     study = in_scope(request, Study.objects.all(), study_id)
     query = QueryDict(mutable=True)
     query.update(dict(parse_qsl(request.session.get(SESSION_KEY, ""))))
-    narrowed = CaseFilter(query, _user(request)).qs
+    narrowed = CaseFilter(query, caller(request)).qs
     order = query.get("order") or worklist.DEFAULT_ORDER
-    following = worklist.following(narrowed, order, _user(request), study.pk)
+    following = worklist.following(narrowed, order, caller(request), study.pk)
     if following is not None:
         return redirect("analyses:case", following)
     messages.info(request, _("That was the last open case of this list."))
@@ -118,13 +119,9 @@ def _carry_out(request: HttpRequest, study: Study, write: Callable[[], object], 
         refusal = error
         study.refresh_from_db()
     if fragment:
-        context = assignment_context(study, _user(request)) | {"refusal": refusal}
+        context = assignment_context(study, caller(request)) | {"refusal": refusal}
         return render(request, "analyses/_assignment_line.html", context)
     if refusal is not None:
         return render_case(request, study, status=refusal.status, refusal=refusal)
     messages.success(request, done)
     return redirect("analyses:case", study.pk)
-
-
-def _user(request: HttpRequest) -> Any:
-    return request.user

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import audit
 from accounts.permissions import Action, requires
+from accounts.views.caller import caller
 from analyses.errors import ServiceError
 from analyses.forms import AssignForm, EditForm, ReassignForm, to_case_fields
 from analyses.models import Analysis, Study
@@ -29,7 +30,7 @@ def render_case(
     request: HttpRequest, study: Study, *, wanted: UUID | None = None, status: int = 200, **extra: Any
 ) -> HttpResponse:
     return render(
-        request, "analyses/case.html", case_context(study, wanted, user=_user(request), **extra), status=status
+        request, "analyses/case.html", case_context(study, wanted, user=caller(request), **extra), status=status
     )
 
 
@@ -38,7 +39,7 @@ def render_case(
 def case(request: HttpRequest, study_id: UUID) -> HttpResponse:
     """One case, image first; ``?film=<analysis or image id>`` chooses the film."""
     study = in_scope(request, CASES, study_id)
-    audit.record("view_case", user=_user(request), obj=study, case_id=study.pk, subject=_subject(study))
+    audit.record("view_case", user=caller(request), obj=study, case_id=study.pk, subject=study.record_number)
     return render_case(request, study, wanted=film_of(request))
 
 
@@ -47,7 +48,7 @@ def case(request: HttpRequest, study_id: UUID) -> HttpResponse:
 def case_panel(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> HttpResponse:
     """The poll of an open case: the progress lines, or the whole body once an answer came (``seen`` is outdated)."""
     study = in_scope(request, CASES, study_id)
-    context = case_context(study, analysis_id, user=_user(request))
+    context = case_context(study, analysis_id, user=caller(request))
     if context["analysis"] is None or all(film.analysis.pk != analysis_id for film in context["films"]):
         raise Http404
     if request.GET.get("seen") == context["signature"]:
@@ -63,7 +64,7 @@ def case_panel(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> HttpR
 def film_cancel(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> HttpResponse:
     """Stop an analysis that has not ended."""
     study, analysis = _analysis_of(request, study_id, analysis_id)
-    return carry_out(request, study, lambda: queue.cancel(analysis, _user(request)), _("Analysis cancelled."))
+    return carry_out(request, study, lambda: queue.cancel(analysis, caller(request)), _("Analysis cancelled."))
 
 
 @require_POST
@@ -71,7 +72,7 @@ def film_cancel(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> Http
 def film_retry(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> HttpResponse:
     """Put a failed or cancelled analysis back into the queue."""
     study, analysis = _analysis_of(request, study_id, analysis_id)
-    return carry_out(request, study, lambda: queue.retry(analysis, _user(request)), _("Back in the queue."))
+    return carry_out(request, study, lambda: queue.retry(analysis, caller(request)), _("Back in the queue."))
 
 
 @require_POST
@@ -81,7 +82,7 @@ def film_confirm(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> Htt
     study, analysis = _analysis_of(request, study_id, analysis_id)
     field, choice = request.POST.get("field", ""), request.POST.get("choice", "")
     return carry_out(
-        request, study, lambda: cases.confirm_identity(analysis, field, choice, _user(request)), _("Decision kept.")
+        request, study, lambda: cases.confirm_identity(analysis, field, choice, caller(request)), _("Decision kept.")
     )
 
 
@@ -93,7 +94,7 @@ def case_reassign(request: HttpRequest, study_id: UUID) -> HttpResponse:
     form = ReassignForm(request.POST or None, initial=_identity(study) | {"laterality": study.laterality})
 
     def write() -> None:
-        cases.reassign(study, user=_user(request), **form.cleaned_data)
+        cases.reassign(study, user=caller(request), **form.cleaned_data)
 
     page = {
         "title": _("Reassign case"),
@@ -112,7 +113,7 @@ def case_assign(request: HttpRequest, study_id: UUID) -> HttpResponse:
     form = AssignForm(request.POST or None, initial=_identity(study))
 
     def write() -> None:
-        cases.assign_patient(study, to_case_fields(form.cleaned_data), _user(request))
+        cases.assign_patient(study, to_case_fields(form.cleaned_data), caller(request))
 
     page = {
         "title": _("Assign patient"),
@@ -131,7 +132,7 @@ def case_edit(request: HttpRequest, study_id: UUID) -> HttpResponse:
     form = EditForm(request.POST or None, initial={name: getattr(study, name) for name in EDITABLE})
 
     def write() -> None:
-        cases.edit_case(study, to_case_fields(form.cleaned_data), _user(request))
+        cases.edit_case(study, to_case_fields(form.cleaned_data), caller(request))
 
     page = {
         "title": _("Edit details"),
@@ -213,11 +214,3 @@ def _identity(study: Study) -> dict[str, Any]:
     patient = study.patient
     names = ("patient_id", "patient_name", "patient_birth_date", "patient_sex")
     return {name: getattr(patient, name) for name in names} if patient else {}
-
-
-def _subject(study: Study) -> str:
-    return study.patient.patient_id if study.patient else ""
-
-
-def _user(request: HttpRequest) -> Any:
-    return request.user

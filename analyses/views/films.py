@@ -96,7 +96,7 @@ def _record_download(request: HttpRequest, analysis: Analysis) -> None:
         user=request.user,  # type: ignore[arg-type]
         obj=analysis,
         case_id=study.pk,
-        subject=study.patient.patient_id if study.patient else "",
+        subject=study.record_number,
     )
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.permissions import Action, requires
+from accounts.views.caller import caller
 from analyses.errors import ServiceError
 from analyses.models import Study, Truth, TruthMethod, TumourGrade, TumourStage
 from analyses.outcome_forms import OutcomeFileForm, OutcomeForm
@@ -47,7 +48,7 @@ def case_outcome(request: HttpRequest, study_id: UUID) -> HttpResponse:
     if form.is_valid():
         try:
             outcomes.enter_outcome(
-                study, form.to_fields(), user=_user(request), seen_version=form.cleaned_data["seen_version"]
+                study, form.to_fields(), user=caller(request), seen_version=form.cleaned_data["seen_version"]
             )
         except ServiceError as error:
             status = error.status
@@ -71,7 +72,7 @@ def outcome_import_page(request: HttpRequest) -> HttpResponse:
     try:
         # One byte more than allowed is enough to know that a file is too large.
         data = form.cleaned_data["file"].read(MAX_BYTES + 1)
-        result = import_outcomes(data, user=_user(request), correct=form.cleaned_data["correct"])
+        result = import_outcomes(data, user=caller(request), correct=form.cleaned_data["correct"])
     except ServiceError as error:
         add_service_error(form, error)
         return _page(request, form, status=error.status)
@@ -113,7 +114,3 @@ def _page(
         "max_mb": MAX_BYTES // 1024 // 1024,
     }
     return render(request, "analyses/outcome_import.html", context, status=status)
-
-
-def _user(request: HttpRequest) -> Any:
-    return request.user

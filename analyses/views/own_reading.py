@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.permissions import Action, requires
+from accounts.views.caller import caller
 from analyses.errors import ServiceError
 from analyses.forms_own import OwnReadingForm
 from analyses.models import Study
@@ -25,7 +26,7 @@ def own_open(request: HttpRequest, study_id: UUID) -> HttpResponse:
     """Begin the own reading; a second request finds the one that was begun."""
     study = in_scope(request, CASES, study_id)
     try:
-        own_reading.open_reading(study, _user(request))
+        own_reading.open_reading(study, caller(request))
     except ServiceError as error:
         study.refresh_from_db()
         return render_case(request, study, wanted=film_of(request), status=error.status, refusal=error)
@@ -44,7 +45,7 @@ def own_draft(request: HttpRequest, study_id: UUID) -> JsonResponse:
             {"code": "bad_field", "detail": _("Correct the marked field."), "fields": fields}, status=400
         )
     try:
-        own_reading.keep_draft(study, _user(request), **form.cleaned_data)
+        own_reading.keep_draft(study, caller(request), **form.cleaned_data)
     except ServiceError as error:
         return JsonResponse({"code": error.code, "detail": error.message, "fields": error.fields}, status=error.status)
     return JsonResponse({"saved": True})
@@ -59,7 +60,7 @@ def own_lock(request: HttpRequest, study_id: UUID) -> HttpResponse:
     if not form.is_valid():
         return render_case(request, study, wanted=film_of(request), status=400, own_form=form)
     try:
-        own_reading.lock_reading(study, _user(request), **form.cleaned_data)
+        own_reading.lock_reading(study, caller(request), **form.cleaned_data)
     except ServiceError as error:
         add_service_error(form, error)
         study.refresh_from_db()
@@ -72,7 +73,3 @@ def own_lock(request: HttpRequest, study_id: UUID) -> HttpResponse:
 def _back(request: HttpRequest, study: Study) -> HttpResponse:
     wanted = film_of(request)
     return redirect(reverse("analyses:case", args=[study.pk]) + (f"?film={wanted}" if wanted else ""))
-
-
-def _user(request: HttpRequest) -> Any:
-    return request.user

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from accounts import audit
 from accounts.permissions import Action, requires
+from accounts.views.caller import caller
 from analyses import performance as figures
 from analyses.performance_rows import DICTIONARY, cells, in_trial, rows_for
 from analyses.views.case_export import safe_cell
@@ -29,8 +30,8 @@ HEADS = (
 @requires(Action.VIEW_PERFORMANCE)
 def performance(request: HttpRequest) -> HttpResponse:
     """Figures of the closed cases of the doctor's department."""
-    rows = rows_for(_user(request))
-    audit.record("view_performance", user=_user(request), detail={"cases": len(rows)})
+    rows = rows_for(caller(request))
+    audit.record("view_performance", user=caller(request), detail={"cases": len(rows)})
     bins = figures.calibration(rows)
     context: dict[str, Any] = {
         "rows": rows,
@@ -38,7 +39,7 @@ def performance(request: HttpRequest) -> HttpResponse:
         "malignant": sum(row.malignant for row in rows),
         "pathology": sum(row.method == "pathology" for row in rows),
         "least": figures.LEAST,
-        "in_trial": in_trial(_user(request)),
+        "in_trial": in_trial(caller(request)),
     }
     if rows:
         context |= {
@@ -59,8 +60,8 @@ def performance(request: HttpRequest) -> HttpResponse:
 @requires(Action.VIEW_PERFORMANCE)
 def performance_rows(request: HttpRequest) -> HttpResponse:
     """The rows behind the figures, without names and record numbers, as CSV."""
-    rows = rows_for(_user(request))
-    audit.record("export_performance", user=_user(request), detail={"cases": len(rows)})
+    rows = rows_for(caller(request))
+    audit.record("export_performance", user=caller(request), detail={"cases": len(rows)})
     lines = ([safe_cell(cell) for cell in row] for row in cells(rows))
     return _csv(f"performance-{timezone.localdate():%Y-%m-%d}", [list(DICTIONARY), *lines])
 
@@ -78,7 +79,3 @@ def _csv(name: str, lines: list[list[str]]) -> HttpResponse:
     response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     response["Cache-Control"] = "private, no-store"
     return response
-
-
-def _user(request: HttpRequest) -> Any:
-    return request.user

@@ -13,8 +13,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import audit
-from accounts.models import User
 from accounts.permissions import Action, requires
+from accounts.views.caller import caller
 from analyses.errors import ServiceError
 from analyses.models import ReaderStudy, ReaderStudyCase, ReferenceTruth, Review
 from analyses.reader_studies import export as exporting
@@ -34,7 +34,7 @@ def studies(request: HttpRequest) -> HttpResponse:
         status = 400
         if form.is_valid():
             try:
-                made = services.create_study(**form.cleaned_data, by=_user(request))
+                made = services.create_study(**form.cleaned_data, by=caller(request))
             except ServiceError as error:
                 status = _refuse(form, error)
             else:
@@ -63,7 +63,7 @@ def cases_add(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
         return _page(request, found, status=400, cases_form=form)
     rows = form.cleaned_data["rows"]
     return _carry_out(
-        request, found, lambda: services.add_cases(found, rows, _user(request)), "Cases added.", cases_form=form
+        request, found, lambda: services.add_cases(found, rows, caller(request)), "Cases added.", cases_form=form
     )
 
 
@@ -72,7 +72,7 @@ def cases_add(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
 def case_remove(request: HttpRequest, reader_study_id: UUID, number: int) -> HttpResponse:
     """Take a case out of a draft."""
     found = _managed(request, reader_study_id)
-    return _carry_out(request, found, lambda: services.remove_case(found, number, _user(request)), "Case taken out.")
+    return _carry_out(request, found, lambda: services.remove_case(found, number, caller(request)), "Case taken out.")
 
 
 @require_POST
@@ -86,7 +86,7 @@ def reader_add(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
         return _page(request, found, status=400, reader_form=form)
     chosen = next(doctor for doctor in doctors if str(doctor.pk) == form.cleaned_data["reader"])
     return _carry_out(
-        request, found, lambda: services.add_reader(found, chosen, _user(request)), "Reader added.", reader_form=form
+        request, found, lambda: services.add_reader(found, chosen, caller(request)), "Reader added.", reader_form=form
     )
 
 
@@ -96,7 +96,7 @@ def reader_remove(request: HttpRequest, reader_study_id: UUID, number: int) -> H
     """Take a reader out of a draft."""
     found = _managed(request, reader_study_id)
     return _carry_out(
-        request, found, lambda: services.remove_reader(found, number, _user(request)), "Reader taken out."
+        request, found, lambda: services.remove_reader(found, number, caller(request)), "Reader taken out."
     )
 
 
@@ -106,7 +106,7 @@ def start(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
     """Draw the orders and open the study."""
     found = _managed(request, reader_study_id)
     return _carry_out(
-        request, found, lambda: services.start(found, _user(request)), "Started. Readers find it in their navigation."
+        request, found, lambda: services.start(found, caller(request)), "Started. Readers find it in their navigation."
     )
 
 
@@ -124,7 +124,7 @@ def waive(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
     return _carry_out(
         request,
         found,
-        lambda: services.waive_washout(chosen, reason, _user(request)),
+        lambda: services.waive_washout(chosen, reason, caller(request)),
         f"The wash-out of reader {chosen.number} is waived.",
         waive_form=form,
     )
@@ -135,7 +135,7 @@ def waive(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
 def close(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
     """End the readings."""
     found = _managed(request, reader_study_id)
-    return _carry_out(request, found, lambda: services.close(found, _user(request)), "Closed.")
+    return _carry_out(request, found, lambda: services.close(found, caller(request)), "Closed.")
 
 
 @require_safe
@@ -144,7 +144,7 @@ def export(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
     """All readings of a closed study with their data dictionary."""
     found = _managed(request, reader_study_id)
     try:
-        data = exporting.export(found, _user(request))
+        data = exporting.export(found, caller(request))
     except ServiceError as error:
         return _page(request, found, status=error.status, refusal=error)
     response = HttpResponse(data, content_type="application/zip")
@@ -156,8 +156,8 @@ def export(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
 def _managed(request: HttpRequest, pk: UUID) -> ReaderStudy:
     """The study; refused to its own readers until it is closed, since this page tells the truth of every case."""
     found = get_object_or_404(STUDIES, pk=pk)
-    if not found.is_closed and found.readers.filter(user=_user(request)).exists():
-        audit.record("access_denied", user=_user(request), allowed=False, obj=found)
+    if not found.is_closed and found.readers.filter(user=caller(request)).exists():
+        audit.record("access_denied", user=caller(request), allowed=False, obj=found)
         raise PermissionDenied("You read in this study. It can be managed by others until it is closed.")
     return found
 
@@ -239,8 +239,3 @@ def _refuse(form: Form, error: ServiceError) -> int:
     if not error.fields:
         form.add_error(None, error.message)
     return error.status
-
-
-def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)
-    return request.user

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.permissions import Action, requires
+from accounts.views.caller import caller
 from analyses.errors import Conflict, Invalid
 from analyses.models import Review, Study
 from analyses.reading_forms import AddendumForm, ReadingForm
@@ -42,7 +43,7 @@ def case_reading(request: HttpRequest, study_id: UUID) -> HttpResponse:
     def write() -> None:
         _save(request, study, form, shown)
         if action == "sign":
-            reading.sign(study, _user(request), request.POST.getlist("confirmed"))
+            reading.sign(study, caller(request), request.POST.getlist("confirmed"))
 
     done = _("Signed. The reading is locked.") if action == "sign" else _("Preliminary reading saved.")
     return carry_out(request, study, write, done, shown)
@@ -54,7 +55,7 @@ def _save(request: HttpRequest, study: Study, form: ReadingForm, shown: dict[str
     try:
         review = reading.save_reading(
             study,
-            user=_user(request),
+            user=caller(request),
             reading=cleaned["reading"],
             impression=cleaned["impression"],
             tumour_grade=cleaned["tumour_grade"],
@@ -120,7 +121,7 @@ def case_addendum(request: HttpRequest, study_id: UUID) -> HttpResponse:
     return carry_out(
         request,
         study,
-        lambda: reading.add_addendum(study, _user(request), given["text"], given["reason"]),
+        lambda: reading.add_addendum(study, caller(request), given["text"], given["reason"]),
         _("Addendum added. The report issued before is superseded."),
         {"addendum_form": form},
     )
@@ -131,7 +132,7 @@ def case_addendum(request: HttpRequest, study_id: UUID) -> HttpResponse:
 def case_versions(request: HttpRequest, study_id: UUID) -> HttpResponse:
     """Every signed and issued state of the reading, with what it stood for and its PDF."""
     study = in_scope(request, CASES, study_id)
-    context = {"study": study, "patient": study.patient, "versions": versions_of(study, _user(request))}
+    context = {"study": study, "patient": study.patient, "versions": versions_of(study, caller(request))}
     return render(request, "analyses/versions.html", context)
 
 
@@ -155,7 +156,3 @@ def _shown_agreement(request: HttpRequest, form: ReadingForm) -> bool | None:
     """What the page said about agreement, so that a reading of an answer that has changed since is refused."""
     shown = request.POST.get("model_reading")
     return form.cleaned_data["reading"] == shown if shown else None
-
-
-def _user(request: HttpRequest) -> Any:
-    return request.user

@@ -1,6 +1,5 @@
 """Referral to the bone tumour centre: one click makes the archive and hands it out; it stays to be had again."""
 
-from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -11,6 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, requires
+from accounts.views.caller import caller
 from analyses.blinding import sees_model
 from analyses.errors import ServiceError
 from analyses.models import Referral, Study
@@ -25,7 +25,7 @@ def case_refer(request: HttpRequest, study_id: UUID) -> HttpResponse:
     """Make the archive, or find that of this state of the case, and lead to its download."""
     study = in_scope(request, CASES, study_id)
     try:
-        referral = referring.refer(study, _user(request))
+        referral = referring.refer(study, caller(request))
     except ServiceError as error:
         return render_case(request, study, wanted=film_of(request), status=error.status, refusal=error)
     return redirect("analyses:referral_download", referral.pk)
@@ -35,7 +35,7 @@ def case_refer(request: HttpRequest, study_id: UUID) -> HttpResponse:
 @requires(Action.READ_CASE)
 def referral_download(request: HttpRequest, referral_id: UUID) -> HttpResponse:
     """An archive as it was made. A colleague's may hold the model's answer: it is hidden while that is."""
-    user = _user(request)
+    user = caller(request)
     referral = in_scope(request, Referral.objects.select_related("study__patient"), referral_id)
     study = referral.study
     if not visible(user, study).filter(pk=referral.pk).exists():
@@ -49,7 +49,7 @@ def referral_download(request: HttpRequest, referral_id: UUID) -> HttpResponse:
         user=user,
         obj=referral,
         case_id=study.pk,
-        subject=study.patient.patient_id if study.patient else "",
+        subject=study.record_number,
     )
     response = HttpResponse(content, content_type="application/zip")
     response["Content-Disposition"] = f'attachment; filename="referral-{referral.made_at:%Y-%m-%d}-{referral.pk}.zip"'
@@ -62,7 +62,3 @@ def visible(user: User, study: Study) -> QuerySet[Referral]:
     """The referrals of a case that this user may know of; while the answer is hidden, the own ones without it."""
     rows = Referral.objects.filter(study=study).select_related("made_by")
     return rows if sees_model(user, study) else rows.filter(made_by=user, with_answer=False)
-
-
-def _user(request: HttpRequest) -> Any:
-    return request.user

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.models import Department, User
 from accounts.permissions import Action, may, requires
+from accounts.views.caller import caller
 from analyses.blinding import reads_first
 from analyses.errors import ServiceError
 from analyses.forms import ActivateForm, CompareForm, RollBackForm
@@ -39,7 +40,7 @@ def model_activate(request: HttpRequest) -> HttpResponse:
         return _page(request, activate=form, status=400)
     try:
         registry.activate_model(
-            registry.RADIOGRAPHS, form.cleaned_data["model"], reason=form.cleaned_data["reason"], by=_user(request)
+            registry.RADIOGRAPHS, form.cleaned_data["model"], reason=form.cleaned_data["reason"], by=caller(request)
         )
     except ServiceError as error:
         return _page(request, activate=_refused(form, error), status=error.status)
@@ -55,7 +56,7 @@ def model_roll_back(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, roll_back=form, status=400)
     try:
-        row = registry.roll_back_model(registry.RADIOGRAPHS, reason=form.cleaned_data["reason"], by=_user(request))
+        row = registry.roll_back_model(registry.RADIOGRAPHS, reason=form.cleaned_data["reason"], by=caller(request))
     except ServiceError as error:
         return _page(request, roll_back=_refused(form, error), status=error.status)
     messages.success(request, f"{row.model_key} answers again.")
@@ -70,7 +71,7 @@ def model_compare(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, compare=form, status=400)
     try:
-        made = comparing.request_comparison(**form.cleaned_data, by=_user(request))
+        made = comparing.request_comparison(**form.cleaned_data, by=caller(request))
     except ServiceError as error:
         return _page(request, compare=_refused(form, error), status=error.status)
     return redirect("analyses:model_comparison", made.pk)
@@ -92,8 +93,8 @@ def model_comparison(request: HttpRequest, comparison_id: UUID) -> HttpResponse:
         "asked": done + len(row.result.get("waiting", [])),
         "outcomes": Outcome.labels,
         "matrix": _matrix(row),
-        "flips": _flips(_user(request), row),
-        "reads_first": reads_first(_user(request)),
+        "flips": _flips(caller(request), row),
+        "reads_first": reads_first(caller(request)),
         "more_flips": max(0, len(row.result.get("flips", [])) - SHOWN_FLIPS),
     }
     return render(request, "analyses/model_comparison.html", context)
@@ -182,8 +183,3 @@ def _refused(form: Any, error: ServiceError) -> Any:
     if not error.fields:
         form.add_error(None, error.message)
     return form
-
-
-def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)
-    return request.user

@@ -1,7 +1,6 @@
 """Keeping, renaming and deleting views of the worklist."""
 
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from django.views.decorators.http import require_POST
 
 from accounts import audit
 from accounts.permissions import Action, requires
+from accounts.views.caller import caller
 from analyses.errors import ServiceError
 from analyses.models import SavedView
 from analyses.services import saved_views
@@ -28,7 +28,10 @@ def view_save(request: HttpRequest) -> HttpResponse:
     return _answer(
         request,
         lambda: saved_views.save_view(
-            _user(request), name=request.POST.get("name", ""), query=query, is_default=bool(request.POST.get("default"))
+            caller(request),
+            name=request.POST.get("name", ""),
+            query=query,
+            is_default=bool(request.POST.get("default")),
         ),
         _("View saved."),
         query,
@@ -72,12 +75,8 @@ def _answer(request: HttpRequest, write: Callable[[], object], done: str, query:
 def _view(request: HttpRequest, view_id: UUID) -> SavedView:
     """One of the user's own views; another's is hidden, and asking for it recorded."""
     found = SavedView.objects.select_related("user").filter(pk=view_id).first()
-    if found is None or found.user_id != _user(request).pk:
+    if found is None or found.user_id != caller(request).pk:
         if found is not None:
-            audit.record("access_denied", user=_user(request), allowed=False, obj=found)
+            audit.record("access_denied", user=caller(request), allowed=False, obj=found)
         raise Http404
     return found
-
-
-def _user(request: HttpRequest) -> Any:
-    return request.user

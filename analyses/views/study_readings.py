@@ -9,8 +9,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from accounts.models import User
 from accounts.permissions import Action, requires
+from accounts.views.caller import caller
 from analyses.errors import Conflict, Invalid
 from analyses.models import Condition, ReaderStudy, ReaderStudyReader, ReaderStudyReading
 from analyses.reader_studies import reading, snapshot
@@ -25,8 +25,8 @@ READINGS = ReaderStudyReading.objects.select_related("reader__reader_study", "st
 def assigned(request: HttpRequest) -> HttpResponse:
     """The studies that this doctor reads for."""
     rows = []
-    for study in ReaderStudy.objects.for_user(_user(request)):
-        mine = reading.with_progress(study.readers.filter(user=_user(request))).get()
+    for study in ReaderStudy.objects.for_user(caller(request)):
+        mine = reading.with_progress(study.readers.filter(user=caller(request))).get()
         rows.append({"study": study, "standing": reading.progress(mine) if study.is_open else None})
     return render(request, "analyses/assigned_studies.html", {"rows": rows})
 
@@ -52,7 +52,7 @@ def submit(request: HttpRequest, reading_id: UUID) -> HttpResponse:
     if not form.is_valid():
         return _page(request, study, row=row, form=form, status=400)
     try:
-        reading.submit(row.pk, _user(request), **form.cleaned_data)
+        reading.submit(row.pk, caller(request), **form.cleaned_data)
     except Invalid as error:
         for name, texts in error.fields.items():
             form.add_error(name, texts)
@@ -93,7 +93,7 @@ def _page(
 ) -> HttpResponse:
     """The case to be read now; ``form`` is kept only where it belongs to that case."""
     try:
-        standing = reading.open_next(_reader(request, study), _user(request))
+        standing = reading.open_next(_reader(request, study), caller(request))
     except Conflict as error:
         messages.warning(request, error.message)
         return redirect("analyses:assigned_studies")
@@ -128,15 +128,10 @@ def _films(row: ReaderStudyReading) -> list[dict[str, Any]]:
 
 
 def _reader(request: HttpRequest, study: ReaderStudy) -> ReaderStudyReader:
-    return study.readers.select_related("reader_study").get(user=_user(request))
+    return study.readers.select_related("reader_study").get(user=caller(request))
 
 
 def _private(response: HttpResponse) -> HttpResponse:
     """Nothing of a reading stays in the browser: there is no going back to it."""
     response["Cache-Control"] = "private, no-store"
     return response
-
-
-def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)
-    return request.user

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import audit
 from accounts.permissions import Action, requires
+from accounts.views.caller import caller
 from analyses.errors import ServiceError
 from analyses.forms_own import TrialForm
 from analyses.models import Trial
@@ -62,7 +63,7 @@ def trials(request: HttpRequest) -> HttpResponse:
         status = 400
         if form.is_valid():
             try:
-                started = services.start_trial(user=_user(request), **form.cleaned_data)
+                started = services.start_trial(user=caller(request), **form.cleaned_data)
             except ServiceError as error:
                 add_service_error(form, error)
                 status = error.status
@@ -84,7 +85,7 @@ def trial(request: HttpRequest, trial_id: UUID) -> HttpResponse:
     if not row.is_open:
         comparisons = compare(services.analysis_cases(services.trial_rows(row)))
         context["figures"] = [_shown(comparison) for comparison in comparisons]
-        audit.record("view_trial_results", user=_user(request), obj=row)
+        audit.record("view_trial_results", user=caller(request), obj=row)
     return render(request, "analyses/trial.html", context)
 
 
@@ -94,7 +95,7 @@ def trial_close(request: HttpRequest, trial_id: UUID) -> HttpResponse:
     """Close a trial for good."""
     row = get_object_or_404(Trial, pk=trial_id)
     try:
-        services.close_trial(row, _user(request))
+        services.close_trial(row, caller(request))
     except ServiceError as error:
         messages.error(request, error.message)
     else:
@@ -112,7 +113,7 @@ def trial_export(request: HttpRequest, trial_id: UUID) -> HttpResponse:
     except ServiceError as error:
         messages.error(request, error.message)
         return redirect("analyses:trial", row.pk)
-    audit.record("export_trial", user=_user(request), obj=row, detail={"rows": len(rows)})
+    audit.record("export_trial", user=caller(request), obj=row, detail={"rows": len(rows)})
     names = [name for name, _, _ in DICTIONARY]
     return _csv(f"trial-{row.pk}.csv", [names, *([_cell(line[name]) for name in names] for line in rows)])
 
@@ -144,7 +145,3 @@ def _cell(value: Any) -> str:
         return str(timezone.localtime(value).isoformat(timespec="seconds"))
     text = str(value)
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-
-
-def _user(request: HttpRequest) -> Any:
-    return request.user

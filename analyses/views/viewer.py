@@ -90,7 +90,7 @@ def viewer(request: HttpRequest, study_id: UUID) -> HttpResponse:
     user: Any = request.user
     if sight_of(study, user).to_begin:
         return redirect("analyses:case", study.pk)
-    subject = study.patient.patient_id if study.patient else ""
+    subject = study.record_number
     audit.record("view_case", user=user, obj=study, case_id=study.pk, subject=subject, detail={"page": "viewer"})
     others = other_examinations(study, Study.objects.for_user(user))
     groups = [
