@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from analyses import lesions as found
-from analyses.forms import BODY_PARTS
+from analyses.forms.case import BODY_PARTS
 from analyses.models import Analysis, Image, Outcome, Stage, Study
 from analyses.views import wording
 

@@ -6,7 +6,7 @@ from django import template
 from django.template.context import Context
 from django.utils.translation import get_language
 
-from analyses.outcome_forms import OutcomeForm
+from analyses.forms.outcome import OutcomeForm
 from analyses.services import outcomes, registry
 from analyses.services.cases import is_signed
 from analyses.views.wording import subtype_word

@@ -6,10 +6,10 @@ from django import template
 
 from accounts.models import User
 from accounts.permissions import Action, may
+from analyses.forms.worklist import AnswerForm, AskForm, HandOverForm
 from analyses.models import NotificationKind, Reading, SecondReading, Study
 from analyses.services import notifying, second_reading
 from analyses.views.assigning import assignment_context
-from analyses.worklist_forms import AnswerForm, AskForm, HandOverForm
 
 register = template.Library()
 READINGS = dict(Reading.choices)

@@ -7,8 +7,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from django.utils.datastructures import MultiValueDict
 
-from analyses.forms import AssignForm, EditForm, ReassignForm, UploadForm
-from analyses.reading_forms import ReadingForm
+from analyses.forms.case import AssignForm, EditForm, ReassignForm, UploadForm
+from analyses.forms.reading import ReadingForm
 
 
 def files(*names):

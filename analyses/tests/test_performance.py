@@ -14,7 +14,7 @@ from accounts.tests.factories import UserFactory
 from analyses import performance
 from analyses.blinding import sees_model
 from analyses.models import Analysis, CaseOutcome, OwnReading, Review, Study
-from analyses.performance_rows import DICTIONARY, age_group, rows_for
+from analyses.performance.rows import DICTIONARY, age_group, rows_for
 from analyses.tests.factories import AnalysisFactory, ImageFactory, PatientFactory, StudyFactory
 
 pytestmark = pytest.mark.django_db

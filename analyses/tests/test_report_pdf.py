@@ -70,7 +70,7 @@ def test_the_same_page_gives_the_same_bytes():
 
 def test_the_drawing_library_is_not_loaded_until_a_report_is_drawn():
     code = (
-        "import sys, django; django.setup(); import analyses.report_urls; "
+        "import sys, django; django.setup(); import analyses.urls.reports; "
         "assert 'analyses.reports' in sys.modules; assert 'weasyprint' not in sys.modules"
     )
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "bonescan.settings"}

@@ -16,13 +16,13 @@ from accounts.permissions import Action, requires
 from accounts.views.caller import caller
 from analyses import worklist
 from analyses.errors import ServiceError
+from analyses.forms.worklist import HandOverForm
 from analyses.models import Study
 from analyses.services import assigning, notifying, presence
 from analyses.views.access import in_scope
 from analyses.views.case import CASES, render_case
 from analyses.views.cases import SESSION_KEY
 from analyses.views.filters import CaseFilter
-from analyses.worklist_forms import HandOverForm
 
 
 @require_POST

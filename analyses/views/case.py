@@ -16,7 +16,7 @@ from accounts import audit
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller
 from analyses.errors import ServiceError
-from analyses.forms import AssignForm, EditForm, ReassignForm, to_case_fields
+from analyses.forms.case import AssignForm, EditForm, ReassignForm, to_case_fields
 from analyses.models import Analysis, Study
 from analyses.services import cases, queue
 from analyses.services.cases import EDITABLE

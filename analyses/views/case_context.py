@@ -9,8 +9,8 @@ from django.utils.translation import gettext
 
 from accounts.models import AuditEvent, User
 from analyses.blinding import case_without_answer, without_answer
+from analyses.forms.reading import AddendumForm, initial_of_review
 from analyses.models import Analysis, Image, Report, Review, Stage, Status, Study
-from analyses.reading_forms import AddendumForm, initial_of_review
 from analyses.services import identity, queue, snapshots
 from analyses.suspicion import rank
 from analyses.views import wording

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.permissions import Action, requires
 from analyses.drift_figures import watched
 from analyses.errors import ServiceError
+from analyses.forms.outcome import AlarmForm
 from analyses.models import DriftAlarm, DriftCheck
-from analyses.outcome_forms import AlarmForm
 from analyses.services import registry, watching
 from analyses.views.holds import hold_context
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from analyses import worklist
-from analyses.forms import DateInput
+from analyses.forms.case import DateInput
 from analyses.models import Outcome, ReadingState, SecondReading, Sex, Status, Study
 
 # Label, and full years at the examination: from, and below (None: no bound).

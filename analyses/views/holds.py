@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.permissions import Action, requires
 from analyses.errors import ServiceError
-from analyses.outcome_forms import ReasonForm
+from analyses.forms.outcome import ReasonForm
 from analyses.services import holding
 
 

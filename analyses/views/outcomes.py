@@ -13,8 +13,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller
 from analyses.errors import ServiceError
+from analyses.forms.outcome import OutcomeFileForm, OutcomeForm
 from analyses.models import Study, Truth, TruthMethod, TumourGrade, TumourStage
-from analyses.outcome_forms import OutcomeFileForm, OutcomeForm
 from analyses.services import outcomes
 from analyses.services.outcome_csv import COLUMNS, MAX_BYTES, MAX_ROWS
 from analyses.services.outcome_import import FINE, ImportResult, import_outcomes

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller
 from analyses.errors import ServiceError
-from analyses.forms_own import OwnReadingForm
+from analyses.forms.own_reading import OwnReadingForm
 from analyses.models import Study
 from analyses.services import own_reading
 from analyses.views.access import in_scope

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_safe
 from accounts import audit
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller
-from analyses import performance as figures
-from analyses.performance_rows import DICTIONARY, cells, in_trial, rows_for
+from analyses.performance import figures
+from analyses.performance.rows import DICTIONARY, cells, in_trial, rows_for
 from analyses.views.case_export import safe_cell
 from analyses.views.model_plots import calibration_plot
 

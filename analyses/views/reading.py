@@ -12,8 +12,8 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller
 from analyses.errors import Conflict, Invalid
+from analyses.forms.reading import AddendumForm, ReadingForm
 from analyses.models import Review, Study
-from analyses.reading_forms import AddendumForm, ReadingForm
 from analyses.services import reading, structured
 from analyses.structure import bone_rads, contradictions, text
 from analyses.structure.contradictions import Said

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from analyses.forms.reading import ReadingForm
 from analyses.models import ReadingTemplate, Review, Study
-from analyses.reading_forms import ReadingForm
 from analyses.services import structured
 from analyses.structure import bone_rads, text
 

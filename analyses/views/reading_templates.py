@@ -11,8 +11,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.permissions import Action, requires
 from analyses.errors import ServiceError
+from analyses.forms.reading import TemplateForm, initial_of_template
 from analyses.models import ReadingTemplate
-from analyses.reading_forms import TemplateForm, initial_of_template
 from analyses.services import reading_templates
 from analyses.structure import text
 from analyses.structure.findings import from_json

@@ -13,7 +13,7 @@ from accounts.permissions import Action, may, requires
 from accounts.views.caller import caller
 from analyses.blinding import reads_first
 from analyses.errors import ServiceError
-from analyses.forms import ActivateForm, CompareForm, RollBackForm
+from analyses.forms.case import ActivateForm, CompareForm, RollBackForm
 from analyses.models import Analysis, ModelComparison, Outcome
 from analyses.services import comparing, registry
 from analyses.views.holds import hold_context

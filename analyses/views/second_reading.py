@@ -13,11 +13,11 @@ from django.views.decorators.http import require_POST
 
 from accounts.permissions import Action, requires
 from analyses.errors import ServiceError
+from analyses.forms.worklist import AnswerForm, AskForm
 from analyses.models import SecondReading, Study
 from analyses.services import second_reading
 from analyses.views.access import in_scope
 from analyses.views.case import CASES, add_service_error, render_case
-from analyses.worklist_forms import AnswerForm, AskForm
 
 
 @require_POST

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from analyses.blinding import SIGNED, reads_first, sees_model
-from analyses.forms_own import OwnReadingForm
+from analyses.forms.own_reading import OwnReadingForm
 from analyses.models import ChangeOfMind, Image, OwnReading, Review, Study
 from analyses.reader_studies.blinding import is_hidden_by_study
 

@@ -14,7 +14,7 @@ from accounts import audit
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller
 from analyses.errors import ServiceError
-from analyses.forms_own import TrialForm
+from analyses.forms.own_reading import TrialForm
 from analyses.models import Trial
 from analyses.services import trials as services
 from analyses.statistics.trial import Comparison, compare

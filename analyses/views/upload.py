@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.permissions import Action, requires
 from analyses.errors import Invalid, ServiceError
-from analyses.forms import BODY_PARTS, VIEWS, AddFilmsForm, UploadForm
+from analyses.forms.case import BODY_PARTS, VIEWS, AddFilmsForm, UploadForm
 from analyses.models import Study
 from analyses.services import intake
 from analyses.views.access import in_scope

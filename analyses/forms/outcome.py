@@ -5,9 +5,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from analyses.forms import DateInput
+from analyses.forms.case import DateInput
+from analyses.forms.reading import NOT_STATED, STAGES
 from analyses.models import CaseOutcome, Truth, TruthMethod, TumourGrade
-from analyses.reading_forms import NOT_STATED, STAGES
 from analyses.services.outcomes import MAX_SOURCE, MAX_SUBTYPE, OutcomeFields, fields_of
 
 

@@ -2,15 +2,7 @@
 
 from django.urls import path
 
-from analyses import (
-    blind_urls,
-    outcomes_urls,
-    reader_study_urls,
-    report_urls,
-    structured_urls,
-    viewer_urls,
-    worklist_urls,
-)
+from analyses.urls import outcomes, reader_studies, reading_first, reports, structured, viewer, worklist
 from analyses.views import case, cases, films, model, registry, status, upload
 
 app_name = "analyses"
@@ -37,11 +29,11 @@ urlpatterns = [
     path("admin/models/roll-back/", registry.model_roll_back, name="model_roll_back"),
     path("admin/models/compare/", registry.model_compare, name="model_compare"),
     path("admin/models/comparisons/<uuid:comparison_id>/", registry.model_comparison, name="model_comparison"),
-    *report_urls.urlpatterns,
-    *viewer_urls.urlpatterns,
-    *worklist_urls.urlpatterns,
-    *outcomes_urls.urlpatterns,
-    *reader_study_urls.urlpatterns,
-    *structured_urls.urlpatterns,
-    *blind_urls.urlpatterns,
+    *reports.urlpatterns,
+    *viewer.urlpatterns,
+    *worklist.urlpatterns,
+    *outcomes.urlpatterns,
+    *reader_studies.urlpatterns,
+    *structured.urlpatterns,
+    *reading_first.urlpatterns,
 ]

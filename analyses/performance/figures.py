@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from analyses.models import Outcome
-from analyses.performance_rows import ANSWERS, OTHERS, YOU, Row
+from analyses.performance.rows import ANSWERS, OTHERS, YOU, Row
 from analyses.statistics.clustered import clustered_auc, clustered_share
 from analyses.statistics.rates import Figure
 

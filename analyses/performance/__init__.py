@@ -1,0 +1,1 @@
+"""*Performance at this site*: the rows behind it, and the figures of model and readers."""
