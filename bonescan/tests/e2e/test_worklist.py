@@ -13,12 +13,13 @@ DOCTOR, COLLEAGUE = "doctor@example.org", "colleague@example.org"
 TYPED = "Typed with care before the take-over."
 # Two answered cases without a worker: what the pages do is asked here, not what the model says.
 TWO_CASES = """
-from accounts.models import Department
+from accounts.models import Department, User
 from analyses.tests.factories import PatientFactory, StudyFactory, png_bytes, result
 department = Department.objects.get(name="Orthopaedics")
+doctor = User.objects.get(email="doctor@example.org")
 for number in (1, 2):
     patient = PatientFactory(department=department, patient_id=f"40-7000-0{number}")
-    study = StudyFactory(owner=department, patient=patient)
+    study = StudyFactory(owner=department, patient=patient, created_by=doctor)
     result("benign", study=study, image__film_bytes=png_bytes(300, 400, number))
 """
 
