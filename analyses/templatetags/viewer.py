@@ -10,8 +10,8 @@ from django.utils.safestring import SafeString
 
 from analyses.blinding import sees_model
 from analyses.lesions import Lesion, lesions_of
-from analyses.models import Analysis, Study
-from analyses.views.film_facts import film_facts, overview_url
+from analyses.models import Analysis, Image, ReaderStudyReading, Study
+from analyses.views.film_facts import Pixels, facts_of, film_facts, has_overview, pixels_of
 
 register = template.Library()
 
@@ -33,10 +33,19 @@ def film_first(analysis: Analysis | None) -> str:
     """What the browser should fetch of a film before anything else; empty where its values are not kept."""
     if analysis is None or not analysis.image.display_file:
         return ""
-    return overview_url(analysis) or reverse("analyses:film_values", args=[analysis.pk])
+    pixels = pixels_of(analysis)
+    return pixels.overview if has_overview(analysis.image) else pixels.values
 
 
 @register.simple_tag
 def film_json(film: Any) -> SafeString:
     """The facts of one film for ``static/js/film.js``; its overlays stand on the page already."""
     return json_script(film_facts(film.analysis, film.number, sees=False), "film-facts")
+
+
+@register.simple_tag
+def study_film_json(reading: ReaderStudyReading, image: Image, number: int) -> SafeString:
+    """The facts of one film of a reader study, with addresses that end with the reading."""
+    of = [reading.pk, number]
+    pixels = Pixels(reverse("analyses:study_film", args=of), reverse("analyses:study_values", args=of))
+    return json_script(facts_of(image, number, pixels), f"film-facts-{number}")

@@ -19,7 +19,7 @@ from accounts.tests.factories import UserFactory
 from analyses.models import Condition, Image, ReaderStudy, ReaderStudyReading
 from analyses.reader_studies import reading, services
 from analyses.reader_studies.export import COLUMNS
-from analyses.tests.factories import SUBTYPES
+from analyses.tests.factories import SUBTYPES, deep_values
 from analyses.tests.reader_studies import draft, plain_judge, read_session, signed_case, started
 
 pytestmark = pytest.mark.django_db
@@ -333,12 +333,26 @@ def test_films_are_served_to_the_reader_of_the_open_case_only(administrator, stu
     assert [signed_in(other).get(url).status_code for other in others] == [404, 404]
     later = reader.readings.filter(session=1).last()
     for key, film in ((row.pk, 0), (row.pk, 2), (later.pk, 1)):
-        assert page.get(reverse("analyses:study_film", args=[key, film])).status_code == 404
+        for name in ("analyses:study_film", "analyses:study_values"):
+            assert page.get(reverse(name, args=[key, film])).status_code == 404
     submit(page, row, reading="benign", likelihood="1")
     assert page.get(url).status_code == 404
     following = shown_reading(page.get(read_url(study)))
     services.close(study, administrator)
     assert page.get(reverse("analyses:study_film", args=[following.pk, 1])).status_code == 404
+
+
+def test_the_values_of_a_film_go_to_the_reader_of_the_open_case_only(study, page, doctor):
+    row = shown_reading(page.get(read_url(study)))
+    deep = {name.removeprefix("image__"): value for name, value in deep_values().items()}
+    Image.objects.filter(study=row.study_case.case).update(**deep)
+    url = reverse("analyses:study_values", args=[row.pk, 1])
+    answer = page.get(url, headers={"Accept-Encoding": "gzip"})
+    assert (answer["Content-Type"], answer["Cache-Control"]) == ("application/octet-stream", "private, no-store")
+    assert url in text(page.get(read_url(study)))
+    assert signed_in(doctor).get(url).status_code == 404
+    submit(page, row, reading="benign", likelihood="1")
+    assert page.get(url).status_code == 404
 
 
 def test_a_film_whose_file_is_gone_is_missing_and_the_case_can_still_be_submitted(study, page):

@@ -22,4 +22,5 @@ urlpatterns = [
     path("reader-studies/<uuid:reader_study_id>/", read.read, name="study_read"),
     path("reader-studies/readings/<uuid:reading_id>/submit/", read.submit, name="study_submit"),
     path("reader-studies/readings/<uuid:reading_id>/films/<int:film>.png", read.film, name="study_film"),
+    path("reader-studies/readings/<uuid:reading_id>/films/<int:film>.values", read.values, name="study_values"),
 ]

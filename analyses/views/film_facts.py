@@ -1,5 +1,6 @@
 """What the browser's viewer is told of a film: where its pixels are, how to window and measure them, overlays."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.urls import reverse
@@ -17,23 +18,38 @@ BEFORE_DEPTH = _(
 TOO_LARGE = _("This film is too large for its full depth to be kept: it is shown from the 8-bit image.")
 
 
-def film_facts(analysis: Analysis, number: int, *, sees: bool) -> dict[str, Any]:
-    """The film as JSON for ``static/js/viewer``.
+@dataclass(frozen=True)
+class Pixels:
+    """Where the browser fetches a film's pixels: the 8-bit image, and the values before any window."""
+
+    image: str
+    values: str
+
+    @property
+    def overview(self) -> str:
+        """Where the overview is that large films begin with."""
+        return f"{self.values}?part=overview"
+
+
+def pixels_of(analysis: Analysis) -> Pixels:
+    """The addresses of a film of a case."""
+    return Pixels(
+        reverse("analyses:film_image", args=[analysis.pk]), reverse("analyses:film_values", args=[analysis.pk])
+    )
+
+
+def facts_of(image: Image, number: int, pixels: Pixels) -> dict[str, Any]:
+    """A film as JSON for ``static/js/viewer``: nothing of whom it shows, nothing of the model's answer.
 
     Args:
-        analysis: the film's current analysis, with its image.
         number: of the film in its case, in order of arrival, from 1.
-        sees: whether the reader may see the model's answer; without it nothing here depends on one.
     """
-    image = analysis.image
     named = gettext("Film %(number)s") % {"number": number}
-    facts = {
-        "image_id": str(image.pk),
-        "analysis_id": str(analysis.pk),
+    return {
         "name": ", ".join(word for word in (named, image.view_position.lower()) if word),
-        "image": reverse("analyses:film_image", args=[analysis.pk]),
-        "values": reverse("analyses:film_values", args=[analysis.pk]) if image.display_file else "",
-        "overview": overview_url(analysis),
+        "image": pixels.image,
+        "values": pixels.values if image.display_file else "",
+        "overview": pixels.overview if has_overview(image) else "",
         "facts": image.display if image.display_file else None,
         "width": image.canonical_width_px,
         "height": image.canonical_height_px,
@@ -41,15 +57,22 @@ def film_facts(analysis: Analysis, number: int, *, sees: bool) -> dict[str, Any]
         "spacing": calibrated_spacing(image),
         "spacing_words": spacing_words(image),
     }
-    return facts | (_answer(analysis) if sees else {})
 
 
-def overview_url(analysis: Analysis) -> str:
-    """Where the overview of a large film is; empty for the others."""
-    image = analysis.image
-    if not image.display_file or not (image.display or {}).get("overview"):
-        return ""
-    return reverse("analyses:film_values", args=[analysis.pk]) + "?part=overview"
+def film_facts(analysis: Analysis, number: int, *, sees: bool) -> dict[str, Any]:
+    """A film of a case as JSON for ``static/js/viewer``.
+
+    Args:
+        analysis: the film's current analysis, with its image.
+        sees: whether the reader may see the model's answer; without it nothing here depends on one.
+    """
+    keys = {"image_id": str(analysis.image.pk), "analysis_id": str(analysis.pk)}
+    return keys | facts_of(analysis.image, number, pixels_of(analysis)) | (_answer(analysis) if sees else {})
+
+
+def has_overview(image: Image) -> bool:
+    """Whether the film is so large that an overview of it was kept."""
+    return bool(image.display_file and (image.display or {}).get("overview"))
 
 
 def depth_note(image: Image) -> str:

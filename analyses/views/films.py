@@ -12,7 +12,7 @@ from PIL import Image as Picture
 from accounts import audit
 from accounts.permissions import Action, requires
 from analyses.blinding import sees_model
-from analyses.models import Analysis
+from analyses.models import Analysis, Image
 from analyses.views.access import in_scope
 from inference.imaging.display import parts
 
@@ -27,7 +27,7 @@ def film_image(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
     analysis = in_scope(request, FILMS, analysis_id)
     if _unchanged(request, analysis.image.canonical_sha256):
         return _not_modified(analysis.image.canonical_sha256)
-    data = _stored(analysis.image.canonical_file)
+    data = stored(analysis.image.canonical_file)
     _record_download(request, analysis)
     return _png(data, analysis.image.canonical_sha256)
 
@@ -41,23 +41,29 @@ def film_values(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
     unpacks by itself; whoever does not take it gets it unpacked.
     """
     analysis = in_scope(request, FILMS, analysis_id)
-    image = analysis.image
-    facts = image.display or {}
     overview = request.GET.get("part") == "overview"
-    tag = f"{'overview' if overview else 'values'}-{facts.get('sha256', '')}"
-    if image.display_file and _unchanged(request, tag):
+    tag = f"{'overview' if overview else 'values'}-{(analysis.image.display or {}).get('sha256', '')}"
+    if analysis.image.display_file and _unchanged(request, tag):
         return _not_modified(tag)
-    data = parts(_stored(image.display_file), facts)[0 if overview else 1]
-    if not data:
-        raise Http404
+    response = values_response(request, analysis.image)
     if not overview:
         _record_download(request, analysis)
+    return _cached(response, tag)
+
+
+def values_response(request: HttpRequest, image: Image) -> HttpResponse:
+    """The values that ``film_values`` describes, for whoever may have them; the caller says what may be kept."""
+    first = request.GET.get("part") == "overview"
+    data = parts(stored(image.display_file), image.display or {})[0 if first else 1]
+    if not data:
+        raise Http404
     packed = "gzip" in request.headers.get("Accept-Encoding", "")
     response = HttpResponse(data if packed else gzip.decompress(data), content_type="application/octet-stream")
     if packed:
         response["Content-Encoding"] = "gzip"
     response["Vary"] = "Accept-Encoding, Cookie"
-    return _cached(response, tag)
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
 
 
 @require_safe
@@ -71,7 +77,7 @@ def film_saliency(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
     if not sees_model(request.user, analysis.image.study):  # type: ignore[arg-type]
         raise Http404
     tag = f"saliency-{analysis.pk}-{analysis.attempts}"
-    return _not_modified(tag) if _unchanged(request, tag) else _png(_stored(analysis.saliency_file), tag)
+    return _not_modified(tag) if _unchanged(request, tag) else _png(stored(analysis.saliency_file), tag)
 
 
 @require_safe
@@ -82,7 +88,7 @@ def film_thumbnail(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
     tag = f"thumbnail-{analysis.image.canonical_sha256}"
     if _unchanged(request, tag):
         return _not_modified(tag)
-    with Picture.open(io.BytesIO(_stored(analysis.image.canonical_file))) as picture:
+    with Picture.open(io.BytesIO(stored(analysis.image.canonical_file))) as picture:
         picture.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), reducing_gap=2.0)
         small = io.BytesIO()
         picture.save(small, "PNG")
@@ -100,7 +106,8 @@ def _record_download(request: HttpRequest, analysis: Analysis) -> None:
     )
 
 
-def _stored(name: str) -> bytes:
+def stored(name: str) -> bytes:
+    """A stored file; 404 where there is none."""
     if not name:
         raise Http404
     try:

@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.files.storage import default_storage
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST, require_safe
@@ -12,10 +11,11 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller
 from analyses.errors import Conflict, Invalid
-from analyses.models import Condition, ReaderStudy, ReaderStudyReader, ReaderStudyReading
+from analyses.models import Condition, Image, ReaderStudy, ReaderStudyReader, ReaderStudyReading
 from analyses.reader_studies import reading, snapshot
 from analyses.reader_studies.forms import StudyReadingForm
 from analyses.views.access import in_scope
+from analyses.views.films import stored, values_response
 
 READINGS = ReaderStudyReading.objects.select_related("reader__reader_study", "study_case")
 
@@ -66,21 +66,29 @@ def submit(request: HttpRequest, reading_id: UUID) -> HttpResponse:
 @requires(Action.READ_CASE)
 def film(request: HttpRequest, reading_id: UUID, film: int) -> HttpResponse:
     """One film (from 1) of the case that is being read, as its canonical image; gone once the reading is submitted."""
+    data = stored(_open_image(request, reading_id, film).canonical_file)
+    response = HttpResponse(data, content_type="image/png")
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Disposition"] = "inline"
+    return _private(response)
+
+
+@require_safe
+@requires(Action.READ_CASE)
+def values(request: HttpRequest, reading_id: UUID, film: int) -> HttpResponse:
+    """The same film's values before any window, as ``views.films.film_values`` packs them."""
+    return _private(values_response(request, _open_image(request, reading_id, film)))
+
+
+def _open_image(request: HttpRequest, reading_id: UUID, film: int) -> Image:
+    """The film of the reading that is open now; 404 for every other one."""
     row = in_scope(request, READINGS, reading_id)
     if row.is_submitted or row.opened_at is None or not row.reader.reader_study.is_open:
         raise Http404
     images = snapshot.films_of(row.study_case)
     if not 1 <= film <= len(images):
         raise Http404
-    try:
-        with default_storage.open(images[film - 1].canonical_file) as file:
-            data = file.read()
-    except FileNotFoundError as missing:
-        raise Http404 from missing
-    response = HttpResponse(data, content_type="image/png")
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Content-Disposition"] = "inline"
-    return _private(response)
+    return images[film - 1]
 
 
 def _page(

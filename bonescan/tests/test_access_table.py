@@ -114,6 +114,7 @@ READER_STUDIES: dict[str, Route] = {
     "analyses:study_read": Route(ONE_STUDY, get=of_department("doctor")),
     "analyses:study_submit": Route(ONE_READING, post=of_department("doctor")),
     "analyses:study_film": Route((*ONE_READING, "film"), get=of_department("doctor")),
+    "analyses:study_values": Route((*ONE_READING, "film"), get=of_department("doctor")),
 }
 
 TABLE: dict[str, Route] = {
@@ -372,7 +373,8 @@ def drift_alarm() -> DriftAlarm:
 def an_open_reader_study(doctor: User, uploader: User) -> tuple[ReaderStudy, UUID]:
     """A reader study of a case of its own, for its answers are closed to the reader, and the doctor's next reading."""
     case = StudyFactory(owner=doctor.department, created_by=uploader)
-    result("benign", study=case, id=UUID("ffffffff-ffff-4fff-8fff-ffffffffffff"))  # last where lists break ties by id
+    last = UUID("ffffffff-ffff-4fff-8fff-ffffffffffff")  # where lists break ties by id
+    result("benign", study=case, id=last, **deep_values())
     Study.objects.filter(pk=case.pk).update(reading_state="final")
     study = ReaderStudy.objects.create(
         department=case.department, name="Study", washout_days=28, state="open", created_by=doctor

@@ -1,4 +1,4 @@
-// The film area of the case page: one pane (static/js/viewer) under its own tools and keys; works again after the page's body was replaced.
+// A film on a page, of a case or of a reader study: one pane (static/js/viewer) under its own tools and keys; works again after the page's body was replaced.
 (function () {
   "use strict";
   const { Pane, controls } = window.BoneScan;
@@ -33,6 +33,7 @@
     });
     stage.addEventListener("keydown", (event) => {
       if (event.altKey || event.ctrlKey || event.metaKey || event.target !== stage) return;
+      if ((stage.dataset.keysOfReading || "").includes(event.key.toLowerCase())) return; // they choose a reading, not a view
       const name = controls.keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
       if (!name && !controls.ARROWS[event.key]) return;
       event.preventDefault();
@@ -45,7 +46,7 @@
       else pane.fit();
     });
     controls.pointers(pane, () => mode);
-    pane.show(JSON.parse(film.querySelector("#film-facts").textContent));
+    pane.show(JSON.parse(stage.querySelector("script[type='application/json']").textContent));
   }
 
   // V opens the viewer from anywhere on the page but a field.
