@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent, RoleAssignment
 from accounts.tests.factories import UserFactory
-from analyses import report_views
 from analyses.models import Analysis, Report, Review, Study
 from analyses.services import reading, reporting
 from analyses.tests.factories import StudyFactory, result
+from analyses.views import reports
 
 
 @pytest.fixture(autouse=True)
@@ -265,7 +265,7 @@ def test_an_archive_with_a_case_that_the_clerk_may_not_have_is_refused_whole(
 
 
 def test_nothing_or_too_much_chosen_is_said(client, clerk, doctor, department, signed, monkeypatch):
-    monkeypatch.setattr(report_views, "ARCHIVE_LIMIT", 1)
+    monkeypatch.setattr(reports, "ARCHIVE_LIMIT", 1)
     second = case_of(department, sign_as=doctor)
     client.force_login(clerk)
     for chosen in ([], [str(signed.pk), str(second.pk)]):

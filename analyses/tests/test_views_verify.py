@@ -4,9 +4,9 @@ import pytest
 from django.urls import reverse
 
 from accounts.models import AuditEvent
-from analyses import verify_views
 from analyses.services import cases, reading, reporting
 from analyses.tests.factories import StudyFactory, result
+from analyses.views import verify
 
 
 @pytest.fixture(autouse=True)
@@ -59,8 +59,8 @@ def test_a_preliminary_report_is_said_to_be_preliminary(client, department, doct
 
 
 def test_a_code_is_answered_with_the_warning_that_it_proves_no_copy(client, report):
-    assert verify_views.CODE_ONLY in look_up(client, report.verification_code)["advice"]
-    assert verify_views.CODE_ONLY not in look_up(client, report.pdf_sha256)["advice"]
+    assert verify.CODE_ONLY in look_up(client, report.verification_code)["advice"]
+    assert verify.CODE_ONLY not in look_up(client, report.pdf_sha256)["advice"]
 
 
 @pytest.mark.parametrize("text", ["nonsense", "g" * 64, "a" * 63, "1234-5678-9ABC", "UUUU-UUUU-UUUU-UUUU"])
@@ -107,8 +107,8 @@ def test_every_look_up_is_recorded_with_what_it_found(client, report, doctor):
 
 
 def test_one_address_may_look_up_so_many_documents_a_minute(client, db, monkeypatch):
-    monkeypatch.setattr(verify_views.time, "time", lambda: 1_800_000_000.0)
-    for _ in range(verify_views.LOOKUPS_PER_MINUTE):
+    monkeypatch.setattr(verify.time, "time", lambda: 1_800_000_000.0)
+    for _ in range(verify.LOOKUPS_PER_MINUTE):
         assert client.get(reverse("analyses:verify_lookup", args=["0" * 64])).status_code == 200
     refused = client.get(reverse("analyses:verify_lookup", args=["0" * 64]))
     assert (refused.status_code, refused.json()["code"], refused["Retry-After"]) == (429, "throttled", "60")
@@ -116,5 +116,5 @@ def test_one_address_may_look_up_so_many_documents_a_minute(client, db, monkeypa
     assert client.get(reverse("analyses:verify")).status_code == 200
     elsewhere = client.get(reverse("analyses:verify_lookup", args=["0" * 64]), REMOTE_ADDR="192.0.2.7")
     assert elsewhere.status_code == 200
-    monkeypatch.setattr(verify_views.time, "time", lambda: 1_800_000_060.0)
+    monkeypatch.setattr(verify.time, "time", lambda: 1_800_000_060.0)
     assert client.get(reverse("analyses:verify_lookup", args=["0" * 64])).status_code == 200
