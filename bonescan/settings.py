@@ -107,6 +107,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
     }
+    # Tables shared in memory are locked without waiting; the server of the browser tests and its tests meet in a file.
+    DATABASES["default"]["TEST"] = {"NAME": str(HOME / "test.sqlite3")}
 else:
     # A unix socket is written percent-encoded in the URL's host, as libpq reads it.
     DATABASES["default"]["HOST"] = unquote(DATABASES["default"]["HOST"])
