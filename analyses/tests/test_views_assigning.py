@@ -1,5 +1,6 @@
 """The case page's part in the worklist: whose the case is, who has it open, and the way to the next one."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -107,6 +108,21 @@ def test_the_beat_tells_who_else_has_the_case_open_until_a_minute_after_their_la
     CasePresence.objects.filter(user=colleague).update(seen_at=timezone.now() - timedelta(seconds=61))
     assert "has this case open" not in web.post(url(case, "presence/")).content.decode()
     assert CasePresence.objects.get(user=doctor).seen_at > timezone.now() - timedelta(seconds=10)
+
+
+def test_the_beat_exchanges_nothing_while_the_page_shows_the_line_as_it_is(web, case, colleague):
+    page = web.get(url(case)).content.decode()
+    shown = re.search(r'name="shown" value="(\w{16})"', page)[1]
+    assert web.post(url(case, "presence/"), {"shown": shown}).status_code == 204
+    presence.beat(case, colleague)
+    assert web.post(url(case, "presence/"), {"shown": shown}).status_code == 200
+
+
+def test_a_refusal_is_exchanged_by_the_next_beat(web, case, doctor, colleague):
+    assigning.assign(case, doctor, colleague)
+    refused = web.post(url(case, "start/"), headers=HTMX).content.decode()
+    assert 'role="alert"' in refused
+    assert 'name="shown" value=""' in refused
 
 
 def test_the_beat_marks_what_was_told_of_this_case_as_read_and_nothing_else(web, case, department, doctor, colleague):

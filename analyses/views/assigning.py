@@ -1,5 +1,6 @@
 """Whose work a case is, from its page: start, take over, release, hand over; who has it open; which is the next."""
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
@@ -9,6 +10,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -71,12 +73,16 @@ def case_hand_over(request: HttpRequest, study_id: UUID) -> HttpResponse:
 def case_presence(request: HttpRequest, study_id: UUID) -> HttpResponse:
     """The beat of an open case page: notes that it is open, and answers who else has it open and whose it is.
 
-    Whoever has a case open needs no notification of it any more.
+    Whoever has a case open needs no notification of it any more. 204 where the page, by its field ``shown``, shows the
+    line as it is.
     """
     study = in_scope(request, CASES.select_related("assigned_to"), study_id)
     presence.beat(study, caller(request))
     notifying.mark_read(caller(request), study_id=study.pk)
-    return render(request, "analyses/_assignment_line.html", assignment_context(study, caller(request)))
+    context = assignment_context(study, caller(request))
+    if request.POST.get("shown") == context["shown"]:
+        return HttpResponse(status=204)
+    return render(request, "analyses/_assignment_line.html", context)
 
 
 @require_safe
@@ -99,14 +105,15 @@ def case_next(request: HttpRequest, study_id: UUID) -> HttpResponse:
 def assignment_context(study: Study, user: Any) -> dict[str, Any]:
     """What the line about the case's reader shows."""
     reader = study.assigned_to
-    return {
-        "study": study,
+    line = {
         "reader": reader,
         "is_mine": reader is not None and reader.pk == user.pk,
         "reader_left": reader is not None and assigning.has_left(reader, study),
         "others": presence.others_at([study.pk], user).get(study.pk, []),
         "is_signed": study.reading_state in worklist.SIGNED,
     }
+    said = "|".join([study.reading_state, get_language() or "", *(str(value) for value in line.values())])
+    return line | {"study": study, "shown": hashlib.sha256(said.encode()).hexdigest()[:16]}
 
 
 def _carry_out(request: HttpRequest, study: Study, write: Callable[[], object], done: str) -> HttpResponse:

@@ -18,6 +18,8 @@
     if (event.detail.xhr.status === 401) {
       const note = document.querySelector("[data-session-ended]");
       if (note) note.hidden = false;
+      const shown = document.getElementById("assignment-shown");
+      if (shown) shown.value = "";  // The first beat that is answered again takes the note away.
     } else if (event.detail.xhr.status === 403) {
       renewToken(section);
     }

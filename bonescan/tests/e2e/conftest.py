@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
@@ -15,6 +15,8 @@ from bench.films import film_jpeg
 from bench.harness import Portal, portal
 
 SECOND_DOCTOR = "second@example.org"
+# Whether a page comes to show something is asked here, not how soon on a machine that others use too.
+expect.set_options(timeout=20_000)
 
 
 @dataclass(frozen=True)
