@@ -118,8 +118,8 @@ def test_the_beat_exchanges_nothing_while_the_page_shows_the_line_as_it_is(web, 
     assert web.post(url(case, "presence/"), {"shown": shown}).status_code == 200
 
 
-def test_a_refusal_is_exchanged_by_the_next_beat(web, case, doctor, colleague):
-    assigning.assign(case, doctor, colleague)
+def test_a_refusal_is_exchanged_by_the_next_beat(web, case, colleague):
+    assigning.start_reading(case, colleague)
     refused = web.post(url(case, "start/"), headers=HTMX).content.decode()
     assert 'role="alert"' in refused
     assert 'name="shown" value=""' in refused
