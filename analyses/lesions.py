@@ -6,16 +6,22 @@ Pages, report and API read it here, so that they agree.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from analyses.models import Analysis, Image, Outcome
-from inference.imaging.size import CALIBRATED, Size, measure, to_pixels
+from analyses.numbers import written
+from inference.imaging.size import CALIBRATED, DETECTOR_PLANE, Size, measure, to_pixels
 
 # A ranking is given only where the model called a tumour.
 TUMOUR = (Outcome.BENIGN, Outcome.MALIGNANT)
 NO_SPACING = gettext_lazy("the file states no pixel spacing")
+# What a film's spacing is worth: the record keeps English words.
+SPACINGS = {
+    CALIBRATED: gettext_lazy("calibrated"),
+    DETECTOR_PLANE: gettext_lazy("detector plane, uncalibrated"),
+    "calibration not stated": gettext_lazy("calibration not stated"),  # dicom_identity.NOT_STATED
+}
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ class Lesion:
 
 def _whole(value: float) -> str:
     """A whole number as the language writes it."""
-    return number_format(round(value), 0, force_grouping=True)
+    return written(value, 0, grouped=True)
 
 
 def lesions_of(analysis: Analysis) -> list[Lesion]:
@@ -92,7 +98,12 @@ def no_mm_because(image: Image) -> str:
     """Why sizes are in px, in words; empty where they are in mm."""
     if calibrated_spacing(image) is not None:
         return ""
-    return (image.pixel_spacing_mm and image.spacing_source) or str(NO_SPACING)
+    return (image.pixel_spacing_mm and spacing_word(image)) or str(NO_SPACING)
+
+
+def spacing_word(image: Image) -> str:
+    """What the film's spacing is worth, in the language of the page; empty where nothing is said."""
+    return str(SPACINGS.get(image.spacing_source, image.spacing_source))
 
 
 def ranking_of(analysis: Analysis) -> list[tuple[str, float]]:

@@ -10,16 +10,21 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from PIL import Image as Picture
 
 from analyses.lesions import calibrated_spacing
 from analyses.models import Annotation, AnnotationKind, Image
+from analyses.numbers import written
 from inference.imaging.display import parts, unpack
 from inference.imaging.size import DETECTOR_PLANE
 
 Point = Sequence[float]
 REGIONS = (AnnotationKind.RECTANGLE, AnnotationKind.ELLIPSE, AnnotationKind.FREEHAND)
+# Units of what a region holds, as they are kept and as they are said; any other is the file's own.
 EIGHT_BITS, STORED = "8-bit grey", "stored value"
+UNITS = {EIGHT_BITS: gettext_lazy("8-bit grey"), STORED: gettext_lazy("stored value")}
 
 
 def length(points: Sequence[Point], width: float, height: float) -> float:
@@ -129,22 +134,28 @@ def measure_region(kind: str, points: Sequence[Point], image: Image, stored: byt
 def words(annotation: Annotation) -> str:
     """The figures of a measurement with their units, as viewer and report say them."""
     values: dict[str, Any] = annotation.values
-    if annotation.kind == AnnotationKind.ANGLE:
-        return f"{values['angle_deg']:.1f}°"
-    if annotation.kind == AnnotationKind.LENGTH:
-        return _length_words(values)
-    size = f"{values['area_mm2']:,.1f} mm²" if "area_mm2" in values else f"{values['area_px2']:,.0f} px²"
-    return f"area {size}, mean {values['mean']:.1f}, SD {values['sd']:.1f} ({annotation.value_unit})"
+    if annotation.kind not in REGIONS:
+        short = short_words(annotation)
+        if "length_mm" in values or "length_detector_mm" not in values:
+            return short
+        said = {"px": short, "mm": written(values["length_detector_mm"], 1)}
+        return _("%(px)s (%(mm)s mm in the detector plane, uncalibrated)") % said
+    return _("%(area)s, mean %(mean)s, SD %(sd)s (%(unit)s)") % {
+        "area": short_words(annotation),
+        "mean": written(values["mean"], 1),
+        "sd": written(values["sd"], 1),
+        "unit": UNITS.get(annotation.value_unit, annotation.value_unit),
+    }
 
 
 def short_words(annotation: Annotation) -> str:
     """The first figure alone, for the line on the film."""
-    return words(annotation).split(" (")[0].split(", mean")[0]
-
-
-def _length_words(values: dict[str, Any]) -> str:
-    if "length_mm" in values:
-        return f"{values['length_mm']:.1f} mm"
-    if "length_detector_mm" in values:
-        return f"{values['length_px']:.1f} px ({values['length_detector_mm']:.1f} mm in the {DETECTOR_PLANE})"
-    return f"{values['length_px']:.1f} px"
+    values: dict[str, Any] = annotation.values
+    if annotation.kind == AnnotationKind.ANGLE:
+        return f"{written(values['angle_deg'], 1)}°"
+    if annotation.kind == AnnotationKind.LENGTH:
+        unit = "mm" if "length_mm" in values else "px"
+        return f"{written(values[f'length_{unit}'], 1)} {unit}"
+    if "area_mm2" in values:
+        return _("area %(size)s") % {"size": f"{written(values['area_mm2'], 1, grouped=True)} mm²"}
+    return _("area %(size)s") % {"size": f"{written(values['area_px2'], 0, grouped=True)} px²"}

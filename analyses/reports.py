@@ -8,6 +8,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.formats import date_format
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -73,7 +74,7 @@ class Film:
         parts = [f"{lesion.number}: {lesion.size_words}" if several else lesion.size_words for lesion in self.lesions]
         why = no_mm_because(self.analysis.image)
         because = _(" (no mm: %(why)s)") % {"why": why} if why else ""
-        return f"{'; '.join(parts)}{because}.".capitalize()
+        return str(capfirst(f"{'; '.join(parts)}{because}."))
 
     @property
     def ranking(self) -> list[tuple[str, float]]:
@@ -161,7 +162,10 @@ def _film(number: int, analysis: Analysis) -> Film:
 
 def measurements(analyses: list[Analysis]) -> list[dict[str, Any]]:
     """What doctors measured on these films: film, figures, why there are no mm, label, author and time."""
-    places = {row.image_id: (f"Film {number}", row.image) for number, row in enumerate(analyses, start=1)}
+    places = {
+        row.image_id: (_("Film %(number)s") % {"number": number}, row.image)
+        for number, row in enumerate(analyses, start=1)
+    }
     found = []
     for one in Annotation.objects.reported([row.image for row in analyses]):
         film, image = places[one.image_id]
@@ -196,7 +200,7 @@ def _notes(analysis: Analysis) -> list[str]:
             word = wording.FIELDS.get(field, field.replace("_", " "))
             kept = CONFIRMED.get(chosen, CONFIRMED["edited"])
             said = _("sources contradicted each other; %(kept)s.") % {"kept": kept}
-            lines.append(f"{str(word).capitalize()}: {said}")
+            lines.append(f"{capfirst(str(word))}: {said}")
         elif warning.get("code") in wording.NOTES:
             lines.append(str(wording.NOTES[warning["code"]]))
     return lines

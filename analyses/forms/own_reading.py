@@ -46,11 +46,13 @@ class OwnReadingForm(forms.Form):
 class TrialForm(forms.Form):
     """A trial to be started."""
 
-    name = forms.CharField(label="Name", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    name = forms.CharField(label=_("Name"), max_length=120, widget=forms.TextInput(attrs={"autocomplete": "off"}))
     planned_cases = forms.IntegerField(
-        label="Planned cases",
+        label=_("Planned cases"),
         min_value=2,
         max_value=100_000,
-        help_text="When so many cases are allocated, no further lot is drawn: cases after them show the answer after "
-        "the own reading.",
+        help_text=_(
+            "When so many cases are allocated, no further lot is drawn: cases after them show the answer after "
+            "the own reading."
+        ),
     )

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from analyses.models.record import Image
 from analyses.querysets import ScopedQuerySet
@@ -14,11 +15,11 @@ from analyses.querysets import ScopedQuerySet
 class AnnotationKind(models.TextChoices):
     """What was drawn."""
 
-    LENGTH = "length", "length"
-    ANGLE = "angle", "angle"
-    RECTANGLE = "rectangle", "rectangle"
-    ELLIPSE = "ellipse", "ellipse"
-    FREEHAND = "freehand", "freehand region"
+    LENGTH = "length", _("length")
+    ANGLE = "angle", _("angle")
+    RECTANGLE = "rectangle", _("rectangle")
+    ELLIPSE = "ellipse", _("ellipse")
+    FREEHAND = "freehand", _("freehand region")
 
 
 class AnnotationQuerySet(ScopedQuerySet):

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from django.utils.translation import gettext_lazy as _
 
 from analyses.models import Outcome
-from analyses.performance.rows import ANSWERS, OTHERS, YOU, Row
+from analyses.performance.rows import ANSWERS, NOT_STATED, OTHERS, YOU, Row
 from analyses.statistics.clustered import clustered_auc, clustered_share
 from analyses.statistics.rates import Figure
 
@@ -31,39 +32,53 @@ class Shown:
 class Observer:
     """Who calls: the model or a reader, with or without the other."""
 
-    name: str
+    name: Any  # in the language of the page, like the note
     call: Callable[[Row], bool | None]
     score: Callable[[Row], float | None]
     counts: Callable[[Row], bool]
-    note: str = ""
+    note: Any = ""
 
 
-MODEL = Observer("Model alone", lambda row: row.model_call, lambda row: row.probability, lambda row: True)
+MODEL = Observer(_("Model alone"), lambda row: row.model_call, lambda row: row.probability, lambda row: True)
 ALONE = Observer(
-    "Reader alone",
+    _("Reader alone"),
     lambda row: row.own_call,
     lambda row: row.own_likelihood,
     lambda row: row.read_alone,
-    "before the model's answer was shown",
+    _("before the model's answer was shown"),
 )
 TOGETHER = Observer(
-    "Reader with the model", lambda row: row.final_call, lambda row: row.final_likelihood, lambda row: row.saw_model
+    _("Reader with the model"), lambda row: row.final_call, lambda row: row.final_likelihood, lambda row: row.saw_model
 )
 SAME_CASES = Observer(
-    "Reader with the model, same cases",
+    _("Reader with the model, same cases"),
     lambda row: row.final_call,
     lambda row: row.final_likelihood,
     lambda row: row.saw_model and row.read_alone,
-    "only cases that were also read alone",
+    _("only cases that were also read alone"),
 )
 OBSERVERS = (MODEL, ALONE, TOGETHER, SAME_CASES)
-GROUPS: tuple[tuple[str, str], ...] = (
-    ("Quarter of the signature", "quarter"),
-    ("Reader", "reader"),
-    ("Body part", "body_part"),
-    ("Age", "age_group"),
-    ("Sex", "sex"),
+GROUPS: tuple[tuple[Any, str], ...] = (
+    (_("Quarter of the signature"), "quarter"),
+    (_("Reader"), "reader"),
+    (_("Body part"), "body_part"),
+    (_("Age"), "age_group"),
+    (_("Sex"), "sex"),
 )
+# The words of the rows, which are those of the export, as the page says them.
+GROUP_WORDS = {
+    YOU: _("you"),
+    OTHERS: _("other readers"),
+    NOT_STATED: _("not stated"),
+    "male": _("male"),
+    "female": _("female"),
+    "other": _("other"),
+    "0 to 9": _("0 to 9"),
+    "10 to 19": _("10 to 19"),
+    "20 to 39": _("20 to 39"),
+    "40 to 59": _("40 to 59"),
+    "60 and older": _("60 and older"),
+}
 
 
 def share(hits: Iterable[bool], patients: Iterable[int]) -> Shown:
@@ -159,7 +174,7 @@ def _group_rows(rows: Sequence[Row], name: str) -> list[dict[str, Any]]:
 
 def _group(value: str, rows: list[Row]) -> dict[str, Any]:
     return {
-        "name": value,
+        "name": GROUP_WORDS.get(value, value),
         "cases": len(rows),
         "malignant": sum(row.malignant for row in rows),
         "cells": [
@@ -195,11 +210,11 @@ def _bin(number: int, members: list[Row]) -> dict[str, Any]:
 
 
 CHANGES = (
-    ("to_right", "To right"),
-    ("to_wrong", "To wrong"),
-    ("wrong_to_wrong", "From one wrong reading to another"),
+    ("to_right", _("To right")),
+    ("to_wrong", _("To wrong")),
+    ("wrong_to_wrong", _("From one wrong reading to another")),
 )
-DIRECTIONS = (("toward", "toward the model"), ("away", "away from the model"), ("neither", "neither"))
+DIRECTIONS = (("toward", _("toward the model")), ("away", _("away from the model")), ("neither", _("neither")))
 
 
 def flips(rows: Iterable[Row]) -> dict[str, Any]:

@@ -16,12 +16,25 @@ from django.utils import timezone
 
 from accounts.models import ReadingMode
 from analyses.blinding import SIGNED, hidden_cases
-from analyses.models import Analysis, Arm, CaseOutcome, Outcome, OwnReading, Reading, Status, Study, TrialAllocation
+from analyses.models import (
+    Analysis,
+    Arm,
+    CaseOutcome,
+    Outcome,
+    OwnReading,
+    Reading,
+    Sex,
+    Status,
+    Study,
+    TrialAllocation,
+)
 
 if TYPE_CHECKING:
     from accounts.models import User
 
 ANSWERS = (Outcome.NORMAL, Outcome.BENIGN, Outcome.MALIGNANT)
+# The export speaks English whatever the pages speak; ``figures.GROUP_WORDS`` says the same on the page.
+SEXES: dict[str, str] = {Sex.MALE: "male", Sex.FEMALE: "female", Sex.OTHER: "other"}
 AGE_GROUPS = ((10, "0 to 9"), (20, "10 to 19"), (40, "20 to 39"), (60, "40 to 59"), (200, "60 and older"))
 NOT_STATED = "not stated"
 YOU, OTHERS = "you", "other readers"
@@ -145,7 +158,7 @@ def _row(outcome: CaseOutcome, own: OwnReading | None, patient: int, model: str,
         reader=YOU if review.reader_id == user.pk else OTHERS,
         body_part=study.body_part_examined.lower() or NOT_STATED,
         age_group=age_group(born, study.study_date or signed.date()),
-        sex=(study.patient.get_patient_sex_display() if study.patient else "") or NOT_STATED,
+        sex=SEXES.get(study.patient.patient_sex, NOT_STATED) if study.patient else NOT_STATED,
         model=model,
         model_outcome=answer,
         probability=probability,

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
@@ -37,13 +38,15 @@ def add(image: Image, user: User, *, kind: Any, points: Any, label: Any = "") ->
     """
     require(user, Action.READ_CASE)
     if not image.canonical_file:
-        raise Conflict("not_decoded", "The film is not decoded yet. Wait for it, then measure.")
+        raise Conflict("not_decoded", _("The film is not decoded yet. Wait for it, then measure."))
     chosen, places, text = _kind(kind), _points(kind, points), _label(label)
     values, unit = _figures(image, chosen, places)
     with transaction.atomic():
         study = cases.lock(Image.objects.values_list("study", flat=True).get(pk=image.pk))
         if image.annotations.standing().count() >= MAX_PER_FILM:
-            raise Conflict("too_many", f"The film has {MAX_PER_FILM} measurements. Withdraw some first.")
+            raise Conflict(
+                "too_many", _("The film has %(most)s measurements. Withdraw some first.") % {"most": MAX_PER_FILM}
+            )
         signed = cases.is_signed(study)
         annotation = Annotation.objects.create(
             image=image,
@@ -72,9 +75,11 @@ def withdraw(annotation: Annotation, user: User) -> Annotation:
     study = cases.lock(Image.objects.values_list("study", flat=True).get(pk=annotation.image_id))
     current = Annotation.objects.select_for_update().get(pk=annotation.pk)
     if current.withdrawn_at is not None:
-        raise Conflict("already_withdrawn", "The measurement is withdrawn already.")
+        raise Conflict("already_withdrawn", _("The measurement is withdrawn already."))
     if cases.is_signed(study) and not current.after_signature:
-        raise Conflict("case_signed", "The measurement belongs to the signed report. Say in an addendum what is wrong.")
+        raise Conflict(
+            "case_signed", _("The measurement belongs to the signed report. Say in an addendum what is wrong.")
+        )
     current.withdrawn_at, current.withdrawn_by = timezone.now(), user
     current.save(update_fields=["withdrawn_at", "withdrawn_by"])
     _case_changes(study, current.after_signature)
@@ -95,7 +100,7 @@ def shown_to(user: User, image: Image) -> list[Annotation]:
 
 def _kind(kind: Any) -> str:
     if kind not in AnnotationKind.values:
-        raise _bad("kind", "Choose one of the measuring tools.")
+        raise _bad("kind", _("Choose one of the measuring tools."))
     return str(kind)
 
 
@@ -103,10 +108,10 @@ def _points(kind: str, points: Any) -> list[list[float]]:
     """Fractions of the film, as many as the shape takes."""
     least, most = POINTS[AnnotationKind(kind)]
     if not isinstance(points, list) or not least <= len(points) <= most:
-        raise _bad("points", "The shape has too few or too many points. Draw it again.")
+        raise _bad("points", _("The shape has too few or too many points. Draw it again."))
     for point in points:
         if not isinstance(point, list) or len(point) != 2 or not all(_is_fraction(part) for part in point):
-            raise _bad("points", "The shape leaves the film. Draw it again.")
+            raise _bad("points", _("The shape leaves the film. Draw it again."))
     return [[float(x), float(y)] for x, y in points]
 
 
@@ -117,7 +122,7 @@ def _is_fraction(part: Any) -> bool:
 def _label(label: Any) -> str:
     text = " ".join(str(label).split())
     if len(text) > MAX_LABEL or any(ord(letter) < 32 for letter in text):
-        raise _bad("label", f"At most {MAX_LABEL} characters.")
+        raise _bad("label", _("At most %(most)s characters.") % {"most": MAX_LABEL})
     return text
 
 
@@ -129,16 +134,16 @@ def _figures(image: Image, kind: str, points: list[list[float]]) -> tuple[dict[s
     if kind not in measuring.REGIONS:
         values = measuring.measure_line(kind, points, image)
         if not any(values.values()):
-            raise Invalid("empty_region", "The points lie on one another. Draw it again.")
+            raise Invalid("empty_region", _("The points lie on one another. Draw it again."))
         return values, ""
     try:
         stored = storage.read(image.display_file or image.canonical_file)
     except FileNotFoundError as error:
-        missing = "The film is missing from the file store. Tell the operator; backups hold it."
+        missing = _("The film is missing from the file store. Tell the operator; backups hold it.")
         raise ServiceError("film_missing", missing, status=500) from error
     values, unit = measuring.measure_region(kind, points, image, stored)
     if not values:
-        raise Invalid("empty_region", "The region holds no pixel. Draw it larger.")
+        raise Invalid("empty_region", _("The region holds no pixel. Draw it larger."))
     return values, unit
 
 

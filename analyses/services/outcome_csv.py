@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from analyses.errors import Invalid
 from analyses.services.outcomes import FORMULA_STARTS, OutcomeFields
 
@@ -54,24 +56,24 @@ def read_lines(data: bytes) -> list[Line]:
             if any(cell.strip() for cell in cells):
                 lines.append(_line(reader.line_num, head, cells))
                 if len(lines) > MAX_ROWS:
-                    raise _bad(f"The file has more than {MAX_ROWS} lines. Divide it.")
+                    raise _bad(_("The file has more than %(most)s lines. Divide it.") % {"most": MAX_ROWS})
     except csv.Error as error:
-        message = "Line {} cannot be read: a quotation mark is not closed, or a cell is too long."
-        raise _bad(message.format(reader.line_num)) from error
+        message = _("Line %(line)s cannot be read: a quotation mark is not closed, or a cell is too long.")
+        raise _bad(message % {"line": reader.line_num}) from error
     if not lines:
-        raise _bad("The file has no line below its head.")
+        raise _bad(_("The file has no line below its head."))
     return lines
 
 
 def _text(data: bytes) -> str:
     if len(data) > MAX_BYTES:
-        raise _bad(f"The file is larger than {MAX_BYTES // 1024 // 1024} MB. Divide it.")
+        raise _bad(_("The file is larger than %(most)s MB. Divide it.") % {"most": MAX_BYTES // 1024 // 1024})
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _bad("The file is not UTF-8 text. Save it as CSV UTF-8.") from error
+        raise _bad(_("The file is not UTF-8 text. Save it as CSV UTF-8.")) from error
     if "\x00" in text:
-        raise _bad("The file is no text. Save the table as CSV UTF-8.")
+        raise _bad(_("The file is no text. Save the table as CSV UTF-8."))
     return text
 
 
@@ -86,13 +88,15 @@ def _head(cells: list[str]) -> list[str]:
         names.pop()
     unknown = [name[:40] for name in names if name not in COLUMNS]
     if unknown:
-        raise _bad(f"Unknown columns: {', '.join(unknown[:5])}. The first line names the columns as in the template.")
+        said = _("Unknown columns: %(names)s. The first line names the columns as in the template.")
+        raise _bad(said % {"names": ", ".join(unknown[:5])})
     missing = [name for name in NEEDED if name not in names]
     if missing or not set(names) & {"case", "accession_number", "patient_id"}:
-        wanted = ", ".join(missing) or "one of case, accession_number, patient_id"
-        raise _bad(f"Missing columns: {wanted}. The first line names the columns as in the template.")
+        wanted = ", ".join(missing) or _("one of case, accession_number, patient_id")
+        said = _("Missing columns: %(names)s. The first line names the columns as in the template.")
+        raise _bad(said % {"names": wanted})
     if len(set(names)) < len(names):
-        raise _bad("A column stands in the head twice.")
+        raise _bad(_("A column stands in the head twice."))
     return names
 
 
@@ -101,7 +105,8 @@ def _line(number: int, head: list[str], cells: list[str]) -> Line:
     given = dict(zip(head, (_cell(text) for text in cells), strict=False))
     label = " ".join(given[name] for name in KEYS if given.get(name))[:120]
     if surplus or len(cells) < len(head):
-        return Line(number, label, problem=f"{len(cells)} cells where the head has {len(head)}.")
+        said = _("%(cells)s cells where the head has %(head)s.") % {"cells": len(cells), "head": len(head)}
+        return Line(number, label, problem=said)
     try:
         return Line(number, label, _key(given), _fields(given))
     except ValueError as error:
@@ -118,13 +123,13 @@ def _key(given: dict[str, str]) -> CaseKey:
     case, day = given.get("case", ""), given.get("study_date", "")
     accession, record = given.get("accession_number", ""), given.get("patient_id", "")
     if not (case or accession or record):
-        raise ValueError("Names no case: fill in case, accession_number, or patient_id with study_date.")
+        raise ValueError(_("Names no case: fill in case, accession_number, or patient_id with study_date."))
     if max(len(accession), len(record)) > 64:
-        raise ValueError("A record or accession number has at most 64 characters.")
+        raise ValueError(_("A record or accession number has at most 64 characters."))
     try:
         identifier = UUID(case) if case else None
     except ValueError:
-        raise ValueError("case is no identifier as in the export of cases.") from None
+        raise ValueError(_("case is no identifier as in the export of cases.")) from None
     return CaseKey(identifier, accession, record, read_day("study_date", day) if day else None)
 
 
@@ -156,7 +161,7 @@ def read_day(name: str, text: str) -> date:
             return date(year, month, day)
     except ValueError:
         pass
-    raise ValueError(f"{name} is no date such as 2026-03-02 or 02.03.2026.")
+    raise ValueError(_("%(column)s is no date such as 2026-03-02 or 02.03.2026.") % {"column": name})
 
 
 def _bad(message: str) -> Invalid:

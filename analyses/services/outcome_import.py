@@ -7,12 +7,15 @@ from typing import Any
 from uuid import UUID
 
 from django.db import models, transaction
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, require
 from analyses.errors import Invalid
-from analyses.models import CaseOutcome, Study
+from analyses.models import CaseOutcome, Study, Truth
 from analyses.services import cases, outcomes
 from analyses.services.outcome_csv import CaseKey, Line, read_lines
 
@@ -20,18 +23,20 @@ from analyses.services.outcome_csv import CaseKey, Line, read_lines
 class RowAnswer(models.TextChoices):
     """What a line meets."""
 
-    ACCEPTED = "accepted", "accepted"
-    UNCHANGED = "unchanged", "already there"
-    UNKNOWN = "unknown", "unknown case"
-    AMBIGUOUS = "ambiguous", "ambiguous"
-    CONTRADICTORY = "contradictory", "contradictory"
-    MALFORMED = "malformed", "malformed"
-    NOT_SIGNED = "not_signed", "not signed"
+    ACCEPTED = "accepted", gettext_lazy("accepted")
+    UNCHANGED = "unchanged", gettext_lazy("already there")
+    UNKNOWN = "unknown", gettext_lazy("unknown case")
+    AMBIGUOUS = "ambiguous", gettext_lazy("ambiguous")
+    CONTRADICTORY = "contradictory", gettext_lazy("contradictory")
+    MALFORMED = "malformed", gettext_lazy("malformed")
+    NOT_SIGNED = "not_signed", gettext_lazy("not signed")
 
 
 FINE = (RowAnswer.ACCEPTED, RowAnswer.UNCHANGED)
-UNKNOWN = "No case of your department has this number."
-AMBIGUOUS = "{} cases of your department fit. Add study_date, or name the case by case or accession_number."
+UNKNOWN = gettext_lazy("No case of your department has this number.")
+AMBIGUOUS = gettext_lazy(
+    "%(cases)s cases of your department fit. Add study_date, or name the case by case or accession_number."
+)
 
 
 @dataclass(frozen=True)
@@ -128,13 +133,12 @@ def _judge(line: Line, found: _Cases, correct: bool) -> Judged:
         return Judged(line, RowAnswer.MALFORMED, line.problem)
     named, each = found.named(line.key)
     if len(named) > 1:
-        return Judged(line, RowAnswer.AMBIGUOUS, AMBIGUOUS.format(len(named)))
+        return Judged(line, RowAnswer.AMBIGUOUS, AMBIGUOUS % {"cases": len(named)})
     if not named:
         if each:
-            return Judged(
-                line, RowAnswer.CONTRADICTORY, "The numbers and the date in this line are of different cases."
-            )
-        return Judged(line, RowAnswer.UNKNOWN, UNKNOWN)
+            mixed = _("The numbers and the date in this line are of different cases.")
+            return Judged(line, RowAnswer.CONTRADICTORY, mixed)
+        return Judged(line, RowAnswer.UNKNOWN, str(UNKNOWN))
     study = named[0]
     try:
         fields = outcomes.cleaned(line.fields, study.patient.patient_birth_date if study.patient else None)
@@ -151,11 +155,18 @@ def _against_record(
 ) -> Judged:
     if current is not None and outcomes.fields_of(current) == fields:
         return Judged(line, RowAnswer.UNCHANGED, "", study, fields, current)
-    if current is not None and not correct:
-        message = f"The case has another outcome ({current.truth}, {current.established_on:%Y-%m-%d}). To correct it, "
-        return Judged(line, RowAnswer.CONTRADICTORY, message + "tick that outcomes may be corrected.")
-    message = f"Corrects {current.truth} of {current.established_on:%Y-%m-%d}." if current else ""
-    return Judged(line, RowAnswer.ACCEPTED, message, study, fields, current)
+    if current is None:
+        return Judged(line, RowAnswer.ACCEPTED, "", study, fields)
+    there = {
+        "truth": str(Truth(current.truth).label).lower(),
+        "day": date_format(current.established_on, "SHORT_DATE_FORMAT"),
+    }
+    if not correct:
+        said = _(
+            "The case has another outcome (%(truth)s, %(day)s). To correct it, tick that outcomes may be corrected."
+        )
+        return Judged(line, RowAnswer.CONTRADICTORY, said % there)
+    return Judged(line, RowAnswer.ACCEPTED, _("Corrects %(truth)s of %(day)s.") % there, study, fields, current)
 
 
 def _without_twins(rows: list[Judged]) -> list[Judged]:
@@ -168,11 +179,16 @@ def _without_twins(rows: list[Judged]) -> list[Judged]:
     for twins in (indexes for indexes in by_case.values() if len(indexes) > 1):
         same = all(rows[index].fields == rows[twins[0]].fields for index in twins)
         numbers = ", ".join(str(rows[index].line.number) for index in twins)
+        differ = _("Lines %(lines)s say different things of one case.") % {"lines": numbers}
         for index in twins[1:] if same else twins:
             row = rows[index]
             judged[index] = (
-                Judged(row.line, RowAnswer.UNCHANGED, f"Says the same as line {rows[twins[0]].line.number}.")
+                Judged(
+                    row.line,
+                    RowAnswer.UNCHANGED,
+                    _("Says the same as line %(line)s.") % {"line": rows[twins[0]].line.number},
+                )
                 if same
-                else Judged(row.line, RowAnswer.CONTRADICTORY, f"Lines {numbers} say different things of one case.")
+                else Judged(row.line, RowAnswer.CONTRADICTORY, differ)
             )
     return judged

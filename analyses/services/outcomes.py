@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -61,7 +62,8 @@ def cleaned(given: OutcomeFields, born: date | None = None) -> OutcomeFields:
     )
     for name, value, known, needed in codes:
         if (value or needed) and value not in known:
-            problems[name] = [f"One of {', '.join(known)}{'' if needed else ', or empty'}."]
+            said = _("One of %(values)s.") if needed else _("One of %(values)s, or empty.")
+            problems[name] = [said % {"values": ", ".join(known)}]
     for name, text, most in (("source", source, MAX_SOURCE), ("subtype", subtype, MAX_SUBTYPE)):
         if len(text) > most:
             problems[name] = [_("At most %(most)s characters.") % {"most": most}]
@@ -106,8 +108,16 @@ def _refuse_contradictions(given: OutcomeFields, subtype: str) -> None:
 
 
 def _sentence(problems: dict[str, list[str]]) -> str:
-    words = {"established_on": _("date"), "tumour_grade": _("grade"), "tumour_stage": _("stage")}
-    return " ".join(f"{words.get(name, name).capitalize()}: {' '.join(texts)}" for name, texts in problems.items())
+    words = {
+        "truth": _("truth"),
+        "method": _("method"),
+        "established_on": _("date"),
+        "source": _("source"),
+        "subtype": _("subtype"),
+        "tumour_grade": _("grade"),
+        "tumour_stage": _("stage"),
+    }
+    return " ".join(f"{capfirst(words.get(name, name))}: {' '.join(texts)}" for name, texts in problems.items())
 
 
 @transaction.atomic

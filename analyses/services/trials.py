@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
@@ -38,18 +39,18 @@ def start_trial(*, name: str, planned_cases: int, user: User) -> Trial:
     name = " ".join(name.split())
     errors = {}
     if not 1 <= len(name) <= LONGEST_NAME:
-        errors["name"] = [f"1 to {LONGEST_NAME} characters."]
+        errors["name"] = [_("1 to %(most)s characters.") % {"most": LONGEST_NAME}]
     if not 2 <= planned_cases <= MOST_CASES:
-        errors["planned_cases"] = [f"From 2 to {MOST_CASES} cases."]
+        errors["planned_cases"] = [_("From 2 to %(most)s cases.") % {"most": MOST_CASES}]
     if errors:
-        raise Invalid("bad_field", "Correct the marked fields.", fields=errors)
+        raise Invalid("bad_field", _("Correct the marked fields."), fields=errors)
     try:
         with transaction.atomic():
             trial = Trial.objects.create(
                 name=name, planned_cases=planned_cases, started_at=timezone.now(), started_by=user
             )
     except IntegrityError as error:
-        raise Conflict("trial_running", "A trial is running. Close it before you start another.") from error
+        raise Conflict("trial_running", _("A trial is running. Close it before you start another.")) from error
     audit.record("start_trial", user=user, obj=trial, detail={"planned_cases": planned_cases})
     return trial
 
@@ -64,7 +65,7 @@ def close_trial(trial: Trial, user: User) -> None:
     require(user, Action.RUN_TRIALS)
     closed = Trial.objects.filter(pk=trial.pk, closed_at__isnull=True).update(closed_at=timezone.now(), closed_by=user)
     if not closed:
-        raise Conflict("trial_closed", "This trial is closed already.")
+        raise Conflict("trial_closed", _("This trial is closed already."))
     allocated = TrialAllocation.objects.filter(block__trial=trial).count()
     audit.record("close_trial", user=user, obj=trial, detail={"allocated": allocated})
     trial.refresh_from_db()
@@ -73,7 +74,7 @@ def close_trial(trial: Trial, user: User) -> None:
 def require_closed(trial: Trial) -> None:
     """Raise Conflict ``trial_running`` while lots of this trial may still be drawn."""
     if trial.is_open:
-        raise Conflict("trial_running", "This trial is running. Arms and results can be seen once it is closed.")
+        raise Conflict("trial_running", _("This trial is running. Arms and results can be seen once it is closed."))
 
 
 def standing(trial: Trial) -> Standing:

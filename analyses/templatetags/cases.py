@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from analyses import lesions as found
 from analyses.forms.case import BODY_PARTS
 from analyses.models import Analysis, Image, Outcome, Stage, Study
+from analyses.numbers import written
 from analyses.views import wording
 
 register = template.Library()
@@ -92,7 +93,7 @@ def duration(milliseconds: float | None) -> str:
     """A stage time: ms below one second, seconds above."""
     if milliseconds is None:
         return ""
-    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
+    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{written(milliseconds / 1000, 1)} s"
 
 
 @register.filter
@@ -107,8 +108,10 @@ def spacing(image: Image) -> str:
     if not image.pixel_spacing_mm:
         return _("no pixel spacing")
     row, column = image.pixel_spacing_mm
-    size = f"{row:.3f}" if abs(row - column) < 0.0005 else f"{row:.3f} x {column:.3f}"
-    return f"{size} mm/px, {image.spacing_source}" if image.spacing_source else f"{size} mm/px"
+    one = abs(row - column) < 0.0005
+    size = written(row, 3) if one else f"{written(row, 3)} x {written(column, 3)}"
+    worth = found.spacing_word(image)
+    return f"{size} mm/px, {worth}" if worth else f"{size} mm/px"
 
 
 @register.filter
@@ -158,7 +161,7 @@ def point_words(point: dict[str, Any] | None) -> str:
 @register.filter
 def class_words(prediction_set: list[str]) -> str:
     """The outcomes of a conformal set in words."""
-    return ", ".join(wording.class_names(prediction_set)) or "empty"
+    return ", ".join(wording.class_names(prediction_set)) or _("empty")
 
 
 @register.filter
@@ -236,7 +239,7 @@ def figure(value: float | None) -> str:
     """A measured figure: three decimals; whole numbers stay whole."""
     if value is None:
         return ""
-    return str(value) if isinstance(value, int) else f"{value:.3f}"
+    return str(value) if isinstance(value, int) else written(value, 3)
 
 
 @register.filter

@@ -7,6 +7,8 @@ from uuid import UUID
 from django.http import HttpRequest, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.permissions import Action, requires
@@ -54,7 +56,7 @@ def annotation_withdraw(request: HttpRequest, annotation_id: UUID) -> JsonRespon
     user: Any = request.user
     if annotation.author_id != user.pk and not sees_model(user, annotation.image.study):
         # What somebody who is blind does not see, that person cannot take back either.
-        return _refused(ServiceError("not_found", "There is no such measurement.", status=404))
+        return _refused(ServiceError("not_found", _("There is no such measurement."), status=404))
     try:
         return JsonResponse({"id": str(annotations.withdraw(annotation, user).pk)})
     except ServiceError as error:
@@ -72,7 +74,7 @@ def as_json(annotation: Annotation) -> dict[str, Any]:
         "text": measuring.words(annotation),
         "short": measuring.short_words(annotation),
         "author": str(annotation.author),
-        "created": f"{timezone.localtime(annotation.created_at):%Y-%m-%d %H:%M}",
+        "created": date_format(timezone.localtime(annotation.created_at), "SHORT_DATETIME_FORMAT"),
         "after_signature": annotation.after_signature,
         "withdraw": "" if frozen else reverse("analyses:annotation_withdraw", args=[annotation.pk]),
     }
@@ -85,7 +87,7 @@ def _body(request: HttpRequest) -> dict[str, Any]:
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        raise Invalid("bad_json", "The viewer sent something unreadable. Load the page again.")
+        raise Invalid("bad_json", _("The viewer sent something unreadable. Load the page again."))
     return body
 
 

@@ -8,6 +8,7 @@ from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
@@ -174,7 +175,7 @@ def _tabs(narrowed: CaseFilter, current: str) -> list[dict[str, Any]]:
     )
     tabs = [{"value": "", "label": gettext("All"), "count": counts["all"], "active": not current}]
     for value, label in ReadingState.choices:
-        tabs.append({"value": value, "label": label.capitalize(), "count": counts[value], "active": current == value})
+        tabs.append({"value": value, "label": capfirst(label), "count": counts[value], "active": current == value})
     return tabs
 
 

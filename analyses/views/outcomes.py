@@ -21,21 +21,32 @@ from analyses.services.outcome_import import FINE, ImportResult, import_outcomes
 from analyses.views.access import in_scope
 from analyses.views.case import add_service_error, render_case
 
-# column, what it holds, an example
-COLUMN_HELP = (
-    ("case", "Identifier of the case as in the export of cases. One of the first three is needed.", ""),
-    ("accession_number", "Accession number of the case.", "ACC-2026-0417"),
-    ("patient_id", "Record number, with study_date where the patient has several cases.", "40-1187-22"),
-    ("study_date", "Day of the examination.", "2026-03-02"),
-    ("method", f"How it is known: {', '.join(TruthMethod.values)}.", "pathology"),
-    ("date", "Day of the pathology or follow-up, 2026-04-11 or 11.04.2026.", "2026-04-11"),
-    ("source", "Laboratory or clinic and its number; no name of a patient. May be empty.", "Pathology H-2026-118"),
-    ("truth", f"What the case was: {', '.join(Truth.values)}.", "malignant"),
-    ("subtype", "In words; may be empty.", "osteosarcoma"),
-    ("grade", f"{', '.join(TumourGrade.values)}; malignant tumours only, may be empty.", "G3"),
-    ("stage", f"{', '.join(TumourStage.values)}; may be empty.", "IIB"),
-)
 SHOWN_LINES = 500
+
+
+def column_help() -> list[tuple[str, str, str]]:
+    """The columns of the file: name, what it holds, an example."""
+    return [
+        ("case", _("Identifier of the case as in the export of cases. One of the first three is needed."), ""),
+        ("accession_number", _("Accession number of the case."), "ACC-2026-0417"),
+        ("patient_id", _("Record number, with study_date where the patient has several cases."), "40-1187-22"),
+        ("study_date", _("Day of the examination."), "2026-03-02"),
+        ("method", _("How it is known: %(codes)s.") % {"codes": ", ".join(TruthMethod.values)}, "pathology"),
+        ("date", _("Day of the pathology or follow-up, 2026-04-11 or 11.04.2026."), "2026-04-11"),
+        (
+            "source",
+            _("Laboratory or clinic and its number; no name of a patient. May be empty."),
+            _("Pathology H-2026-118"),
+        ),
+        ("truth", _("What the case was: %(codes)s.") % {"codes": ", ".join(Truth.values)}, "malignant"),
+        ("subtype", _("In words; may be empty."), _("osteosarcoma")),
+        (
+            "grade",
+            _("%(codes)s; malignant tumours only, may be empty.") % {"codes": ", ".join(TumourGrade.values)},
+            "G3",
+        ),
+        ("stage", _("%(codes)s; may be empty.") % {"codes": ", ".join(TumourStage.values)}, "IIB"),
+    ]
 
 
 @require_POST
@@ -109,7 +120,7 @@ def _page(
         "bad": sum(row.answer not in FINE for row in rows),
         "accepted": result.count("accepted") if result else 0,
         "unchanged": result.count("unchanged") if result else 0,
-        "columns": COLUMN_HELP,
+        "columns": column_help(),
         "max_rows": MAX_ROWS,
         "max_mb": MAX_BYTES // 1024 // 1024,
     }

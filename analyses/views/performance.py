@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from accounts import audit
@@ -17,12 +18,12 @@ from analyses.views.case_export import safe_cell
 from analyses.views.model_plots import calibration_plot
 
 HEADS = (
-    "Model sensitivity",
-    "Model specificity",
-    "With the model: sensitivity",
-    "With the model: specificity",
-    "Withheld",
-    "Overruled",
+    _("Model sensitivity"),
+    _("Model specificity"),
+    _("With the model: sensitivity"),
+    _("With the model: specificity"),
+    _("Withheld"),
+    _("Overruled"),
 )
 
 

@@ -8,6 +8,8 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import audit
@@ -45,11 +47,11 @@ DICTIONARY: tuple[tuple[str, str, str], ...] = (
     ("truth", "normal, benign, malignant", "The reference: pathology or follow-up; empty while unknown."),
 )
 FIGURES = {
-    "sensitivity": ("Sensitivity", "cases known to be malignant and signed"),
-    "specificity": ("Specificity", "cases known not to be malignant and signed"),
-    "auc": ("Area under the curve", "cases with known truth and a likelihood"),
-    "reading_time_s": ("Reading time, s", "signed cases; own and final reading together"),
-    "changed": ("Changed their mind", "signed cases"),
+    "sensitivity": (_("Sensitivity"), _("cases known to be malignant and signed")),
+    "specificity": (_("Specificity"), _("cases known not to be malignant and signed")),
+    "auc": (_("Area under the curve"), _("cases with known truth and a likelihood")),
+    "reading_time_s": (_("Reading time, s"), _("signed cases; own and final reading together")),
+    "changed": (_("Changed their mind"), _("signed cases")),
 }
 
 
@@ -68,7 +70,8 @@ def trials(request: HttpRequest) -> HttpResponse:
                 add_service_error(form, error)
                 status = error.status
             else:
-                messages.success(request, "The trial runs. Departments in the mode trial draw a lot for each case.")
+                said = gettext("The trial runs. Departments in the mode trial draw a lot for each case.")
+                messages.success(request, said)
                 return redirect("analyses:trial", started.pk)
     known = list(Trial.objects.all())
     rows = [{"trial": row, "standing": services.standing(row)} for row in known]
@@ -99,7 +102,7 @@ def trial_close(request: HttpRequest, trial_id: UUID) -> HttpResponse:
     except ServiceError as error:
         messages.error(request, error.message)
     else:
-        messages.success(request, "The trial is closed.")
+        messages.success(request, gettext("The trial is closed."))
     return redirect("analyses:trial", row.pk)
 
 
