@@ -6,7 +6,7 @@ from typing import Any
 from django import template
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from analyses import lesions as found
 from analyses.forms.case import BODY_PARTS
 from analyses.models import Analysis, Image, Outcome, Stage, Study
+from analyses.numbers import written
 from analyses.views import wording
 
 register = template.Library()
@@ -158,7 +159,7 @@ def point_words(point: dict[str, Any] | None) -> str:
 @register.filter
 def class_words(prediction_set: list[str]) -> str:
     """The outcomes of a conformal set in words."""
-    return ", ".join(wording.class_names(prediction_set)) or "empty"
+    return ", ".join(wording.class_names(prediction_set)) or _("empty")
 
 
 @register.filter
@@ -236,7 +237,7 @@ def figure(value: float | None) -> str:
     """A measured figure: three decimals; whole numbers stay whole."""
     if value is None:
         return ""
-    return str(value) if isinstance(value, int) else f"{value:.3f}"
+    return str(value) if isinstance(value, int) else written(value, 3)
 
 
 @register.filter
@@ -251,4 +252,4 @@ def waited(seconds: float) -> str:
 @register.filter
 def millions(count: int) -> str:
     """A number of pixels in millions, without needless decimals."""
-    return f"{count / 1e6:g}"
+    return str(number_format(f"{count / 1e6:g}"))

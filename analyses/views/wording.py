@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from django.utils.formats import number_format
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from analyses.models import Analysis, Outcome, Reading, Stage, Status, Study
+from analyses.numbers import written
 from analyses.services import registry
 
 TAGS = {
@@ -137,7 +138,7 @@ def tag_and_word(row: Analysis | Study) -> tuple[str, str]:
         return "neutral", gettext("Cancelled")
     stage = getattr(row, "stage", "") if row.status == Status.RUNNING else ""
     word = Stage(stage).label if stage else Status(row.status).label
-    return "waiting", str(word).capitalize()
+    return "waiting", str(capfirst(str(word)))
 
 
 def meaning(analysis: Analysis) -> str:
@@ -213,7 +214,7 @@ def standing(analysis: Analysis) -> str:
 
 def probability(value: float | None) -> str:
     """A share of 1 with two decimals, as the language writes them; nothing where there is no number."""
-    return "" if value is None else number_format(value, 2)
+    return "" if value is None else written(value, 2)
 
 
 def agreeing_reading(outcome: str) -> str:
