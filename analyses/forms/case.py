@@ -182,16 +182,16 @@ def to_case_fields(cleaned: dict[str, Any]) -> CaseFields:
     return CaseFields(**{name: value for name, value in cleaned.items() if name in names})
 
 
-def _reason_field(help_text: str) -> forms.CharField:
+def _reason_field(help_text: Any) -> forms.CharField:
     widget = forms.TextInput(attrs={"autocomplete": "off"})
-    return _text("Reason", 200, required=True, help_text=help_text, widget=widget)
+    return _text(_("Reason"), 200, required=True, help_text=help_text, widget=widget)
 
 
 class ActivateForm(forms.Form):
     """Which installed model is to answer; ``models`` are the keys of those that are fit."""
 
-    model = forms.ChoiceField(label="Model")
-    reason = _reason_field("Kept in the history, which every signed-in user can read on the model page.")
+    model = forms.ChoiceField(label=_("Model"))
+    reason = _reason_field(_("Kept in the history, which every signed-in user can read on the model page."))
 
     def __init__(self, *args: Any, models: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **{"auto_id": "activate_%s"} | kwargs)
@@ -199,7 +199,7 @@ class ActivateForm(forms.Form):
 
 
 class RollBackForm(forms.Form):
-    reason = _reason_field("What went wrong.")
+    reason = _reason_field(_("What went wrong."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"auto_id": "roll_back_%s"} | kwargs)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class ModelActivation(models.Model):
@@ -42,10 +43,10 @@ class ModelActivation(models.Model):
 class ComparisonStatus(models.TextChoices):
     """Where a comparison stands."""
 
-    QUEUED = "queued", "waiting"
-    RUNNING = "running", "running"
-    SUCCEEDED = "succeeded", "done"
-    FAILED = "failed", "failed"
+    QUEUED = "queued", _("waiting")
+    RUNNING = "running", _("running")
+    SUCCEEDED = "succeeded", _("done")
+    FAILED = "failed", _("failed")
 
 
 class ModelComparison(models.Model):

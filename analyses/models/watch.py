@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 # Why an answer is withheld while an administrator keeps the model from everybody.
 WITHHELD_FOR_ALL = "withheld_for_all"
@@ -38,8 +39,8 @@ class ModelHold(models.Model):
 class WatchSeries(models.TextChoices):
     """What is counted into windows."""
 
-    FILMS = "films", "films"
-    READINGS = "readings", "signed readings"
+    FILMS = "films", _("films")
+    READINGS = "readings", _("signed readings")
 
 
 class DriftCheck(models.Model):

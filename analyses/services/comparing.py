@@ -14,6 +14,7 @@ import numpy as np
 import structlog
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from PIL import Image as Picture
 
 from accounts import audit
@@ -45,10 +46,10 @@ def request_comparison(
         Conflict: as ``registry.require_fit``.
     """
     if model_a == model_b:
-        message = "Choose two different models."
+        message = _("Choose two different models.")
         raise Invalid("bad_field", message, fields={"model_b": [message]})
     if not 1 <= films <= MOST_FILMS:
-        message = f"Choose between 1 and {MOST_FILMS} films."
+        message = _("Choose between 1 and %(most)s films.") % {"most": MOST_FILMS}
         raise Invalid("bad_field", message, fields={"films": [message]})
     for key in (model_a, model_b):
         registry.require_fit(key, modality)

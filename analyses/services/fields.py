@@ -122,7 +122,7 @@ def stated_reason(text: str, at_most: int) -> str:
     """
     reason = " ".join(text.split())
     if not reason or len(reason) > at_most:
-        message = f"State the reason in at most {at_most} characters."
+        message = _("State the reason in at most %(most)s characters.") % {"most": at_most}
         raise Invalid("bad_field", message, fields={"reason": [message]})
     return reason
 

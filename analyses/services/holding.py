@@ -17,6 +17,7 @@ from django.core.cache import cache
 from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
@@ -102,7 +103,7 @@ def withhold_for_all(*, reason: str, by: User, modality: str = RADIOGRAPHS) -> M
             hold = ModelHold.objects.create(modality=modality, reason=reason, set_by=by)
             audit.record("withhold_for_all", user=by, obj=hold, detail={"modality": modality, "reason": reason})
     except IntegrityError:
-        raise Conflict("already_withheld", "The model is withheld for all already.") from None
+        raise Conflict("already_withheld", _("The model is withheld for all already.")) from None
     # Committed first: a worker that does not find the hold has then stored its answer before this looks for it.
     cache.delete(_SHOWN)
     settle(modality)
@@ -121,7 +122,7 @@ def lift(*, reason: str, by: User, modality: str = RADIOGRAPHS) -> ModelHold:
     with transaction.atomic():
         hold = ModelHold.objects.select_for_update().filter(modality=modality, lifted_at__isnull=True).first()
         if hold is None:
-            raise Conflict("not_withheld", "The model is not withheld for all.")
+            raise Conflict("not_withheld", _("The model is not withheld for all."))
         hold.lift_reason, hold.lifted_by, hold.lifted_at = reason, by, timezone.now()
         hold.save(update_fields=["lift_reason", "lifted_by", "lifted_at"])
         audit.record("lift_hold", user=by, obj=hold, detail={"modality": modality, "reason": reason})

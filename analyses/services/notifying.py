@@ -13,9 +13,11 @@ from django.db import transaction
 from django.db.models import Q
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
+from accounts.languages import language_of_user
 from accounts.models import User
 from accounts.permissions import Action, may
 from analyses.blinding import hidden_cases, reads_first, sees_model
@@ -32,7 +34,7 @@ DEFAULTS: dict[str, tuple[bool, bool]] = {
     NotificationKind.AMENDED: (True, False),
     NotificationKind.ANALYSIS_FAILED: (True, False),
 }
-SUBJECT = "BoneScan: a case waits"
+SUBJECT = _("BoneScan: a case waits")
 
 
 def notify(kind: str, study: Study, users: Iterable[User | None], *, by: User | None) -> None:
@@ -114,9 +116,10 @@ def _mail_on_commit(user: User, study_id: UUID) -> None:
 
 
 def _mail(user: User, link: str) -> None:
-    text = render_to_string("analyses/email/case_waits.txt", {"link": link})
+    with translation.override(language_of_user(user)):
+        text, subject = render_to_string("analyses/email/case_waits.txt", {"link": link}), str(SUBJECT)
     try:
-        send_mail(SUBJECT, text, settings.DEFAULT_FROM_EMAIL, [user.email])
+        send_mail(subject, text, settings.DEFAULT_FROM_EMAIL, [user.email])
     except Exception as error:
         # Whatever a mail backend raises: what the mail tells of is kept, and stands in the portal.
         log.warning("notification_not_mailed", user_id=str(user.pk), error=type(error).__name__)

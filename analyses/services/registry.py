@@ -9,6 +9,8 @@ from typing import Any
 
 from django.core.cache import cache
 from django.db import transaction
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
 from accounts.models import User
@@ -16,13 +18,14 @@ from analyses.errors import Conflict, Invalid
 from analyses.models import ModelActivation
 from analyses.services.fields import stated_reason
 from analyses.services.identity import modalities_agree
+from analyses.stored_words import fault_words
 from inference import card as cards
 from inference.card import ModelIdentity
 from inference.errors import WeightsError
 
 RADIOGRAPHS = "DX"
 # The modality that stands for its group, and what the group is called.
-GROUPS = {RADIOGRAPHS: "Plain radiographs (CR, DX)"}
+GROUPS = {RADIOGRAPHS: _("Plain radiographs (CR, DX)")}
 MAX_REASON = 200
 _SHOWN, _SHOWN_S = "model-in-force", 15
 
@@ -135,16 +138,19 @@ def require_fit(key: str, modality: str) -> InstalledModel:
         Conflict: ``model_unfit``: the card is missing, damaged or does not match; ``wrong_modality``.
     """
     if modality not in GROUPS:
-        raise Invalid("unknown_modality", "No model can be registered for this modality.")
+        raise Invalid("unknown_modality", gettext("No model can be registered for this modality."))
     folder = cards.installed().get(key)
     if folder is None:
-        message = "This model is not installed. Choose one of the list."
+        message = gettext("This model is not installed. Choose one of the list.")
         raise Invalid("unknown_model", message, fields={"model": [message]})
     found = inspect_model(key, folder)
     if found.card is None or found.fault:
-        raise Conflict("model_unfit", f"{key} cannot be used. {found.fault}", fields={"model": [found.fault]})
+        why = fault_words(found.fault)
+        message = gettext("%(model)s cannot be used. %(why)s") % {"model": key, "why": why}
+        raise Conflict("model_unfit", message, fields={"model": [why]})
     if not any(group_of(one) == modality for one in cards.modalities_of(found.card)):
-        message = f"The card of {key} does not say that it was validated for {GROUPS[modality].lower()}."
+        message = gettext("The card of %(model)s does not say that it was validated for this modality: %(group)s.")
+        message %= {"model": key, "group": GROUPS[modality]}
         raise Conflict("wrong_modality", message, fields={"model": [message]})
     return found
 
@@ -167,7 +173,7 @@ def roll_back_model(modality: str, *, reason: str, by: User) -> ModelActivation:
     """
     target = roll_back_target(modality)
     if not target:
-        raise Conflict("nothing_to_roll_back", "No other model has been in force here.")
+        raise Conflict("nothing_to_roll_back", gettext("No other model has been in force here."))
     return _put_in_force(modality, target, reason, by, back=True)
 
 
@@ -181,7 +187,7 @@ def _put_in_force(modality: str, key: str, reason: str, by: User, *, back: bool 
         newest = rows.select_for_update().first()
         before = newest.model_key if newest else default_model()
         if before == key:
-            raise Conflict("already_active", f"{key} is in force already.")
+            raise Conflict("already_active", gettext("%(model)s is in force already.") % {"model": key})
         row = ModelActivation.objects.create(
             modality=modality,
             model_key=key,

@@ -17,9 +17,11 @@ from django.core.mail import send_mail
 from django.db import IntegrityError, models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.template.loader import render_to_string
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 
 from accounts import audit
+from accounts.languages import language_of_user
 from accounts.models import ReadingMode, Role, User
 from accounts.permissions import Action, require
 from analyses.drift_figures import Watched, watched
@@ -36,6 +38,7 @@ from analyses.models import (
 )
 from analyses.services import registry
 from analyses.statistics.drift import Reference, compare, holm
+from analyses.stored_words import watched_word
 from inference import card as cards
 from inference.errors import WeightsError
 
@@ -111,12 +114,12 @@ def acknowledge(alarm: DriftAlarm, *, reason: str, user: User, accepted: bool = 
     require(user, Action.MANAGE_MODELS)
     reason = " ".join(reason.split())
     if not reason or len(reason) > MAX_REASON:
-        message = f"State what was found in at most {MAX_REASON} characters."
+        message = _("State what was found in at most %(most)s characters.") % {"most": MAX_REASON}
         raise Invalid("bad_field", message, fields={"reason": [message]})
     open_rows = DriftAlarm.objects.filter(pk=alarm.pk, acknowledged_at__isnull=True)
     answer = {"acknowledged_by": user, "acknowledged_at": timezone.now(), "reason": reason, "accepted": accepted}
     if not open_rows.update(**answer):
-        raise Conflict("already_acknowledged", "Somebody has answered this alarm already. Reload the page.")
+        raise Conflict("already_acknowledged", _("Somebody has answered this alarm already. Reload the page."))
     detail = {"figure": alarm.figure, "reason": reason, "accepted": accepted}
     audit.record("acknowledge_alarm", user=user, obj=alarm, detail=detail)
 
@@ -243,10 +246,12 @@ def _store(check: DriftCheck) -> bool:
 def _tell_administrators(check: DriftCheck, names: list[str]) -> None:
     """Mail every administrator which figures left their reference; nothing about a patient, a case or a film."""
     people = User.objects.filter(is_active=True, role_assignments__role=Role.ADMINISTRATOR).distinct()
-    addresses = sorted(people.values_list("email", flat=True))
-    text = render_to_string("analyses/email/drift_alarm.txt", {"check": check, "names": names, "level": LEVEL})
-    for address in addresses:
+    for person in people.select_related("department").order_by("email"):
+        with translation.override(language_of_user(person)):
+            context = {"check": check, "names": [watched_word(name) for name in names], "level": LEVEL}
+            text = render_to_string("analyses/email/drift_alarm.txt", context)
+            subject = _("BoneScan: an alarm of drift")
         try:
-            send_mail("BoneScan: an alarm of drift", text, settings.DEFAULT_FROM_EMAIL, [address])
+            send_mail(subject, text, settings.DEFAULT_FROM_EMAIL, [person.email])
         except OSError as error:  # smtplib's errors are OSErrors too
             log.warning("alarm_not_mailed", error=type(error).__name__)

@@ -6,7 +6,7 @@ from typing import Any
 from django import template
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -254,4 +254,4 @@ def waited(seconds: float) -> str:
 @register.filter
 def millions(count: int) -> str:
     """A number of pixels in millions, without needless decimals."""
-    return f"{count / 1e6:g}"
+    return str(number_format(f"{count / 1e6:g}"))

@@ -6,6 +6,8 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.permissions import Action, requires
@@ -14,12 +16,13 @@ from analyses.errors import ServiceError
 from analyses.forms.outcome import AlarmForm
 from analyses.models import DriftAlarm, DriftCheck
 from analyses.services import registry, watching
+from analyses.stored_words import bin_words, watched_word
 from analyses.views.holds import hold_context
 
 SHOWN_ANSWERED = 50
 # The drawing of one figure's windows, in units of its viewBox; a PSI of 0.25 is held for a large change.
 WIDTH, HEIGHT, LARGE_PSI = 120, 26, 0.25
-SOURCES = {"card": "card", "local": "first films here", "accepted": "accepted here"}
+SOURCES = {"card": _("card"), "local": _("first films here"), "accepted": _("accepted here")}
 
 
 @require_safe
@@ -43,7 +46,7 @@ def alarm_acknowledge(request: HttpRequest, alarm_id: UUID) -> HttpResponse:
             status = error.status
             form.add_error("reason" if "reason" in error.fields else None, error.message)
         else:
-            messages.success(request, "Alarm answered.")
+            messages.success(request, gettext("Alarm answered."))
             return redirect("analyses:drift")
     return _page(request, refused=(alarm, form), status=status)
 
@@ -81,7 +84,8 @@ def _series(entry: dict[str, Any]) -> dict[str, Any]:
 def _row(name: str, group: str, checks: list[DriftCheck]) -> dict[str, Any]:
     history = [next((figure for figure in check.figures if figure["name"] == name), None) for check in checks]
     newest = history[-1] if history else None
-    row: dict[str, Any] = {"name": name, "group": group, "entry": newest, "line": _line(history)}
+    row: dict[str, Any] = {"name": watched_word(name), "group": watched_word(group), "entry": newest}
+    row["line"] = _line(history)
     if newest:
         row["source"] = SOURCES.get(newest["source"], newest["source"])
         row["change"] = _largest_change(newest)
@@ -94,7 +98,7 @@ def _largest_change(entry: dict[str, Any]) -> dict[str, Any] | None:
         return None
     triples = list(zip(entry["bins"], entry["reference"], entry["observed"], strict=True))
     label, before, now = max(triples, key=lambda triple: abs(triple[2] - triple[1]))
-    return {"bin": label, "before": round(100 * before), "now": round(100 * now)}
+    return {"bin": bin_words(label), "before": round(100 * before), "now": round(100 * now)}
 
 
 def _line(history: list[dict[str, Any] | None]) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.permissions import Action, requires
@@ -22,14 +23,14 @@ def hold_context() -> dict[str, Any]:
 @requires(Action.MANAGE_MODELS)
 def hold_set(request: HttpRequest) -> HttpResponse:
     """Withhold every answer from everybody."""
-    return _change(request, holding.withhold_for_all, "The model is withheld for all.")
+    return _change(request, holding.withhold_for_all, _("The model is withheld for all."))
 
 
 @require_POST
 @requires(Action.MANAGE_MODELS)
 def hold_lift(request: HttpRequest) -> HttpResponse:
     """Let the model answer again."""
-    return _change(request, holding.lift, "The model answers again.")
+    return _change(request, holding.lift, _("The model answers again."))
 
 
 def _change(request: HttpRequest, write: Any, done: str) -> HttpResponse:

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.permissions import Action, requires
 from analyses.services import registry
+from analyses.stored_words import fault_words
 from analyses.views.model_card import page_of
 from inference import card as cards
 from inference.errors import WeightsError
@@ -32,5 +33,5 @@ def model(request: HttpRequest, model_key: str = "") -> HttpResponse:
     try:
         context["card"] = page_of(cards.load_card(installed[wanted]))
     except WeightsError as error:
-        return render(request, "analyses/model.html", context | {"fault": error.message}, status=503)
+        return render(request, "analyses/model.html", context | {"fault": fault_words(error.message)}, status=503)
     return render(request, "analyses/model.html", context)

@@ -2,6 +2,10 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from analyses.stored_words import card_word
 from analyses.views import wording
 from analyses.views.model_facts import PROTOCOLS, is_figure, own_figures, recipe_figures
 from analyses.views.model_plots import calibration_plot, distributions
@@ -19,9 +23,9 @@ HEADINGS = {
     "iou": "IoU",
 }
 PROTOCOL_WORDS = {
-    "grouped": ("Shipped weights", "grouped: groups of films never stand on both sides"),
-    "centre": ("Same recipe", "centre: trained on one hospital, measured on another"),
-    "paper": ("Same recipe", "paper: random split by image, as in the founding paper"),
+    "grouped": (_("Shipped weights"), _("grouped: groups of films never stand on both sides")),
+    "centre": (_("Same recipe"), _("centre: trained on one hospital, measured on another")),
+    "paper": (_("Same recipe"), _("paper: random split by image, as in the founding paper")),
 }
 # Blocks of figures that have a place of their own on the page, or are no figures.
 ELSEWHERE = frozenset({"subgroups", "thresholds", "groups_by_class", "films_by_class", "confusion_matrix"})
@@ -57,7 +61,7 @@ def page_of(card: Card) -> dict[str, Any]:
         "gate": pairs_of(gate),
         "gate_reasons": [(code, wording.REASONS[code]) for code in GATE_REASONS],
         "saliency": pairs_of(_mapping(card.get("saliency"))),
-        "subtypes": _list(card.get("subtypes")),
+        "subtypes": [wording.subtype_word(str(name)) for name in _list(card.get("subtypes"))],
         "reference": distributions(card.get("reference")),
         "training_data": pairs_of(_mapping(card.get("training_data"))),
         "protocol": pairs_of(_mapping(card.get("protocol"))),
@@ -85,7 +89,9 @@ def figure_of(node: Card) -> dict[str, Any]:
 
 def heading(key: str) -> str:
     """The words for a key of the card."""
-    return HEADINGS.get(key) or str(key).replace("_", " ")
+    if key in wording.SUBTYPES:
+        return wording.subtype_word(key)
+    return card_word(HEADINGS.get(key) or key.replace("_", " "))
 
 
 def _protocols(card: Card) -> list[dict[str, Any]]:
@@ -95,9 +101,18 @@ def _protocols(card: Card) -> list[dict[str, Any]]:
         figures = own_figures(card) if name == "grouped" else recipe_figures(card, name)
         if figures:
             owner, text = PROTOCOL_WORDS[name]
-            sizes = [f"{figures[key]} {key}" for key in ("films", "groups") if isinstance(figures.get(key), int)]
-            found.append({"name": name, "owner": owner, "text": text, "sizes": ", ".join(sizes)})
+            found.append({"name": name, "owner": owner, "text": text, "sizes": _sizes(figures)})
     return found
+
+
+def _sizes(figures: Card) -> str:
+    films, groups = figures.get("films"), figures.get("groups")
+    words = []
+    if isinstance(films, int):
+        words.append(ngettext("%(number)s film", "%(number)s films", films) % {"number": films})
+    if isinstance(groups, int):
+        words.append(ngettext("%(number)s group", "%(number)s groups", groups) % {"number": groups})
+    return ", ".join(words)
 
 
 def side_by_side(card: Card) -> Rows:
@@ -128,7 +143,7 @@ def subgroups_of(node: Any) -> Rows:
         names = list(dict.fromkeys(key for entry in entries.values() for key, item in entry.items() if is_figure(item)))
         rows = [
             {
-                "name": value,
+                "name": wording.subtype_word(value) if column == "subtype" else card_word(value),
                 "films": entry.get("films"),
                 "groups": entry.get("groups"),
                 "cells": [figure_of(entry[name]) if is_figure(entry.get(name)) else None for name in names],
@@ -166,10 +181,10 @@ def _confusion(node: Any) -> dict[str, Any] | None:
     if not classes or len(counts) != len(classes):
         return None
     rows = [
-        {"name": name, "cells": [{"count": n, "same": i == j} for j, n in enumerate(_list(cells))]}
+        {"name": card_word(str(name)), "cells": [{"count": n, "same": i == j} for j, n in enumerate(_list(cells))]}
         for i, (name, cells) in enumerate(zip(classes, counts, strict=True))
     ]
-    return {"classes": classes, "rows": rows}
+    return {"classes": [card_word(str(name)) for name in classes], "rows": rows}
 
 
 def _network(name: str, entry: Card) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from analyses.numbers import written
+from analyses.views import wording
 from inference import card as cards
 
 Facts = dict[str, Any]
@@ -39,7 +41,7 @@ def facts_of(card: dict[str, Any]) -> Facts:
         "megabytes": _megabytes(card["weights"].get("bytes")),
         "modalities": ", ".join(cards.modalities_of(card)),
         "points": [
-            {"name": name.replace("_", "-"), "malignant": point.get("malignant")}
+            {"name": str(wording.POINTS.get(name, name.replace("_", "-"))), "malignant": point.get("malignant")}
             for name, point in cards.operating_points(card).items()
         ],
         "figures": [figures[name] if is_figure(figures.get(name)) else None for name in LISTED],
@@ -52,4 +54,4 @@ def is_figure(node: Any) -> bool:
 
 
 def _megabytes(size: Any) -> str:
-    return f"{size / 1e6:.1f} MB" if isinstance(size, int) else ""
+    return written(size / 1e6, 1) + " MB" if isinstance(size, int) else ""

@@ -2,6 +2,10 @@
 
 from typing import Any
 
+from django.utils.formats import number_format
+
+from analyses.stored_words import card_word
+
 # The square in which the calibration plot is drawn, in units of its viewBox.
 LEFT, TOP, SIDE = 44, 10, 240
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -16,7 +20,7 @@ def calibration_plot(curve: Any) -> dict[str, Any] | None:
     return {
         "points": points,
         "line": " ".join(f"{point['x']},{point['y']}" for point in points),
-        "ticks": [{"label": f"{tick:g}", "x": _x(tick), "y": _y(tick)} for tick in TICKS],
+        "ticks": [{"label": number_format(f"{tick:g}"), "x": _x(tick), "y": _y(tick)} for tick in TICKS],
         "frame": {"left": LEFT, "top": TOP, "side": SIDE, "right": LEFT + SIDE, "bottom": TOP + SIDE},
         "width": LEFT + SIDE + 12,
         "height": TOP + SIDE + 40,
@@ -69,8 +73,8 @@ def _distribution(name: str, entry: dict[str, Any]) -> dict[str, Any]:
     given = {f"{float(key):g}": value for key, value in entry["quantiles"].items() if _is_number(value)}
     values = [given.get(key) for key in QUANTILES]
     return {
-        "name": str(name).replace("_", " "),
-        "unit": entry.get("unit", ""),
+        "name": card_word(str(name).replace("_", " ")),
+        "unit": card_word(str(entry.get("unit", ""))),
         "n": entry.get("n"),
         "values": values,
         "box": _box(values),

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import Department, User
@@ -44,7 +45,7 @@ def model_activate(request: HttpRequest) -> HttpResponse:
         )
     except ServiceError as error:
         return _page(request, activate=_refused(form, error), status=error.status)
-    messages.success(request, f"{form.cleaned_data['model']} answers from now on.")
+    messages.success(request, _("%(model)s answers from now on.") % {"model": form.cleaned_data["model"]})
     return redirect("analyses:registry")
 
 
@@ -59,7 +60,7 @@ def model_roll_back(request: HttpRequest) -> HttpResponse:
         row = registry.roll_back_model(registry.RADIOGRAPHS, reason=form.cleaned_data["reason"], by=caller(request))
     except ServiceError as error:
         return _page(request, roll_back=_refused(form, error), status=error.status)
-    messages.success(request, f"{row.model_key} answers again.")
+    messages.success(request, _("%(model)s answers again.") % {"model": row.model_key})
     return redirect("analyses:registry")
 
 
@@ -84,7 +85,7 @@ def model_comparison(request: HttpRequest, comparison_id: UUID) -> HttpResponse:
     row = get_object_or_404(ModelComparison.objects.select_related("requested_by"), pk=comparison_id)
     if request.method == "POST":
         if not row.is_over and not comparing.wake_comparison(row.pk):
-            messages.error(request, "The queue cannot be reached. Try again in a moment.")
+            messages.error(request, _("The queue cannot be reached. Try again in a moment."))
         return redirect("analyses:model_comparison", row.pk)
     done = len(row.result.get("rows", []))
     context = {
@@ -120,6 +121,7 @@ def _page(request: HttpRequest, *, status: int = 200, **forms: Any) -> HttpRespo
         "compare": forms.get("compare") or CompareForm(models=choices, initial=pair),
         "comparisons": ModelComparison.objects.select_related("requested_by").defer("result")[:SHOWN_COMPARISONS],
         "without_point": _departments_without_point(in_force),
+        "active_points": _point_names(in_force),
         **hold_context(),
     }
     return render(request, "analyses/models.html", context, status=status)
@@ -143,6 +145,11 @@ def _departments_without_point(model: registry.InstalledModel | None) -> list[De
     return list(
         Department.objects.filter(is_active=True).exclude(operating_point__in=cards.operating_points(model.card))
     )
+
+
+def _point_names(model: registry.InstalledModel | None) -> str:
+    points = facts_of(model.card)["points"] if model and model.card else []
+    return ", ".join(point["name"] for point in points)
 
 
 def _choices(installed: list[registry.InstalledModel] | None = None) -> list[str]:

@@ -1,0 +1,109 @@
+"""English that is kept (in cards, checks of drift and faults of models), in the language of the page that shows it.
+
+What is stored, mailed to programs or printed by commands stays English; only pages and letters ask here.
+"""
+
+import re
+from collections.abc import Iterable
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
+# Keys of cards, spaces in place of underscores: measured figures and how they are broken down.
+CARD = frozenset(
+    (
+        *(_("Macro AUROC"), _("AUROC, malignant"), _("AUROC, tumour"), _("Calibration error (ECE)")),
+        *(_("Brier score"), _("accuracy"), _("balanced accuracy"), _("precision"), _("recall"), _("sensitivity")),
+        *(_("specificity"), _("malignant sensitivity"), _("malignant specificity"), _("sensitivity at specificity")),
+        *(_("precision at prevalence"), _("cancers called normal"), _("normals called normal")),
+        *(_("tumours called normal"), _("called a tumour"), _("called malignant"), _("called normal")),
+        *(_("called right"), _("per class"), _("normal"), _("benign"), _("malignant"), _("balanced"), _("rule out")),
+        *(_("share"), _("share by class"), _("risk answered"), _("risk withheld counted as wrong")),
+        *(_("malignant precision answered"), _("malignant recall answered"), _("recall answered by class")),
+        *(_("malignant recall withheld counted as missed"), _("cancers called normal answered")),
+        *(_("normals called normal answered"), _("withheld"), _("conformal"), _("coverage")),
+        *(_("coverage by centre"), _("coverage by class"), _("mean size"), _("empty"), _("one class")),
+        *(_("outline"), _("dice by class"), _("dice by size"), _("iou by size"), _("iou random")),
+        *(_("iou same area"), _("iou same area by size"), _("lesion hits"), _("lesion hits by size")),
+        *(_("lesion hits at 0.2"), _("lesion hits at 0.2 by size"), _("lesion hits at 0.2 false regions")),
+        *(_("normal films with a false region"), _("false regions per normal film"), _("saliency")),
+        *(_("pointing game by size"), _("pointing game of the centre"), _("pointing game random")),
+        *(_("rank correlation"), _("randomisation"), _("structural similarity"), _("subtypes"), _("ranked")),
+        *(_("first"), _("first by subtype"), _("first where ranked"), _("among first three"), _("all"), _("any")),
+        *(_("any by class"), _("flips"), _("by perturbation"), _("found cancers lost"), _("blur"), _("contrast")),
+        *(_("noise"), _("inversion"), _("crop 10"), _("rotate minus 10"), _("rotate plus 10"), _("gate")),
+        *(_("with gate"), _("refused"), _("refused by class"), _("refused by kind"), _("bone refused")),
+        *(_("bone of another source refused"), _("not bone refused"), _("not bone of unseen kinds refused")),
+        *(_("tumour free films of another source"), _("screenshots"), _("centre"), _("subtype"), _("site"), _("size")),
+        *(_("under 0.1 %"), _("0.1 to 1 %"), _("1 to 5 %"), _("over 5 %"), _("Foot"), _("Hand"), _("Knee")),
+        *(_("Lower Arm"), _("Lower Leg"), _("Upper Leg"), _("grey mean"), _("grey spread")),
+        *(_("distance from the training films"), _("probability of malignant"), _("probability of normal")),
+        *(_("of 255"), _("standard deviation, of 255"), _("standard deviations")),
+    )
+)
+# Names, groups and categories of what is watched for drift.
+WATCHED = frozenset(
+    (
+        *(_("grey mean"), _("grey spread"), _("film size, megapixels"), _("modality"), _("body part")),
+        *(_("distance from the training films"), _("refused by the gate"), _("probability of malignancy")),
+        *(_("answers by the cut-offs"), _("withheld"), _("overruled"), _("inputs"), _("outputs")),
+        *(_("yes"), _("no"), _("not stated"), _("normal"), _("benign"), _("malignant"), _("all others")),
+    )
+)
+BINS = (_("up to %(high)s"), _("%(low)s to %(high)s"), _("above %(low)s"))
+# What inference, which knows no Django, says of weights and cards.
+FAULTS = (
+    _("The model has no card: install the weights together with card.json."),
+    _("The model's card cannot be read: install weights and card again."),
+    _("The model's card lacks %(keys)s: install weights and card again."),
+    _("The model wants preprocessing %(wanted)s, this program has %(present)s: install matching versions."),
+    _("The model's weights file is missing: install it beside its card."),
+    _("The model's weights are not those its card describes: install a matching pair."),
+    _("The model %(key)s is not installed here: install it, or activate another one."),
+    _("The card describes %(key)s: the folder must have that name."),
+)
+NUMBER = r"[-+.\de]+"
+# The catalogue has "other" as a sex; here it is what no bin of its own counts.
+OTHER, OTHERS = "other", _("all others")
+
+
+def card_word(text: str) -> str:
+    """A key or a fixed value of a card in words; what is not known stays as the card has it."""
+    if re.fullmatch(r"\d+\.\d+", text):
+        return str(number_format(text))
+    return gettext(text) if text in CARD else text
+
+
+def watched_word(text: str) -> str:
+    """The name, the group or a category of a watched figure."""
+    return gettext(text) if text in WATCHED else text
+
+
+def bin_words(label: str) -> str:
+    """What the bin of a watched figure is called: a span of numbers or a category."""
+    if re.fullmatch(NUMBER, label):
+        return str(number_format(label))
+    if label == OTHER:
+        return label if gettext(OTHERS) == OTHERS else gettext(OTHERS)
+    span = _taken_apart(label, BINS, NUMBER)
+    if span is None:
+        return watched_word(label)
+    return gettext(span[0]) % {name: number_format(value) for name, value in span[1].items()}
+
+
+def fault_words(message: str) -> str:
+    """What is wrong with an installed model; a sentence that is not known stays English."""
+    found = _taken_apart(message, FAULTS, ".+?")
+    return gettext(found[0]) % found[1] if found else message
+
+
+def _taken_apart(text: str, sentences: Iterable[str], value: str) -> tuple[str, dict[str, str]] | None:
+    """The sentence that the text is, and what stands in its places."""
+    for sentence in sentences:
+        # Literal texts and names of places by turns.
+        parts = re.split(r"%\((\w+)\)s", sentence)
+        pattern = "".join(f"(?P<{part}>{value})" if i % 2 else re.escape(part) for i, part in enumerate(parts))
+        if match := re.fullmatch(pattern, text):
+            return sentence, match.groupdict()
+    return None
