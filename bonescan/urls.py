@@ -3,10 +3,12 @@
 from django.urls import include, path
 
 from bonescan import views
+from bonescan.words import Words
 
 urlpatterns = [
     path("livez", views.livez, name="livez"),
     path("readyz", views.readyz, name="readyz"),
+    path("words/<slug:language>/<slug:version>.js", Words.as_view(), name="words"),
     path("accounts/", include("accounts.sign_in_urls")),
     path("api/v1/", include("analyses.api.urls")),
     path("", include("accounts.urls")),

@@ -120,6 +120,7 @@ READER_STUDIES: dict[str, Route] = {
 TABLE: dict[str, Route] = {
     "livez": Route(get=everybody(), post=everybody()),
     "readyz": Route(get=everybody(), post=everybody()),
+    "words": Route(("language", "version"), get=everybody()),
     "account_login": Route(get=everybody(), post=everybody()),
     "account_logout": Route(get=everybody(), post=everybody()),
     "account_inactive": Route(get=everybody()),
@@ -341,6 +342,8 @@ def keys_of_a_signed_case(doctor: User, api_client: User, own_token: ApiToken) -
         "department_id": doctor.department_id,
         "uidb36": "1",
         "key": "no-such-key",
+        "language": "de",
+        "version": "of-no-matter",
         "case": study.pk,
         "annotation_id": Annotation.objects.create(
             image=analysis.image, author=doctor, kind="angle", points=[[0, 0], [0, 1], [1, 1]], values={"angle_deg": 90}

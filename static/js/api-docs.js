@@ -52,7 +52,7 @@
     place.querySelectorAll("select:not([aria-label]), input:not([aria-label]):not([id]), textarea:not([aria-label])").forEach((control) => {
       const row = control.closest("tr");
       const name = row && row.querySelector(".parameter__name, .response-col_status");
-      control.setAttribute("aria-label", name ? name.textContent.trim() : control.title || "Media type");
+      control.setAttribute("aria-label", name ? name.textContent.trim() : control.title || gettext("Media type"));
     });
   }
 
@@ -77,6 +77,6 @@
     .then((answer) => (answer.ok ? answer.json() : Promise.reject(new Error(String(answer.status)))))
     .then(start)
     .catch(() => {
-      place.textContent = "The schema could not be loaded. Reload the page.";
+      place.textContent = gettext("The schema could not be loaded. Reload the page.");
     });
 })();

@@ -45,15 +45,15 @@
         if (mine !== turn) return;
         if (answer.ok) {
           store((tab) => tab.removeItem(key));
-          say("Kept.");
+          say(gettext("Kept."));
         } else if (answer.status === 401) {
-          say("Your session has ended. What you typed stays in this tab: sign in again and open the case.");
+          say(gettext("Your session has ended. What you typed stays in this tab: sign in again and open the case."));
         } else {
           const told = await answer.json().catch(() => ({}));
-          say(told.detail || "Not kept on the server. What you typed stays in this tab.");
+          say(told.detail || gettext("Not kept on the server. What you typed stays in this tab."));
         }
       } catch {
-        if (mine === turn) say("The portal cannot be reached. What you typed stays in this tab.");
+        if (mine === turn) say(gettext("The portal cannot be reached. What you typed stays in this tab."));
       }
     }
     function changed() {
@@ -72,7 +72,7 @@
       try {
         fill(form, JSON.parse(text));
         changed();
-        say("Restored from this tab.");
+        say(gettext("Restored from this tab."));
       } catch {
         store((tab) => tab.removeItem(key));
       }
@@ -123,9 +123,10 @@
     }
     function tell() {
       const share = (value) => Math.round(100 * value);
-      words.textContent = box
-        ? `: film ${svg.dataset.number}, ${share(box[0])} to ${share(box[2])} % from the left, ${share(box[1])} to ${share(box[3])} % from the top`
-        : "";
+      if (!box) return words.replaceChildren();
+      const [left, top, right, bottom] = box.map(share);
+      const said = gettext("film %(number)s, %(left)s to %(right)s % from the left, %(top)s to %(bottom)s % from the top");
+      words.textContent = `: ${interpolate(said, { number: svg.dataset.number, left, top, right, bottom }, true)}`;
     }
     function place(event) {
       const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());

@@ -16,8 +16,8 @@
     all.checked = count > 0 && count === boxes.length;
     all.indeterminate = count > 0 && count < boxes.length;
     button.disabled = count === 0 || count > limit;
-    if (count > limit) note.textContent = `${count} selected; an archive takes at most ${limit}.`;
-    else note.textContent = count ? `${count} selected` : hint;
+    if (count > limit) note.textContent = interpolate(gettext("%(count)s selected; an archive takes at most %(limit)s."), { count, limit }, true);
+    else note.textContent = count ? interpolate(gettext("%(count)s selected"), { count }, true) : hint;
   }
 
   all.addEventListener("change", () => {

@@ -81,7 +81,7 @@
     if (!button) return;
     const source = document.getElementById(button.dataset.copy);
     await navigator.clipboard.writeText((source.value || source.textContent).trim());
-    button.textContent = "Copied";
+    button.textContent = gettext("Copied");
   });
 
   document.addEventListener("DOMContentLoaded", () => {

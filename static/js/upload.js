@@ -2,10 +2,17 @@
 (function () {
   "use strict";
   const AT_ONCE = 3;
-  const NETWORK = "The connection broke. Check the network and upload this film again.";
+  const NETWORK = gettext("The connection broke. Check the network and upload this film again.");
 
   function size(bytes) {
-    return bytes < 1048576 ? `${Math.max(1, Math.round(bytes / 1024))} KB` : `${(bytes / 1048576).toFixed(1)} MB`;
+    return bytes < 1048576 ? `${Math.max(1, Math.round(bytes / 1024))} KB` : `${window.BoneScan.number(bytes / 1048576, 1)} MB`;
+  }
+
+  // How many films arrived, and that those which did not say why.
+  function tally(received, refused, all) {
+    const arrived = ngettext("%(received)s of %(all)s film received.", "%(received)s of %(all)s films received.", all);
+    const away = ngettext("%(refused)s refused: the reason stands at it.", "%(refused)s refused: the reason stands at each.", refused);
+    return interpolate(refused ? `${arrived} ${away}` : arrived, { received, refused, all }, true);
   }
 
   function start(form) {
@@ -39,10 +46,10 @@
         const film = { file, row };
         row.querySelector("[data-name]").textContent = file.name;
         row.querySelector("[data-size]").textContent = size(file.size);
-        row.querySelector("[data-view]").setAttribute("aria-label", `View of ${file.name}`);
-        row.querySelector("progress").setAttribute("aria-label", `Progress of ${file.name}`);
+        row.querySelector("[data-view]").setAttribute("aria-label", interpolate(gettext("View of %(name)s"), { name: file.name }, true));
+        row.querySelector("progress").setAttribute("aria-label", interpolate(gettext("Progress of %(name)s"), { name: file.name }, true));
         const remove = row.querySelector("[data-remove]");
-        remove.setAttribute("aria-label", `Remove ${file.name}`);
+        remove.setAttribute("aria-label", interpolate(gettext("Remove %(name)s"), { name: file.name }, true));
         remove.addEventListener("click", () => {
           films = films.filter((other) => other !== film);
           row.remove();
@@ -50,9 +57,9 @@
         });
         films.push(film);
         list.append(row);
-        if (file.size > limit) mark(film, "unfit", `Larger than the limit of ${size(limit)}. Export a smaller file.`);
-        else if (!file.size) mark(film, "unfit", "The file is empty. Export it again.");
-        else mark(film, "ready", "Ready");
+        if (file.size > limit) mark(film, "unfit", interpolate(gettext("Larger than the limit of %(size)s. Export a smaller file."), { size: size(limit) }, true));
+        else if (!file.size) mark(film, "unfit", gettext("The file is empty. Export it again."));
+        else mark(film, "ready", gettext("Ready"));
       }
       picker.value = "";
     }
@@ -65,16 +72,23 @@
       }
     }
 
+    // A field as the page calls it.
+    function fieldName(name) {
+      if (name === picker.name) return gettext("Film");
+      const [label] = (form.elements[name] || {}).labels || [];
+      return label ? label.textContent.trim() : name.replaceAll("_", " ");
+    }
+
     function refusal(request) {
       const answer = answerOf(request);
-      if (request.status === 401) return "Your session has ended. Sign in again and upload this film again.";
+      if (request.status === 401) return gettext("Your session has ended. Sign in again and upload this film again.");
       const details = Object.entries(answer.fields || {})
         .filter(([, texts]) => texts.join(" ") !== answer.detail)
-        .map(([name, texts]) => `${name.replaceAll("_", " ")}: ${texts.join(" ")}`);
+        .map(([name, texts]) => `${fieldName(name)}: ${texts.join(" ")}`);
       const text = [answer.detail, ...details].filter(Boolean).join(" ");
       if (text) return answer.code ? `${text} (${answer.code})` : text;
-      if (request.status === 413) return "The server refused the file because of its size. (too_large)";
-      return `The server answered ${request.status}. Try again; if it repeats, tell the administrator.`;
+      if (request.status === 413) return gettext("The server refused the file because of its size. (too_large)");
+      return interpolate(gettext("The server answered %(status)s. Try again; if it repeats, tell the administrator."), { status: request.status }, true);
     }
 
     function send(film) {
@@ -96,7 +110,7 @@
             const answer = answerOf(request);
             film.answer = answer;
             bar.value = 100;
-            mark(film, "accepted", answer.created ? "Received, waiting for analysis" : "This patient already has this film; its existing result stands.");
+            mark(film, "accepted", answer.created ? gettext("Received, waiting for analysis") : gettext("This patient already has this film; its existing result stands."));
           } else {
             bar.value = 0;
             mark(film, "refused", refusal(request));
@@ -108,7 +122,7 @@
           mark(film, "refused", NETWORK);
           done();
         });
-        mark(film, "sending", "Sending");
+        mark(film, "sending", gettext("Sending"));
         request.send(data);
       });
     }
@@ -116,11 +130,9 @@
     function conclude() {
       const accepted = films.filter((film) => film.state === "accepted");
       const refused = films.filter((film) => film.state === "refused" || film.state === "unfit");
-      const counts = [`${accepted.length} of ${films.length} films received.`];
-      if (refused.length) counts.push(`${refused.length} refused: the reason stands at each.`);
       const notice = document.createElement("div");
       notice.className = `notice notice--${refused.length ? "warning" : "info"}`;
-      notice.textContent = counts.join(" ");
+      notice.textContent = tally(accepted.length, refused.length, films.length);
       result.replaceChildren(notice);
       if (!accepted.length) return;
       caseLink.href = accepted[0].answer.case;
@@ -136,7 +148,7 @@
       if (busy) return;
       const queue = films.filter((film) => film.state === "ready" || film.state === "refused");
       if (!queue.length) {
-        result.replaceChildren(Object.assign(document.createElement("div"), { className: "notice notice--error", textContent: "Choose at least one film." }));
+        result.replaceChildren(Object.assign(document.createElement("div"), { className: "notice notice--error", textContent: gettext("Choose at least one film.") }));
         picker.focus();
         return;
       }

@@ -38,26 +38,26 @@
       const response = await fetch(url, { headers: { Accept: "application/json" }, credentials: "same-origin" });
       answer = await response.json();
       if (turn !== latest) return;
-      if (!response.ok) return show("error", "No answer", answer.detail);
+      if (!response.ok) return show("error", gettext("No answer"), answer.detail);
     } catch {
-      if (turn === latest) show("error", "No answer", "The portal cannot be reached. Check the connection and try again.");
+      if (turn === latest) show("error", gettext("No answer"), gettext("The portal cannot be reached. Check the connection and try again."));
       return;
     }
     show(answer.tone, answer.headline, answer.advice, [
-      [answer.case_url, "Open the case"],
-      [answer.report_url, "Download the report as issued"],
+      [answer.case_url, gettext("Open the case")],
+      [answer.report_url, gettext("Download the report as issued")],
     ]);
   }
 
   async function check(file) {
     const turn = ++latest;
-    if (file.size > MAX_BYTES) return show("error", "No answer", "This file is larger than any report.");
-    show("info", "Computing the fingerprint", "The file stays in this browser.");
+    if (file.size > MAX_BYTES) return show("error", gettext("No answer"), gettext("This file is larger than any report."));
+    show("info", gettext("Computing the fingerprint"), gettext("The file stays in this browser."));
     let bytes;
     try {
       bytes = await file.arrayBuffer();
     } catch {
-      return show("error", "No answer", "The file cannot be read. Choose it again.");
+      return show("error", gettext("No answer"), gettext("The file cannot be read. Choose it again."));
     }
     const fingerprint = sha256(bytes);
     if (turn !== latest) return;

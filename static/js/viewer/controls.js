@@ -107,19 +107,24 @@
     const zoom = root.querySelector("[data-zoom-text]");
     if (zoom) zoom.textContent = `${Math.round(pane.scale * 100)} %`;
     const text = root.querySelector("[data-window-text]");
-    if (text && pane.shown) text.textContent = pane.shown.entries ? "table of the file" : `C ${figure(pane.shown.center)} W ${figure(pane.shown.width)}`;
+    if (text && pane.shown) text.textContent = windowWords(pane.shown);
     const select = root.querySelector("[data-presets]");
     if (!select) return;
     const names = pane.presets.map((preset) => preset.name);
     if (select.dataset.names !== names.join("|")) {
       select.dataset.names = names.join("|");
-      select.replaceChildren(...names.map((name, index) => new Option(name, String(index))), new Option("Own window", "-1"));
+      select.replaceChildren(...names.map((name, index) => new Option(name, String(index))), new Option(gettext("Own window"), "-1"));
     }
     select.value = String(pane.preset);
   }
 
-  function figure(number) {
-    return Math.abs(number) < 10 ? number.toFixed(2) : String(Math.round(number));
+  function windowWords({ entries, center, width }) {
+    if (entries) return gettext("table of the file");
+    return interpolate(gettext("C %(center)s W %(width)s"), { center: figure(center), width: figure(width) }, true);
+  }
+
+  function figure(value) {
+    return window.BoneScan.number(value, Math.abs(value) < 10 ? 2 : 0);
   }
 
   // The overlays of one stage: `kind` is outline or saliency. Returns whether it is shown afterwards, or null where there is none.

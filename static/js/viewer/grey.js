@@ -76,27 +76,33 @@
   }
 
   // Presets from the film's own numbers, as shares of its pixels from dark to bright.
-  const RANGES = [["Automatic", 0.01, 0.99], ["Bone", 0.5, 0.999], ["Soft tissue", 0.05, 0.7], ["Full range", 0, 1]];
+  const RANGES = [
+    ["automatic", gettext("Automatic"), 0.01, 0.99],
+    ["bone", gettext("Bone"), 0.5, 0.999],
+    ["soft", gettext("Soft tissue"), 0.05, 0.7],
+    ["full", gettext("Full range"), 0, 1],
+  ];
 
   function presets(facts, counts) {
     const found = (facts.windows || []).map((window, index) => {
-      const word = window.explanation || (facts.windows.length > 1 ? String(index + 1) : "window");
-      return { name: `File: ${word.toLowerCase()}`, shown: window };
+      const plain = facts.windows.length > 1 ? String(index + 1) : gettext("window");
+      const name = window.explanation ? window.explanation.toLowerCase() : plain;
+      return { name: interpolate(gettext("File: %(name)s"), { name }, true), shown: window };
     });
-    if (facts.voi_lut) found.unshift({ name: "File: table", shown: facts.voi_lut });
-    for (const [name, dark, bright] of RANGES) {
+    if (facts.voi_lut) found.unshift({ name: gettext("File: table"), shown: facts.voi_lut });
+    for (const [key, name, dark, bright] of RANGES) {
       const shares = facts.inverted ? [1 - bright, 1 - dark] : [dark, bright];
       const ends = shares.map((share) => quantile(counts, share) * facts.scale + facts.offset);
       const low = Math.min(...ends);
       const width = Math.max(...ends) - low || 1;
-      found.push({ name, shown: { center: low + width / 2, width, function: "LINEAR_EXACT" } });
+      found.push({ key, name, shown: { center: low + width / 2, width, function: "LINEAR_EXACT" } });
     }
     return found;
   }
 
   // The place of the preset that a film is shown with at first.
   function first(facts, list) {
-    return Math.max(0, facts.default === "auto" ? list.findIndex((preset) => preset.name === "Automatic") : 0);
+    return Math.max(0, facts.default === "auto" ? list.findIndex((preset) => preset.key === "automatic") : 0);
   }
 
   window.BoneScan = Object.assign(window.BoneScan || {}, { grey: { unpack, table, paint, histogram, presets, first } });

@@ -6,6 +6,9 @@
   const NEAR = 4; // CSS pixels: a shorter drag is a click
   const SPOT = 3; // CSS pixels between two points of a freehand line
 
+  const TOOLS = { length: gettext("Length"), angle: gettext("Angle"), rectangle: gettext("Rectangle"), ellipse: gettext("Ellipse"), freehand: gettext("Freehand") };
+  const HOW = gettext("%(tool)s: click or drag on the film, or move the cross by the arrows and press Enter.");
+
   class Measuring {
     constructor(body, active) {
       this.body = body;
@@ -36,7 +39,7 @@
       this.kind = kind;
       this.cross = null;
       this.clear();
-      this.say(kind ? `${kind[0].toUpperCase()}${kind.slice(1)}: click or drag on the film, or move the cross by the arrows and press Enter.` : "");
+      this.say(kind ? interpolate(HOW, { tool: TOOLS[kind] }, true) : "");
       if (pane && pane.loaded) this.draw(pane);
     }
 
@@ -126,14 +129,14 @@
       const points = thinned(this.points).map(([x, y]) => [x / film.width, y / film.height]);
       const drawn = { kind: this.kind, points };
       this.clear();
-      if (drawn.kind === "freehand" && points.length < 3) return this.say("An outline needs three points or more.");
+      if (drawn.kind === "freehand" && points.length < 3) return this.say(gettext("An outline needs three points or more."));
       const label = this.body.querySelector("[data-label]");
-      this.say("Measuring");
+      this.say(gettext("Measuring"));
       const answer = await this.send(`/films/${film.analysis_id}/annotations/add/`, { ...drawn, label: label.value });
       if (!answer) return this.draw(pane);
       label.value = "";
       this.marks.get(film.image_id).push(answer);
-      this.say(`Kept: ${answer.text}`);
+      this.say(interpolate(gettext("Kept: %(figures)s"), { figures: answer.text }, true));
       this.list(this.active().film);
       return this.draw(pane);
     }
@@ -148,7 +151,7 @@
         this.marks.set(film.image_id, (await response.json()).annotations);
       } catch {
         this.marks.delete(film.image_id);
-        this.say("The measurements could not be loaded. Choose the film again to try once more.");
+        this.say(gettext("The measurements could not be loaded. Choose the film again to try once more."));
         return;
       }
       const pane = this.active();
@@ -161,9 +164,9 @@
         const response = await fetch(url, { method: "POST", headers: { "Content-Type": "application/json", "X-CSRFToken": this.token }, body: JSON.stringify(body) });
         const answer = response.redirected ? {} : await response.json();
         if (response.ok && !response.redirected) return answer;
-        this.say(answer.detail || "Not kept: you are signed out. Sign in in another tab, then measure again.");
+        this.say(answer.detail || gettext("Not kept: you are signed out. Sign in in another tab, then measure again."));
       } catch {
-        this.say("Not kept: the server cannot be reached. Check the network, then measure again.");
+        this.say(gettext("Not kept: the server cannot be reached. Check the network, then measure again."));
       }
       return null;
     }
@@ -172,7 +175,7 @@
       const answer = await this.send(button.dataset.withdraw, {});
       if (!answer) return;
       for (const [image, marks] of this.marks) this.marks.set(image, marks.filter((mark) => mark.id !== answer.id));
-      this.say("Withdrawn. The record keeps it.");
+      this.say(gettext("Withdrawn. The record keeps it."));
       const pane = this.active();
       this.list(pane.film);
       this.draw(pane);
@@ -244,11 +247,13 @@
     const row = document.createElement("li");
     const part = (name, text) => Object.assign(document.createElement("span"), { className: name, textContent: text });
     row.append(part("value", `${index + 1}: ${mark.label ? `${mark.label}: ` : ""}${mark.text}`));
-    row.append(part("small", `${mark.author}, ${mark.created}${mark.after_signature ? ", after the signature, not in the report" : ""}`));
+    const { author, created } = mark;
+    const late = gettext("%(author)s, %(created)s, after the signature, not in the report");
+    row.append(part("small", mark.after_signature ? interpolate(late, { author, created }, true) : `${author}, ${created}`));
     if (allowed && mark.withdraw) {
-      const button = Object.assign(document.createElement("button"), { type: "button", className: "btn btn-small", textContent: "Withdraw" });
+      const button = Object.assign(document.createElement("button"), { type: "button", className: "btn btn-small", textContent: gettext("Withdraw") });
       button.dataset.withdraw = mark.withdraw;
-      button.setAttribute("aria-label", `Withdraw measurement ${index + 1}`);
+      button.setAttribute("aria-label", interpolate(gettext("Withdraw measurement %(number)s"), { number: index + 1 }, true));
       row.append(button);
     }
     return row;

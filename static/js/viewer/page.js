@@ -39,7 +39,7 @@
       const film = this.films[index];
       pane.index = index;
       pane.section.setAttribute("aria-label", `${film.group}: ${film.name}`);
-      pane.stage.setAttribute("aria-label", `${film.group}: ${film.name}. Press ? for the keys`);
+      pane.stage.setAttribute("aria-label", interpolate(gettext("%(film)s. Press ? for the keys"), { film: `${film.group}: ${film.name}` }, true));
       pane.section.querySelector("[data-film-choice]").value = String(index);
       const texts = { name: `${film.group}\n${film.name}`, spacing: film.spacing_words, size: `${film.width} x ${film.height} px`, note: film.note };
       for (const [name, text] of Object.entries(texts)) pane.section.querySelector(`[data-corner-${name}]`).textContent = text;
@@ -130,7 +130,7 @@
         pane.stage.toggleAttribute("data-tool", shapes.KINDS.includes(this.mode));
       });
       this.activate(this.panes[0]);
-      if (wanted === 1 && this.films.length === 1) this.measuring.say("There is no other film to show beside this one.");
+      if (wanted === 1 && this.films.length === 1) this.measuring.say(gettext("There is no other film to show beside this one."));
     }
 
     link() {
@@ -224,12 +224,12 @@
       const group = make("g", { class: "outline", "data-outline": "", visibility: "hidden" });
       for (const region of film.regions) {
         for (const kind of ["under", "line"]) group.append(make("polygon", { class: `outline-${kind}`, points: region.points, "vector-effect": "non-scaling-stroke" }));
-        group.lastChild.append(Object.assign(make("title", {}), { textContent: `Outline, ${region.size}` }));
+        group.lastChild.append(Object.assign(make("title", {}), { textContent: interpolate(gettext("Outline, %(size)s"), { size: region.size }, true) }));
       }
       pane.scene.append(group);
     }
-    pane.section.querySelector("[data-corner-outline]").textContent = `Outline, ${film.model}`;
-    pane.section.querySelector("[data-corner-saliency]").textContent = `Saliency map, ${film.model}`;
+    pane.section.querySelector("[data-corner-outline]").textContent = interpolate(gettext("Outline, %(model)s"), { model: film.model }, true);
+    pane.section.querySelector("[data-corner-saliency]").textContent = interpolate(gettext("Saliency map, %(model)s"), { model: film.model }, true);
     pane.section.querySelectorAll("[data-outline-only], [data-saliency-only]").forEach((one) => (one.hidden = true));
   }
 

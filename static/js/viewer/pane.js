@@ -4,7 +4,7 @@
   const { grey } = window.BoneScan;
   const MAX_SCALE = 16;
   // An 8-bit film as it is: 0 is black, 255 white.
-  const AS_STORED = { center: 127.5, width: 255, function: "LINEAR_EXACT", explanation: "as stored" };
+  const AS_STORED = { center: 127.5, width: 255, function: "LINEAR_EXACT", explanation: gettext("as stored") };
   const CANONICAL = { scale: 1, offset: 0, inverted: false, padding: null, windows: [AS_STORED], voi_lut: null, default: "window" };
 
   // For measuring: the second frame begins when the first one, which shows what was drawn, is painted.
@@ -19,11 +19,11 @@
     try {
       response = await fetch(url);
     } catch {
-      throw new LoadError("The server cannot be reached. Check the network, then try again.");
+      throw new LoadError(gettext("The server cannot be reached. Check the network, then try again."));
     }
-    if (response.redirected || response.status === 401) throw new LoadError("You are signed out. Sign in in another tab, then try again.");
-    if (response.status === 404) throw new LoadError("The film is not in the file store. Tell the operator; backups hold it.");
-    if (!response.ok || !response.headers.get("Content-Type").startsWith(type)) throw new LoadError("The film cannot be read at the moment. Try again in a minute.");
+    if (response.redirected || response.status === 401) throw new LoadError(gettext("You are signed out. Sign in in another tab, then try again."));
+    if (response.status === 404) throw new LoadError(gettext("The film is not in the file store. Tell the operator; backups hold it."));
+    if (!response.ok || !response.headers.get("Content-Type").startsWith(type)) throw new LoadError(gettext("The film cannot be read at the moment. Try again in a minute."));
     return response;
   }
 
@@ -84,7 +84,7 @@
       delete this.stage.dataset.painted;
       this.context().clearRect(0, 0, this.canvas.width, this.canvas.height);
       this.scene.setAttribute("visibility", "hidden");
-      this.say("Loading film");
+      this.say(gettext("Loading film"));
       try {
         if (film.overview) {
           const few = await loadOverview(film);
@@ -96,7 +96,7 @@
         this.take(loaded);
       } catch (error) {
         if (this.token !== token) return;
-        this.say(error instanceof LoadError ? error.message : "The film cannot be shown in this browser. Update it, or open the film on another machine.", true);
+        this.say(error instanceof LoadError ? error.message : gettext("The film cannot be shown in this browser. Update it, or open the film on another machine."), true);
       }
       this.changed(this, "film");
     }
@@ -185,7 +185,7 @@
     // Move centre and width by shares of the film's full range.
     level(darker, wider) {
       if (!this.presets.length) return;
-      const full = this.presets.find((one) => one.name === "Full range").shown;
+      const full = this.presets.find((one) => one.key === "full").shown;
       const now = this.shown.entries ? full : this.shown;
       const width = Math.max(full.width / 4096, now.width * Math.exp(wider));
       const away = this.loaded.facts.inverted !== this.inverted ? -1 : 1;

@@ -1,6 +1,7 @@
 // The shapes of measurements: how many points they take, their outline as an SVG path, and what can be said while one is drawn. Pure functions.
 (function () {
   "use strict";
+  const { number } = window.BoneScan;
   const KINDS = ["length", "angle", "rectangle", "ellipse", "freehand"];
   const NEEDS = { length: 2, angle: 3, rectangle: 2, ellipse: 2, freehand: Infinity };
 
@@ -31,12 +32,12 @@
     const flat = points.map(([x, y]) => [x * column, y * row]);
     if (kind === "length" && points.length > 1) {
       const long = Math.hypot(flat[1][0] - flat[0][0], flat[1][1] - flat[0][1]);
-      return `${long.toFixed(1)} ${spacing ? "mm" : "px"}`;
+      return `${number(long, 1)} ${spacing ? "mm" : "px"}`;
     }
     if (kind === "angle" && points.length > 2) {
       const [one, two] = [flat[0], flat[2]].map((end) => Math.atan2(end[1] - flat[1][1], end[0] - flat[1][0]));
       const turn = Math.abs(((one - two) * 180) / Math.PI);
-      return `${(turn > 180 ? 360 - turn : turn).toFixed(1)}°`;
+      return `${number(turn > 180 ? 360 - turn : turn, 1)}°`;
     }
     return "";
   }
