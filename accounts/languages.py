@@ -1,10 +1,18 @@
 """Choices of language: by a user for the pages, by a department for its reports and letters."""
 
+from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.errors import Refused
 from accounts.models import Department, Language, User
+
+
+def language_of_user(user: User) -> str:
+    """The language in which a user reads: the own choice, else the department's, else the installation's."""
+    department = user.department
+    return user.language or (department.language if department else "") or settings.LANGUAGE_CODE
 
 
 @transaction.atomic
@@ -36,5 +44,5 @@ def choose_for_department(department: Department, *, language: str, by: User | N
 
 def _check(language: str) -> None:
     if language not in Language.values:
-        why = "Choose one of the list."
+        why = _("Choose one of the list.")
         raise Refused("unknown_language", why, fields={"language": [why]})
