@@ -10,18 +10,23 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
 from accounts.client_ip import client_ip
 
 LOCKED_FOR_S = 300
+# Sentences of allauth's forms that no adapter replaces. Its own German says "du": marked here, ours comes first.
+SAID_BY_ALLAUTH = (_("You must type the same password each time."),)
 
 
 class AccountAdapter(DefaultAccountAdapter):
     """Sign-in by e-mail for accounts that an administrator made."""
 
     error_messages = DefaultAccountAdapter.error_messages | {
-        "email_password_mismatch": "The e-mail address or the password is not correct.",
+        "email_password_mismatch": _("The e-mail address or the password is not correct."),
+        "enter_current_password": _("Please type your current password."),
+        "rate_limited": _("Be patient, you are sending too many requests."),
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:

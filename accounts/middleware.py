@@ -12,8 +12,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.shortcuts import resolve_url
 from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext_lazy as _
 
-from accounts import audit, sessions
+from accounts import audit, languages, sessions
 from accounts.client_ip import client_ip
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
@@ -25,7 +26,7 @@ KEEPING_THE_PAGE = frozenset(
     f"analyses:{name}" for name in ("case_presence", "case_start", "case_take_over", "case_release")
 )
 PARTS_OF_PAGES = frozenset({"image", "style", "script", "font"})
-EXPIRED = "Your session has ended. Sign in again."
+EXPIRED = _("Your session has ended. Sign in again.")
 
 
 class RequestContextMiddleware:
@@ -74,7 +75,8 @@ class LanguageMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         before = translation.get_language()
-        translation.activate(language_of(request))
+        request.LANGUAGE_CODE = language_of(request)
+        translation.activate(request.LANGUAGE_CODE)
         try:
             return self.get_response(request)
         finally:
@@ -87,8 +89,7 @@ def language_of(request: HttpRequest) -> str:
         return settings.LANGUAGE_CODE
     if request.user.is_authenticated:
         user: Any = request.user
-        department = user.department
-        return user.language or (department.language if department else "") or settings.LANGUAGE_CODE
+        return languages.language_of_user(user)
     return translation.get_language_from_request(request)
 
 

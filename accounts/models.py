@@ -7,6 +7,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.utils import timezone
 from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
 
 from accounts.querysets import ApiTokenQuerySet, AuditEventQuerySet, UserQuerySet
 
@@ -14,16 +15,16 @@ from accounts.querysets import ApiTokenQuerySet, AuditEventQuerySet, UserQuerySe
 class OperatingPointChoice(models.TextChoices):
     """Which cut-offs of the model a department works with; the model's card says what each is worth."""
 
-    BALANCED = "balanced", "Balanced"
-    RULE_OUT = "rule_out", "Rule-out"
+    BALANCED = "balanced", _("Balanced")
+    RULE_OUT = "rule_out", _("Rule-out")
 
 
 class ReadingMode(models.TextChoices):
     """When a department's doctors see the model's answer."""
 
-    AT_ONCE = "at_once", "Answer at once"
-    OWN_FIRST = "own_first", "Answer after my own reading"
-    TRIAL = "trial", "Trial: shown or hidden by lot"
+    AT_ONCE = "at_once", _("Answer at once")
+    OWN_FIRST = "own_first", _("Answer after my own reading")
+    TRIAL = "trial", _("Trial: shown or hidden by lot")
 
 
 class Language(models.TextChoices):
@@ -57,11 +58,11 @@ class Department(models.Model):
 class Role(models.TextChoices):
     """What a person or machine is here; one may have several roles."""
 
-    DOCTOR = "doctor", "Doctor"
-    CLERK = "clerk", "Report clerk"
-    API_CLIENT = "api_client", "API client"
-    ADMINISTRATOR = "administrator", "Administrator"
-    AUDITOR = "auditor", "Auditor"
+    DOCTOR = "doctor", _("Doctor")
+    CLERK = "clerk", _("Report clerk")
+    API_CLIENT = "api_client", _("API client")
+    ADMINISTRATOR = "administrator", _("Administrator")
+    AUDITOR = "auditor", _("Auditor")
 
 
 class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]

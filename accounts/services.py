@@ -12,6 +12,8 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
 
 from accounts import audit, languages, sessions
 from accounts.errors import Refused
@@ -73,8 +75,8 @@ def create_person(
     try:
         validate_email(email)
     except ValidationError as error:
-        raise _refused("bad_email", "email", "Type an e-mail address.") from error
-    taken = _refused("email_taken", "email", "An account with this address exists already.")
+        raise _refused("bad_email", "email", _("Type an e-mail address.")) from error
+    taken = _refused("email_taken", "email", _("An account with this address exists already."))
     if User.objects.filter(email=email).exists():
         raise taken
     try:
@@ -177,28 +179,31 @@ def send_password_link(user: User, *, by: User | None) -> str | None:
         Refused: ``inactive`` or ``mail_failed``.
     """
     if not user.is_active:
-        raise Refused("inactive", "Reactivate the account first.")
+        raise Refused("inactive", _("Reactivate the account first."))
     link, by_mail = password_link(user), mail_is_sent()
     audit.record("password_link", user=by, obj=user, detail={"by_mail": by_mail})
     if not by_mail:
         return link
-    text = render_to_string(
-        "accounts/email/password_link.txt",
-        {"link": link, "minutes": settings.PASSWORD_RESET_TIMEOUT // 60, "contact": portal_settings().contact},
-    )
+    minutes, contact = settings.PASSWORD_RESET_TIMEOUT // 60, portal_settings().contact
+    # In the language of whoever gets it, not of the administrator who sends it.
+    with translation.override(languages.language_of_user(user)):
+        subject = _("BoneScan: set your password")
+        text = render_to_string(
+            "accounts/email/password_link.txt", {"link": link, "minutes": minutes, "contact": contact}
+        )
     try:
-        send_mail("BoneScan: set your password", text, settings.DEFAULT_FROM_EMAIL, [user.email])
+        send_mail(subject, text, settings.DEFAULT_FROM_EMAIL, [user.email])
     except OSError as error:  # smtplib's errors are OSErrors too
-        raise Refused("mail_failed", "The mail server did not take the message. Try again later.") from error
+        raise Refused("mail_failed", _("The mail server did not take the message. Try again later.")) from error
     return None
 
 
 def _checked_roles(roles: Iterable[str], department: Department | None) -> set[str]:
     wanted = {str(role) for role in roles}
     if not wanted or not wanted <= set(Role.values):
-        raise _refused("bad_roles", "roles", "Choose at least one role.")
+        raise _refused("bad_roles", "roles", _("Choose at least one role."))
     if wanted & ROLES_OF_A_DEPARTMENT and department is None:
-        raise _refused("department_needed", "department", "These roles need a department.")
+        raise _refused("department_needed", "department", _("These roles need a department."))
     return wanted
 
 
@@ -215,7 +220,7 @@ def _lock_administrators() -> None:
 def _refuse_if_last_administrator(user: User) -> None:
     others = User.objects.active().filter(role_assignments__role=Role.ADMINISTRATOR).exclude(pk=user.pk)
     if user.is_active and not others.exists():
-        raise Refused("last_administrator", "This is the last administrator. Give somebody else that role first.")
+        raise Refused("last_administrator", _("This is the last administrator. Give somebody else that role first."))
 
 
 # --- departments and settings -----------------------------------------------------------------------------------
@@ -248,7 +253,7 @@ def choose_operating_point(department: Department, *, operating_point: str, by: 
         Refused: ``unknown_operating_point``.
     """
     if operating_point not in OperatingPointChoice.values:
-        raise _refused("unknown_operating_point", "operating_point", "Choose one of the list.")
+        raise _refused("unknown_operating_point", "operating_point", _("Choose one of the list."))
     detail = _choose(department, "operating_point", operating_point)
     if detail:
         audit.record("operating_point_changed", user=by, obj=department, department=department, detail=detail)
@@ -262,7 +267,7 @@ def choose_reading_mode(department: Department, *, reading_mode: str, by: User |
         Refused: ``unknown_reading_mode``.
     """
     if reading_mode not in ReadingMode.values:
-        raise _refused("unknown_reading_mode", "reading_mode", "Choose one of the list.")
+        raise _refused("unknown_reading_mode", "reading_mode", _("Choose one of the list."))
     detail = _choose(department, "reading_mode", reading_mode)
     if detail:
         audit.record("reading_mode_changed", user=by, obj=department, department=department, detail=detail)
@@ -302,10 +307,10 @@ def edit_department(
 def _department_name(name: str, *, but: Department | None = None) -> str:
     name = " ".join(name.split())
     if not name:
-        raise _refused("no_name", "name", "Type a name.")
+        raise _refused("no_name", "name", _("Type a name."))
     others = Department.objects.exclude(pk=but.pk) if but else Department.objects.all()
     if others.filter(name__iexact=name).exists():
-        raise _refused("name_taken", "name", "A department of this name exists already.")
+        raise _refused("name_taken", "name", _("A department of this name exists already."))
     return name
 
 
@@ -320,6 +325,6 @@ def change_settings(*, institution_name: str, contact: str, tumour_centre: str, 
     values = {"institution_name": institution_name, "contact": contact, "tumour_centre": tumour_centre}
     before = portal_settings()
     changed = sorted(field for field, value in values.items() if getattr(before, field) != value)
-    saved, _ = PortalSettings.objects.update_or_create(pk=1, defaults=values)
+    saved, _made = PortalSettings.objects.update_or_create(pk=1, defaults=values)
     audit.record("settings_changed", user=by, obj=saved, detail={"changed": changed})
     return saved

@@ -8,6 +8,7 @@ from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.errors import Refused
@@ -33,16 +34,18 @@ def create_token(user: User, name: str, expires_at: datetime | None, *, by: User
         Refused: ``inactive``, ``no_api_right``, ``no_department``, ``no_name`` or ``bad_expiry``.
     """
     if not user.is_active:
-        raise Refused("inactive", "This account is deactivated.")
+        raise Refused("inactive", _("This account is deactivated."))
     if not may(user, Action.USE_API):
-        raise Refused("no_api_right", "No role of this account may use the API.")
+        raise Refused("no_api_right", _("No role of this account may use the API."))
     if user.department_id is None:
-        raise Refused("no_department", "An account that uses the API needs a department.")
+        raise Refused("no_department", _("An account that uses the API needs a department."))
     name = " ".join(name.split())[:120]
     if not name:
-        raise Refused("no_name", "Name the token.", fields={"name": ["Say which machine or program will use it."]})
+        why = _("Say which machine or program will use it.")
+        raise Refused("no_name", _("Name the token."), fields={"name": [why]})
     if expires_at is not None and expires_at <= timezone.now():
-        raise Refused("bad_expiry", "The expiry has passed.", fields={"expires_on": ["Choose a date to come."]})
+        why = _("Choose a date to come.")
+        raise Refused("bad_expiry", _("The expiry has passed."), fields={"expires_on": [why]})
     plain = START + secrets.token_urlsafe(SECRET_BYTES)
     with transaction.atomic():
         token = ApiToken.objects.create(

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Role, User
 from accounts.permissions import Action, may
@@ -29,7 +30,7 @@ def reportable(user: User) -> QuerySet[Study]:
     return cases.filter(reading_state__in=SIGNED)
 
 
-def _date(label: str) -> forms.DateField:
+def _date(label: Any) -> forms.DateField:
     return forms.DateField(
         label=label, required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
@@ -39,19 +40,21 @@ class ReportSearchForm(forms.Form):
     """The filter bar of the reports page; every field is optional."""
 
     q = forms.CharField(
-        label="Search",
+        label=_("Search"),
         required=False,
         max_length=200,
-        widget=forms.TextInput(attrs={"type": "search", "placeholder": "Record, name or accession number"}),
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": _("Record, name or accession number")}),
     )
-    signed_from = _date("Signed from")
-    signed_to = _date("to")
-    reading = forms.ChoiceField(label="Reading", required=False, choices=[("", "any"), *Reading.choices])
-    reader = forms.ModelChoiceField(label="Signed by", required=False, queryset=User.objects.none(), empty_label="any")
+    signed_from = _date(_("Signed from"))
+    signed_to = _date(_("to"))
+    reading = forms.ChoiceField(label=_("Reading"), required=False, choices=[("", _("any")), *Reading.choices])
+    reader = forms.ModelChoiceField(
+        label=_("Signed by"), required=False, queryset=User.objects.none(), empty_label=_("any")
+    )
     kind = forms.ChoiceField(
-        label="Report",
+        label=_("Report"),
         required=False,
-        choices=[("", "any"), ("signed", "signed"), ("preliminary", "preliminary")],
+        choices=[("", _("any")), ("signed", _("signed")), ("preliminary", _("preliminary"))],
     )
 
     def __init__(self, data: Any, *, user: User) -> None:

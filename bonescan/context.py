@@ -65,5 +65,5 @@ def _assigned_studies(request: HttpRequest) -> dict[str, Any] | None:
     if not ReaderStudy.objects.for_user(user).filter(state=ReaderStudyState.OPEN).exists():
         return None
     url = reverse("analyses:assigned_studies")
-    label = "My reader studies" if may(user, Action.MANAGE_READER_STUDIES) else "Reader studies"
+    label = _("My reader studies") if may(user, Action.MANAGE_READER_STUDIES) else _("Reader studies")
     return {"label": label, "url": url, "key": "", "active": request.path.startswith(url)}

@@ -2,18 +2,22 @@
 
 import errno
 from collections.abc import Callable
+from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
 
 log = structlog.get_logger(__name__)
-AWAY = (503, "database_unavailable", "The database cannot be reached. Nothing was stored; try again in a minute.")
+AWAY = (503, "database_unavailable", _("The database cannot be reached. Nothing was stored; try again in a minute."))
 FULL = (
     507,
     "storage_full",
-    "The file store is full. Nothing was stored; tell the operator and send the film again later.",
+    _("The file store is full. Nothing was stored; tell the operator and send the film again later."),
 )
 
 
@@ -30,7 +34,18 @@ class UnavailableMiddleware:
         return unavailable(request, exception)
 
 
-def _cause(exception: BaseException | None) -> tuple[int, str, str] | None:
+def answer_language(request: HttpRequest) -> str:
+    """The language of an error's answer, also where the middleware that chooses it was not reached.
+
+    Asks no database: what could say which language the user chose may be what is away.
+    """
+    chosen: str = getattr(request, "LANGUAGE_CODE", "")
+    if chosen or request.path.startswith("/api/"):
+        return chosen or settings.LANGUAGE_CODE
+    return translation.get_language_from_request(request)
+
+
+def _cause(exception: BaseException | None) -> tuple[int, str, Any] | None:
     if isinstance(exception, OperationalError | InterfaceError):
         return AWAY
     # Django writes a large upload to a temporary file while it reads the form, before any service is asked.
@@ -49,9 +64,10 @@ def unavailable(request: HttpRequest, exception: BaseException | None) -> HttpRe
         return None
     status, code, sentence = cause
     log.error(code, error=type(exception).__name__)
-    if request.path.startswith("/api/") or "application/json" in request.headers.get("Accept", ""):
-        answer: HttpResponse = JsonResponse({"code": code, "detail": sentence, "fields": {}}, status=status)
-    else:
-        answer = render(None, f"{status}.html", {"detail": sentence}, status=status)
+    with translation.override(answer_language(request)):
+        if request.path.startswith("/api/") or "application/json" in request.headers.get("Accept", ""):
+            answer: HttpResponse = JsonResponse({"code": code, "detail": sentence, "fields": {}}, status=status)
+        else:
+            answer = render(None, f"{status}.html", {"detail": sentence}, status=status)
     answer["Retry-After"] = "30"
     return answer

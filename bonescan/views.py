@@ -1,20 +1,24 @@
 """Liveness, readiness and the pages that are shown when something went wrong."""
 
 import sys
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
 from bonescan.health import readiness
-from bonescan.middleware import unavailable
+from bonescan.middleware import answer_language, unavailable
 
 
-def _problem(request: HttpRequest, status: int, code: str, sentence: str) -> HttpResponse:
+def _problem(request: HttpRequest, status: int, code: str, sentence: Any) -> HttpResponse:
     """One error in the caller's language: JSON for programs, a fragment-free page for people."""
-    if request.path.startswith("/api/") or "application/json" in request.headers.get("Accept", ""):
-        return JsonResponse({"code": code, "detail": sentence, "fields": {}}, status=status)
-    return render(request, f"{status}.html", {"detail": sentence}, status=status)
+    with translation.override(answer_language(request)):
+        if request.path.startswith("/api/") or "application/json" in request.headers.get("Accept", ""):
+            return JsonResponse({"code": code, "detail": sentence, "fields": {}}, status=status)
+        return render(request, f"{status}.html", {"detail": sentence}, status=status)
 
 
 @never_cache
@@ -36,23 +40,23 @@ for _view in (livez, readyz):
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return _problem(request, 400, "bad_request", "The request could not be understood. Go back and try again.")
+    return _problem(request, 400, "bad_request", _("The request could not be understood. Go back and try again."))
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return _problem(
-        request, 403, "permission_denied", "Your account does not have the right to do this. Ask your administrator."
+        request, 403, "permission_denied", _("Your account does not have the right to do this. Ask your administrator.")
     )
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return _problem(request, 403, "csrf_failed", "The form has expired. Reload the page and send it again.")
+    return _problem(request, 403, "csrf_failed", _("The form has expired. Reload the page and send it again."))
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return _problem(request, 404, "not_found", "There is nothing here that your account may see.")
+    return _problem(request, 404, "not_found", _("There is nothing here that your account may see."))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     away = unavailable(request, sys.exception())
-    return away or _problem(request, 500, "server_error", "The portal made an error. It has been logged; try again.")
+    return away or _problem(request, 500, "server_error", _("The portal made an error. It has been logged; try again."))

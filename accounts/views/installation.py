@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from accounts import services
@@ -27,7 +28,7 @@ def departments(request: HttpRequest) -> HttpResponse:
         except Refused as refusal:
             show_refusal(form, refusal)
         else:
-            messages.success(request, "Department added.")
+            messages.success(request, _("Department added."))
             return redirect("accounts:departments")
     rows = Department.objects.annotate(people=Count("users", filter=Q(users__is_active=True))).order_by("name")
     return render(request, "accounts/departments.html", {"form": form, "departments": rows})
@@ -51,7 +52,7 @@ def department(request: HttpRequest, department_id: UUID) -> HttpResponse:
         except Refused as refusal:
             show_refusal(form, refusal)
         else:
-            messages.success(request, "Saved.")
+            messages.success(request, _("Saved."))
             return redirect("accounts:departments")
     return render(request, "accounts/department.html", {"form": form, "department": row})
 
@@ -63,6 +64,6 @@ def settings(request: HttpRequest) -> HttpResponse:
     form = SettingsForm(request.POST or None, instance=services.portal_settings())
     if request.method == "POST" and form.is_valid():
         services.change_settings(by=caller(request), **form.cleaned_data)
-        messages.success(request, "Settings saved.")
+        messages.success(request, _("Settings saved."))
         return redirect("accounts:settings")
     return render(request, "accounts/settings.html", {"form": form})

@@ -7,6 +7,7 @@ from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -65,7 +66,7 @@ def person_new(request: HttpRequest) -> HttpResponse:
         except Refused as refusal:
             show_refusal(form, refusal)
         else:
-            messages.success(request, f"{person.email} can sign in once a password is set.")
+            messages.success(request, _("%(email)s can sign in once a password is set.") % {"email": person.email})
             return _send_link(request, person)
     return render(request, "accounts/person_new.html", {"form": form})
 
@@ -83,7 +84,7 @@ def person(request: HttpRequest, user_id: UUID) -> HttpResponse:
         except Refused as refusal:
             show_refusal(form, refusal)
         else:
-            messages.success(request, "Saved.")
+            messages.success(request, _("Saved."))
             return redirect("accounts:person", owner.pk)
     return render_person(request, owner, form=form)
 
@@ -98,7 +99,7 @@ def person_deactivate(request: HttpRequest, user_id: UUID) -> HttpResponse:
     except Refused as refusal:
         messages.error(request, refusal.message)
     else:
-        messages.success(request, "Deactivated. Sessions and tokens have ended.")
+        messages.success(request, _("Deactivated. Sessions and tokens have ended."))
     return redirect("accounts:person", owner.pk)
 
 
@@ -108,7 +109,7 @@ def person_reactivate(request: HttpRequest, user_id: UUID) -> HttpResponse:
     """Let a deactivated account sign in again."""
     owner = get_object_or_404(User, pk=user_id)
     services.reactivate(owner, by=caller(request))
-    messages.success(request, "Reactivated. Old tokens stay revoked.")
+    messages.success(request, _("Reactivated. Old tokens stay revoked."))
     return redirect("accounts:person", owner.pk)
 
 
@@ -128,7 +129,7 @@ def person_token(request: HttpRequest, user_id: UUID) -> HttpResponse:
     owner, form = get_object_or_404(User, pk=user_id), TokenForm(request.POST)
     if not is_machine(owner):
         audit.record("access_denied", user=caller(request), allowed=False, obj=owner, detail={"needs": "machine"})
-        messages.error(request, "People make their own tokens.")
+        messages.error(request, _("People make their own tokens."))
         return redirect("accounts:person", owner.pk)
     plain = make_token(form, owner, by=caller(request))
     return render_person(request, owner, token_form=TokenForm() if plain else form, plain=plain)
@@ -170,6 +171,6 @@ def _send_link(request: HttpRequest, owner: User) -> HttpResponse:
         messages.error(request, refusal.message)
         return redirect("accounts:person", owner.pk)
     if link is None:
-        messages.success(request, f"A link to set a password was sent to {owner.email}.")
+        messages.success(request, _("A link to set a password was sent to %(email)s.") % {"email": owner.email})
         return redirect("accounts:person", owner.pk)
     return render_person(request, owner, link=link)

@@ -7,6 +7,7 @@ from django.core.files.storage import default_storage
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import translation
 from django.views.decorators.http import require_safe
 from drf_spectacular.renderers import OpenApiJsonRenderer2
 from drf_spectacular.views import SpectacularAPIView
@@ -19,6 +20,7 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from accounts import audit
+from accounts.languages import language_of_user
 from accounts.models import Role
 from accounts.permissions import Action, may
 from analyses.api import schema
@@ -218,4 +220,6 @@ class NoSuchAddress(ApiView):
 def docs(request: HttpRequest) -> HttpResponse:
     """The interactive documentation, from this host only, for everybody who is signed in."""
     has_tokens = may(request.user, Action.OWN_TOKENS)  # type: ignore[arg-type]
-    return render(request, "analyses/api_docs.html", {"has_tokens": has_tokens})
+    # A page for people, though its address is one of the API's.
+    with translation.override(language_of_user(request.user)):  # type: ignore[arg-type]
+        return render(request, "analyses/api_docs.html", {"has_tokens": has_tokens})

@@ -115,7 +115,7 @@ class FilesField(forms.FileField):
         files = data if isinstance(data, list | tuple) else [data]
         present = [file for file in files if file]
         if not present:
-            raise forms.ValidationError("Choose at least one film.", code="required")
+            raise forms.ValidationError(_("Choose at least one film."), code="required")
         return present
 
 

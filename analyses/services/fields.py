@@ -80,9 +80,9 @@ def cleaned(given: CaseFields) -> CaseFields:
         _check_date(name, getattr(given, name), problems)
     born, examined = given.patient_birth_date, given.study_date
     if not problems and born and examined and examined < born:
-        problems["study_date"] = ["The examination lies before the birth date."]
+        problems["study_date"] = [_("The examination lies before the birth date.")]
     if problems:
-        raise Invalid("bad_field", "Some fields are not valid. Correct them and send again.", fields=problems)
+        raise Invalid("bad_field", _("Some fields are not valid. Correct them and send again."), fields=problems)
     return replace(given, **changes)
 
 
@@ -94,13 +94,13 @@ def _text(name: str, value: object, problems: dict[str, list[str]]) -> str:
         text = text.upper()
     forbidden = _FORBIDDEN_IN_TEXT if name == "clinical_question" else _FORBIDDEN
     if len(text) > MAX_LENGTHS[name]:
-        problems[name] = [f"At most {MAX_LENGTHS[name]} characters."]
+        problems[name] = [_("At most %(most)s characters.") % {"most": MAX_LENGTHS[name]}]
     elif forbidden.search(text):
-        problems[name] = ["Control characters are not allowed."]
+        problems[name] = [_("Control characters are not allowed.")]
     elif name in _CHOICES and text and text not in _CHOICES[name]:
-        problems[name] = [f"One of {', '.join(_CHOICES[name])}, or empty."]
+        problems[name] = [_("One of %(values)s, or empty.") % {"values": ", ".join(_CHOICES[name])}]
     elif name == "modality" and not _CODE.fullmatch(text):
-        problems[name] = ["Letters and digits only, as in DICOM: CR, DX, MR, CT."]
+        problems[name] = [_("Letters and digits only, as in DICOM: CR, DX, MR, CT.")]
     return text
 
 
@@ -109,9 +109,9 @@ def _check_date(name: str, value: date | None, problems: dict[str, list[str]]) -
         return
     # One day of grace: the uploader may live east of the server's clock.
     if value > timezone.localdate() + timedelta(days=1):
-        problems[name] = ["The date lies in the future."]
+        problems[name] = [_("The date lies in the future.")]
     elif value < _EARLIEST:
-        problems[name] = [f"The date lies before {_EARLIEST:%Y}."]
+        problems[name] = [_("The date lies before %(year)s.") % {"year": _EARLIEST.year}]
 
 
 def stated_reason(text: str, at_most: int) -> str:

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.files.base import File
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import ApiToken, Department, User
@@ -98,9 +99,11 @@ def submit_film(
         Unprocessable: ``idempotency_key_reused``.
     """
     if user.department_id is None:
-        raise Invalid("no_department", "Your account belongs to no department. Ask an administrator to add it to one.")
+        raise Invalid(
+            "no_department", _("Your account belongs to no department. Ask an administrator to add it to one.")
+        )
     if study is not None and study.department_id != user.department_id:
-        raise ServiceError("not_found", "There is no such case.", status=404)
+        raise ServiceError("not_found", _("There is no such case."), status=404)
     fields = cleaned(fields)
     _check_size(upload)
     film = storage.store_original(upload)
@@ -124,13 +127,12 @@ def _check_size(upload: File) -> None:
         raise _empty()
     if size > settings.MAX_UPLOAD_BYTES:
         limit = settings.MAX_UPLOAD_BYTES // (1024 * 1024)
-        raise ServiceError(
-            "too_large", f"The file is larger than {limit} MB. Export the single film, or compressed.", status=413
-        )
+        message = _("The file is larger than %(limit)s MB. Export the single film, or compressed.") % {"limit": limit}
+        raise ServiceError("too_large", message, status=413)
 
 
 def _empty() -> Invalid:
-    message = "The file is empty. Export it again and upload the new copy."
+    message = _("The file is empty. Export it again and upload the new copy.")
     return Invalid("empty_file", message, fields={"image": [message]})
 
 

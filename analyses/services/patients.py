@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from accounts.models import Department
 from analyses.errors import Conflict
 from analyses.models import Patient, Study
@@ -79,11 +81,14 @@ def require_same_person(department_id: Any, values: Mapping[str, str]) -> None:
         "patient_sex": patient.patient_sex,
     }
     wrong = {
-        name: ["Not what the record says."] for name in known if not agree(name, values.get(name, ""), known[name])
+        name: [_("Not what the record says.")] for name in known if not agree(name, values.get(name, ""), known[name])
     }
     if wrong:
         raise Conflict(
             "patient_mismatch",
-            "This record number belongs to a patient with other details. Check the number, or leave the details empty.",
+            _(
+                "This record number belongs to a patient with other details. Check the number, or leave the details "
+                "empty."
+            ),
             fields=wrong,
         )

@@ -20,6 +20,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from kombu import pools
 
 from accounts import audit
@@ -198,7 +199,7 @@ def cancel(analysis: Analysis, user: User) -> None:
         .update(status=Status.CANCELLED, finished_at=Now(), lease_token=None, lease_expires_at=None)
     )
     if not stopped:
-        raise Conflict("not_cancelable", "The analysis has already ended. Reload to see its result.")
+        raise Conflict("not_cancelable", _("The analysis has already ended. Reload to see its result."))
     cases.summarise(study, changed=True)
     audit.record("cancel", user=user, obj=analysis, case_id=study.pk)
     analysis.refresh_from_db()
@@ -228,7 +229,7 @@ def retry(analysis: Analysis, user: User) -> None:
         request_id=audit.request_context.get().request_id,
     )
     if not requeued:
-        raise Conflict("not_retriable", "Only a failed or cancelled analysis can be tried again.")
+        raise Conflict("not_retriable", _("Only a failed or cancelled analysis can be tried again."))
     cases.summarise(study, changed=True)
     audit.record("retry", user=user, obj=analysis, case_id=study.pk)
     transaction.on_commit(lambda: wake(analysis.pk))

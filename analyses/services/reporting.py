@@ -7,6 +7,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
@@ -35,7 +36,7 @@ def issue_report(study: Study, user: User | None) -> Report:
             ``identity_unconfirmed``, ``no_result``, ``busy``.
         StorageFull: ``storage_full``.
     """
-    for _ in range(TRIES):
+    for _attempt in range(TRIES):
         current = Study.objects.select_related("patient", "department").get(pk=study.pk)
         blinding.require_sight(user, current)
         issued = Report.objects.filter(study=current, revision=current.revision).first()
@@ -54,7 +55,7 @@ def issue_report(study: Study, user: User | None) -> Report:
             return _issue(current, review, analyses, user)
         except CaseMoved:
             continue
-    raise Conflict("busy", "The case keeps changing. Ask for the report again in a moment.")
+    raise Conflict("busy", _("The case keeps changing. Ask for the report again in a moment."))
 
 
 def report_bytes(report: Report) -> bytes:
@@ -67,11 +68,11 @@ def report_bytes(report: Report) -> bytes:
         content = storage.read(report.pdf_file)
     except FileNotFoundError as error:
         raise ServiceError(
-            "report_missing", "The stored report is missing. Tell the operator; backups hold it.", status=500
+            "report_missing", _("The stored report is missing. Tell the operator; backups hold it."), status=500
         ) from error
     if hashlib.sha256(content).hexdigest() != report.pdf_sha256:
         raise ServiceError(
-            "report_damaged", "The stored report is damaged. Tell the operator; backups hold it.", status=500
+            "report_damaged", _("The stored report is damaged. Tell the operator; backups hold it."), status=500
         )
     return content
 
@@ -150,11 +151,11 @@ def _check_reportable(review: Review | None, analyses: list[Analysis]) -> None:
     if any(analysis.open_warnings for analysis in analyses):
         raise Conflict(
             "identity_unconfirmed",
-            "What was typed and what the file says differ. A doctor of the department must confirm one first.",
+            _("What was typed and what the file says differ. A doctor of the department must confirm one first."),
         )
     signed = review is not None and review.is_signed
     if not signed and not any(analysis.status == Status.SUCCEEDED for analysis in analyses):
-        raise Conflict("no_result", "There is no result to report yet. Wait for one, or read and sign the case.")
+        raise Conflict("no_result", _("There is no result to report yet. Wait for one, or read and sign the case."))
 
 
 def _issue(study: Study, review: Review | None, analyses: list[Analysis], user: User | None) -> Report:
@@ -209,4 +210,4 @@ def _store(pdf: bytes) -> str:
     try:
         return storage.store_bytes("reports", pdf, ".pdf")
     except StorageFull as error:
-        raise StorageFull("storage_full", "There is no room to store the report. Tell the operator.") from error
+        raise StorageFull("storage_full", _("There is no room to store the report. Tell the operator.")) from error

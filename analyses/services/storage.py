@@ -9,14 +9,15 @@ from typing import BinaryIO, cast
 import structlog
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
+from django.utils.translation import gettext_lazy as _
 
 from analyses.errors import ServiceError, StorageFull
 
 log = structlog.get_logger(__name__)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-FULL = "The file store is full. Nothing was stored; tell the operator and send the film again later."
-AWAY = "The file store cannot be reached. Try again in a minute, or tell the operator."
-UNAVAILABLE = "The file store cannot be reached. Nothing was stored; send the film again in a minute."
+FULL = _("The file store is full. Nothing was stored; tell the operator and send the film again later.")
+AWAY = _("The file store cannot be reached. Try again in a minute, or tell the operator.")
+UNAVAILABLE = _("The file store cannot be reached. Nothing was stored; send the film again in a minute.")
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,10 @@ def _save(name: str, content: File) -> str:
         if not isinstance(error, OSError) or error.errno not in NO_ROOM:
             log.exception("storage_unavailable")
             discard(name)
-            raise ServiceError("storage_unavailable", UNAVAILABLE, status=503) from error
+            raise ServiceError("storage_unavailable", str(UNAVAILABLE), status=503) from error
         discard(name)
         log.error("storage_full")
-        raise StorageFull("storage_full", FULL) from error
+        raise StorageFull("storage_full", str(FULL)) from error
 
 
 def read(name: str) -> bytes:
@@ -73,7 +74,7 @@ def read(name: str) -> bytes:
         raise
     except Exception as error:
         log.exception("storage_unavailable")
-        raise ServiceError("storage_unavailable", AWAY, status=503) from error
+        raise ServiceError("storage_unavailable", str(AWAY), status=503) from error
 
 
 def discard(*names: str) -> None:

@@ -222,9 +222,9 @@ def probability_rows(analysis: Analysis) -> list[tuple[str, float]]:
 
 @register.filter
 def stage_times(analysis: Analysis) -> list[tuple[str, float]]:
-    """Stage and ms, in the order of work; what is no stage comes last."""
+    """Stage in words and ms, in the order of work; what is no stage comes last."""
     times = dict(analysis.timings_ms or {})
-    known = [(stage, times.pop(stage)) for stage in Stage.values if stage in times]
+    known = [(str(stage.label), times.pop(stage.value)) for stage in Stage if stage.value in times]
     return known + sorted(times.items())
 
 
@@ -245,9 +245,11 @@ def figure(value: float | None) -> str:
 @register.filter
 def waited(seconds: float) -> str:
     """A time span in the largest unit that fits."""
-    for unit, size in (("days", 172800), ("h", 7200), ("min", 120)):
-        if seconds >= size:
-            return f"{seconds / {'days': 86400, 'h': 3600, 'min': 60}[unit]:.0f} {unit}"
+    if seconds >= 172800:
+        return _("%(number)s days") % {"number": round(seconds / 86400)}
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
 
 

@@ -59,8 +59,8 @@ def test_a_preliminary_report_is_said_to_be_preliminary(client, department, doct
 
 
 def test_a_code_is_answered_with_the_warning_that_it_proves_no_copy(client, report):
-    assert verify.CODE_ONLY in look_up(client, report.verification_code)["advice"]
-    assert verify.CODE_ONLY not in look_up(client, report.pdf_sha256)["advice"]
+    assert str(verify.CODE_ONLY) in look_up(client, report.verification_code)["advice"]
+    assert str(verify.CODE_ONLY) not in look_up(client, report.pdf_sha256)["advice"]
 
 
 @pytest.mark.parametrize("text", ["nonsense", "g" * 64, "a" * 63, "1234-5678-9ABC", "UUUU-UUUU-UUUU-UUUU"])

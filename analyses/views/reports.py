@@ -9,6 +9,7 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import audit
@@ -85,7 +86,7 @@ def report_archive_view(request: HttpRequest) -> HttpResponseBase:
     user = caller(request)
     keys = _chosen(request)
     if not 1 <= len(keys) <= ARCHIVE_LIMIT:
-        messages.error(request, f"Choose 1 to {ARCHIVE_LIMIT} reports for one archive.")
+        messages.error(request, _("Choose 1 to %(limit)s reports for one archive.") % {"limit": ARCHIVE_LIMIT})
         return redirect("analyses:report_list")
     found = reportable(user).select_related("patient", "department", "review__reader").in_bulk(list(keys))
     if len(found) != len(keys):
@@ -94,7 +95,7 @@ def report_archive_view(request: HttpRequest) -> HttpResponseBase:
     try:
         reports = [_current_report(found[key], user) for key in keys]
     except ServiceError as error:
-        messages.error(request, f"No archive was made. {error.message}")
+        messages.error(request, _("No archive was made. %(why)s") % {"why": error.message})
         return redirect("analyses:report_list")
     _record_archive(reports, user)
     name = f"reports-{timezone.localtime():%Y-%m-%d-%H%M}.zip"

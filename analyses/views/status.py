@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.permissions import Action, requires
+from analyses.models import Stage, Status
 from analyses.services import sweeping
 
 
@@ -16,7 +17,15 @@ from analyses.services import sweeping
 @requires(Action.VIEW_STATUS)
 def status(request: HttpRequest) -> HttpResponse:
     """Age of the queue, processes last seen, failures by code, room for files."""
-    return render(request, "analyses/status.html", {"summary": sweeping.status_summary(), "storage": storage_room()})
+    return render(request, "analyses/status.html", {"summary": _in_words(), "storage": storage_room()})
+
+
+def _in_words() -> dict[str, Any]:
+    """The figures with stages and states as people call them; codes of failures stay codes."""
+    summary = sweeping.status_summary()
+    stages = [{"name": Stage(row["name"]).label, "count": row["count"]} for row in summary["by_stage"]]
+    ended = {Status(name).label: count for name, count in summary["finished_24h"].items()}
+    return summary | {"by_stage": stages, "finished_24h": ended}
 
 
 def storage_room() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext, gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
 from accounts.permissions import Action, requires
@@ -17,6 +18,8 @@ from analyses.models import Study
 from analyses.services import intake
 from analyses.views.access import in_scope
 from analyses.views.case import CASES, add_service_error
+
+FORMATS_IN_WORDS = {"DICOM (one frame)": gettext_lazy("DICOM (one frame)")}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -43,7 +46,7 @@ def _intake(request: HttpRequest, study: Study | None) -> HttpResponse:
     by_script = request.accepts("application/json") and not request.accepts("text/html")
     try:
         if not form.is_valid():
-            raise Invalid("bad_field", "Some fields are not valid.", fields=form.errors)  # type: ignore[arg-type]
+            raise Invalid("bad_field", gettext("Some fields are not valid."), fields=form.errors)  # type: ignore[arg-type]
         submissions = [_submit(request, form, file, study) for file in form.cleaned_data["image"]]
     except ServiceError as error:
         if by_script:
@@ -53,7 +56,8 @@ def _intake(request: HttpRequest, study: Study | None) -> HttpResponse:
         return _page(request, form, study, status=error.status)
     if by_script:
         return _answer(submissions[0])
-    messages.success(request, f"{len(submissions)} film{'s'[: len(submissions) > 1]} received.")
+    received = ngettext("%(number)s film received.", "%(number)s films received.", len(submissions))
+    messages.success(request, received % {"number": len(submissions)})
     return redirect("analyses:case", submissions[0].analysis.image.study_id)
 
 
@@ -83,5 +87,7 @@ def _refusal(error: ServiceError) -> JsonResponse:
 
 
 def _page(request: HttpRequest, form: Any, study: Study | None, status: int = 200) -> HttpResponse:
-    context = {"form": form, "study": study, "limits": intake.LIMITS, "body_parts": BODY_PARTS, "views": VIEWS}
+    formats = [FORMATS_IN_WORDS.get(name, name) for name in intake.FORMATS]
+    limits = intake.LIMITS | {"formats": formats}
+    context = {"form": form, "study": study, "limits": limits, "body_parts": BODY_PARTS, "views": VIEWS}
     return render(request, "analyses/upload.html", context, status=status)

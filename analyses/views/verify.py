@@ -2,6 +2,7 @@
 
 import re
 import time
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
@@ -9,7 +10,9 @@ from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import audit
@@ -21,25 +24,24 @@ from analyses.services import reporting
 LOOKUPS_PER_MINUTE = 30
 SHA256 = re.compile(r"^[0-9a-fA-F]{64}$")
 CODE_LENGTH = reporting.CODE_GROUPS * reporting.GROUP_LENGTH
-UNREADABLE = (
+UNREADABLE = _(
     "That is neither a verification code (16 letters and digits, printed at the foot of the report) nor a SHA-256 "
     "fingerprint (64 hexadecimal digits)."
 )
-BUSY = "Too many look-ups from this address. Wait a minute and try again."
+BUSY = _("Too many look-ups from this address. Wait a minute and try again.")
 MEANINGS = {
-    ReportState.VALID: "It is the newest report of its case.",
-    ReportState.SUPERSEDED: "A newer report of the same case exists, or is due. Do not use this one.",
-    ReportState.VOID: "It was withdrawn because the patient or the side was wrong. Do not use it.",
+    ReportState.VALID: _("It is the newest report of its case."),
+    ReportState.SUPERSEDED: _("A newer report of the same case exists, or is due. Do not use this one."),
+    ReportState.VOID: _("It was withdrawn because the patient or the side was wrong. Do not use it."),
 }
-STATES = {
-    ReportState.VALID: "valid",
-    ReportState.SUPERSEDED: "superseded",
-    ReportState.VOID: "void",
-}
-PRELIMINARY = "It is preliminary: no doctor has signed it."
-UNKNOWN_FILE = "No report with this fingerprint was issued by this portal, or the file was changed after it was issued."
-UNKNOWN_CODE = "No report with this code was issued by this portal. Check the code, or choose the file itself."
-CODE_ONLY = "A code shows that such a report exists, not that this copy of it is unchanged: choose the file to be sure."
+PRELIMINARY = _("It is preliminary: no doctor has signed it.")
+UNKNOWN_FILE = _(
+    "No report with this fingerprint was issued by this portal, or the file was changed after it was issued."
+)
+UNKNOWN_CODE = _("No report with this code was issued by this portal. Check the code, or choose the file itself.")
+CODE_ONLY = _(
+    "A code shows that such a report exists, not that this copy of it is unchanged: choose the file to be sure."
+)
 
 
 @login_not_required
@@ -98,17 +100,18 @@ def _answer(request: HttpRequest, fingerprint: str) -> dict[str, Any]:
 def _words(answer: dict[str, Any], by_code: bool) -> dict[str, str]:
     """The answer as a headline and what to do."""
     if not answer["known"]:
-        return {"headline": "Not issued here", "advice": UNKNOWN_CODE if by_code else UNKNOWN_FILE, "tone": "error"}
+        advice = str(UNKNOWN_CODE if by_code else UNKNOWN_FILE)
+        return {"headline": gettext("Not issued here"), "advice": advice, "tone": "error"}
     state = ReportState(answer["state"])
-    issued = parse_datetime(answer["issued_at"])
+    issued = date_format(datetime.fromisoformat(answer["issued_at"]), "SHORT_DATE_FORMAT")
     parts = [MEANINGS[state]]
     if answer["kind"] == ReportKind.PRELIMINARY:
         parts.append(PRELIMINARY)
     if by_code:
         parts.append(CODE_ONLY)
     return {
-        "headline": f"Issued here on {issued:%Y-%m-%d}: {STATES[state]}",
-        "advice": " ".join(parts),
+        "headline": gettext("Issued here on %(date)s: %(state)s") % {"date": issued, "state": state.label},
+        "advice": " ".join(str(part) for part in parts),
         "tone": "info" if state == ReportState.VALID else "warning" if state == ReportState.SUPERSEDED else "error",
     }
 
