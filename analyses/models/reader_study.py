@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Department
 from analyses.models.reading import Reading
@@ -15,24 +16,24 @@ from analyses.querysets import ReaderStudyQuerySet, ReaderStudyReadingQuerySet
 class ReaderStudyState(models.TextChoices):
     """A draft is put together, an open study is read, a closed one is analysed; there is no way back."""
 
-    DRAFT = "draft", "draft"
-    OPEN = "open", "open"
-    CLOSED = "closed", "closed"
+    DRAFT = "draft", _("draft")
+    OPEN = "open", _("open")
+    CLOSED = "closed", _("closed")
 
 
 class ReferenceTruth(models.TextChoices):
     """What a case really is, by the reference standard of the study."""
 
-    NORMAL = "normal", "normal"
-    BENIGN = "benign", "benign"
-    MALIGNANT = "malignant", "malignant"
+    NORMAL = "normal", _("normal")
+    BENIGN = "benign", _("benign")
+    MALIGNANT = "malignant", _("malignant")
 
 
 class Condition(models.TextChoices):
     """What the reader has before him beside the films."""
 
-    WITHOUT = "without", "without the model's answer"
-    WITH = "with", "with the model's answer"
+    WITHOUT = "without", _("without the model's answer")
+    WITH = "with", _("with the model's answer")
 
 
 class ReaderStudy(models.Model):
@@ -44,6 +45,8 @@ class ReaderStudy(models.Model):
     washout_days = models.PositiveSmallIntegerField("wash-out in days")
     state = models.CharField(max_length=8, choices=ReaderStudyState.choices, default=ReaderStudyState.DRAFT)
     seed = models.CharField(max_length=64, blank=True)
+    # Cases drawn from recorded outcomes, the earliest draw first, as reader_studies.drawing writes them.
+    draws = models.JSONField(default=list, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)

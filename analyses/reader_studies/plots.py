@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils.formats import number_format
+
 from analyses.models import Condition
 from analyses.reader_studies.results import ReaderResult
 
@@ -31,12 +33,12 @@ def _plot(row: ReaderResult) -> dict[str, Any]:
         {
             "points": " ".join(f"{_x(x)},{_y(y)}" for x, y in entry.curve),
             "dashed": entry.condition == Condition.WITHOUT,
-            "label": Condition(entry.condition).label,
+            "label": str(Condition(entry.condition).label),
             "area": entry.area,
         }
         for entry in row.conditions
     ]
-    ticks = [{"label": f"{tick:g}", "x": _x(tick), "y": _y(tick)} for tick in TICKS]
+    ticks = [{"label": number_format(f"{tick:g}"), "x": _x(tick), "y": _y(tick)} for tick in TICKS]
     return {"number": row.reader.number, "lines": lines, "ticks": ticks, **FRAME}
 
 

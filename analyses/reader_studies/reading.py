@@ -8,13 +8,15 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, require
 from analyses.errors import Conflict, Invalid
-from analyses.models import ReaderStudyReader, ReaderStudyReading, Reading
+from analyses.models import Condition, ReaderStudyReader, ReaderStudyReading, Reading
 from analyses.reader_studies.services import is_eligible, lock
+from analyses.services import holding
 
 
 @dataclass(frozen=True)
@@ -22,10 +24,11 @@ class Standing:
     """Where a reader stands.
 
     Attributes:
-        reading: what is to be read now; None while the wash-out lasts and at the end.
+        reading: what is to be read now; None while the wash-out or a hold lasts and at the end.
         session: 1 or 2; done, total: readings of that session.
         opens_at: when session 2 opens, while the wash-out keeps it shut.
         finished: both sessions are read.
+        held: the next case comes with the model's answer, and that is withheld from everybody at present.
     """
 
     reading: ReaderStudyReading | None
@@ -34,6 +37,7 @@ class Standing:
     total: int
     opens_at: datetime | None = None
     finished: bool = False
+    held: bool = False
 
 
 def with_progress(readers: QuerySet[ReaderStudyReader]) -> QuerySet[Any]:
@@ -74,12 +78,17 @@ def standing(reader: ReaderStudyReader) -> Standing:
 def open_next(reader: ReaderStudyReader, user: User) -> Standing:
     """Where the reader stands; the case to be read counts as opened from now, if it was not before.
 
+    While the model is withheld for all, a case that is due with its answer waits, and the reader with it. To show it
+    without the answer would spoil the comparison: the reading cannot be had again, and it would count as one *with*.
+
     Raises:
         Conflict: ``not_open``, ``not_a_reader``.
     """
     _require_reader(reader, user)
     found = standing(reader)
     reading = found.reading
+    if reading is not None and is_held(reading):
+        return replace(found, reading=None, held=True)
     if reading is not None and reading.opened_at is None:
         now = timezone.now()
         ReaderStudyReading.objects.filter(pk=reading.pk, opened_at=None).update(opened_at=now)
@@ -88,9 +97,20 @@ def open_next(reader: ReaderStudyReader, user: User) -> Standing:
     return found
 
 
+def is_held(reading: ReaderStudyReading) -> bool:
+    """Whether this reading would show an answer that is withheld from everybody at present.
+
+    Only radiographs are ever answered, so their hold is the one that counts; a film without an answer has none to keep.
+    """
+    if reading.condition != Condition.WITH:
+        return False
+    outcomes = (film["answer"]["outcome"] for film in reading.study_case.films)
+    return any(outcome in holding.ANSWERS for outcome in outcomes) and holding.in_force() is not None
+
+
 @transaction.atomic
 def submit(reading_id: UUID, user: User, *, reading: str, likelihood: int | None) -> ReaderStudyReading:
-    """Keep one reading for good.
+    """Keep one reading for good; also one that was opened before a hold, which its reader saw as it was to be seen.
 
     Args:
         likelihood: of malignancy, 0 to 100; None for *cannot tell*, which has none.
@@ -105,9 +125,9 @@ def submit(reading_id: UUID, user: User, *, reading: str, likelihood: int | None
     # The study is held by now: whoever came first has written.
     row.refresh_from_db(fields=["opened_at", "submitted_at"])
     if row.is_submitted:
-        raise Conflict("already_submitted", "This case was submitted already. The first submission stands.")
+        raise Conflict("already_submitted", _("This case was submitted already. The first submission stands."))
     if row.opened_at is None or standing(row.reader).reading != row:
-        raise Conflict("not_opened", "This case is not the one to be read now.")
+        raise Conflict("not_opened", _("This case is not the one to be read now."))
     row.reading, row.likelihood, row.submitted_at = reading, likelihood, timezone.now()
     row.save(update_fields=["reading", "likelihood", "submitted_at"])
     audit.record("submit_study_reading", user=user, obj=row, case_id=row.study_case.case_id)
@@ -119,19 +139,19 @@ def _require_reader(reader: ReaderStudyReader, user: User) -> None:
     require(user, Action.READ_CASE)
     study = lock(reader.reader_study_id)
     if reader.user_id != user.pk or not is_eligible(user, study):
-        raise Conflict("not_a_reader", "You do not read in this study.")
+        raise Conflict("not_a_reader", _("You do not read in this study."))
     if not study.is_open:
-        raise Conflict("not_open", "The study is closed. Nothing more can be submitted.")
+        raise Conflict("not_open", _("The study is closed. Nothing more can be submitted."))
 
 
 def _check(reading: str, likelihood: Any) -> None:
     if reading not in Reading.values:
-        raise _invalid("reading", "Choose one of the readings.")
+        raise _invalid("reading", _("Choose one of the readings."))
     if reading == Reading.CANNOT_TELL:
         if likelihood is not None:
-            raise _invalid("likelihood", "Cannot tell has no likelihood: leave it empty.")
+            raise _invalid("likelihood", _("Cannot tell has no likelihood: leave it empty."))
     elif likelihood is None or not 0 <= likelihood <= 100:
-        raise _invalid("likelihood", "State the likelihood of malignancy from 0 to 100.")
+        raise _invalid("likelihood", _("State the likelihood of malignancy from 0 to 100."))
 
 
 def _invalid(field: str, message: str) -> Invalid:

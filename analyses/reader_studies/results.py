@@ -15,6 +15,8 @@ from statistics import median
 
 import numpy as np
 from django.db.models import Prefetch
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from analyses.models import Condition, ReaderStudy, ReaderStudyCase, ReaderStudyReader, ReaderStudyReading, Reading
 from analyses.statistics import obuchowski_rockette as obuchowski
@@ -23,7 +25,6 @@ from analyses.statistics.delong import auc_with_covariance, share_with_covarianc
 
 # Differences are those of the first less the second.
 CONDITIONS = (Condition.WITH, Condition.WITHOUT)
-LABELS = ("with the answer", "without the answer")
 FEW_CASES, FEW_READERS = 10, 3
 NORMAL_QUANTILE = 1.959963984540054  # of 0.975
 
@@ -203,7 +204,7 @@ def _comparisons(scores: Scores) -> list[Comparison]:
     def shares(of: np.ndarray) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
         def estimate() -> tuple[np.ndarray, np.ndarray]:
             if of.shape[2] < FEW_CASES:
-                raise NotEstimable("few_cases", f"Fewer than {FEW_CASES} cases, so no rate.")
+                raise NotEstimable("few_cases", _("Fewer than %(few)s cases, so no rate.") % {"few": FEW_CASES})
             return share_with_covariance(of.reshape(flat, of.shape[2]))
 
         return estimate
@@ -211,8 +212,8 @@ def _comparisons(scores: Scores) -> list[Comparison]:
     areas = scores.likelihood.reshape(flat, count)
     return [
         _compare("AUC", lambda: auc_with_covariance(areas, scores.positive), readers),
-        _compare("Sensitivity", shares(scores.calls[:, :, scores.positive]), readers),
-        _compare("Specificity", shares(~scores.calls[:, :, ~scores.positive]), readers),
+        _compare(_("Sensitivity"), shares(scores.calls[:, :, scores.positive]), readers),
+        _compare(_("Specificity"), shares(~scores.calls[:, :, ~scores.positive]), readers),
     ]
 
 
@@ -233,35 +234,40 @@ def _compare(name: str, estimate: Callable[[], tuple[np.ndarray, np.ndarray]], r
 
 
 def _warnings(result: Results) -> list[str]:
-    texts = []
-    for row in result.readers:
-        if row.missing:
-            texts.append(f"Reader {row.reader.number} is incomplete, {_readings(row.missing)} missing: not analysed.")
-        if row.reader.washout_waived_at is not None:
-            texts.append(f"The wash-out of reader {row.reader.number} was waived.")
+    texts = [text for row in result.readers for text in _warnings_of(row)]
     if not result.complete:
-        return [*texts, "No reader has read every case in both conditions, so there is no analysis."]
+        return [*texts, _("No reader has read every case in both conditions, so there is no analysis.")]
     if result.dropped:
-        texts.append(
-            f"{_cases(result.dropped)} of {result.cases} dropped for all readers and conditions, because somebody "
-            "could not tell: no score."
+        dropped = ngettext(
+            "%(number)s case of %(all)s dropped for all readers and conditions, because somebody could not tell: "
+            "no score.",
+            "%(number)s cases of %(all)s dropped for all readers and conditions, because somebody could not tell: "
+            "no score.",
+            result.dropped,
         )
+        texts.append(dropped % {"number": result.dropped, "all": result.cases})
     if not result.malignant or not result.others:
-        texts.append("All analysed cases are of one class, so there is no area under a curve.")
+        texts.append(_("All analysed cases are of one class, so there is no area under a curve."))
     elif min(result.malignant, result.others) < FEW_CASES:
-        texts.append(
-            f"Small numbers: {result.malignant} malignant and {result.others} other cases. The intervals rest on "
-            "approximations that need more, and rates of fewer than "
-            f"{FEW_CASES} cases are not shown."
+        small = _(
+            "Small numbers: %(malignant)s malignant and %(others)s other cases. The intervals rest on approximations "
+            "that need more, and rates of fewer than %(few)s cases are not shown."
         )
+        texts.append(small % {"malignant": result.malignant, "others": result.others, "few": FEW_CASES})
     if len(result.complete) < FEW_READERS:
-        texts.append("Fewer than three complete readers: what is said about readers in general means little.")
+        texts.append(_("Fewer than three complete readers: what is said about readers in general means little."))
     return texts
 
 
-def _readings(count: int) -> str:
-    return "1 reading" if count == 1 else f"{count} readings"
-
-
-def _cases(count: int) -> str:
-    return "1 case" if count == 1 else f"{count} cases"
+def _warnings_of(row: ReaderResult) -> list[str]:
+    texts = []
+    if row.missing:
+        incomplete = ngettext(
+            "Reader %(reader)s is incomplete, %(number)s reading missing: not analysed.",
+            "Reader %(reader)s is incomplete, %(number)s readings missing: not analysed.",
+            row.missing,
+        )
+        texts.append(incomplete % {"reader": row.reader.number, "number": row.missing})
+    if row.reader.washout_waived_at is not None:
+        texts.append(_("The wash-out of reader %(reader)s was waived.") % {"reader": row.reader.number})
+    return texts

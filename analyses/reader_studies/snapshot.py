@@ -6,7 +6,8 @@ from django.db.models import Prefetch
 
 from analyses.models import Analysis, Image, ReaderStudyCase, Study
 
-BURNED_IN = "burned_in_annotation"
+NO_FILM, BURNED_IN = "no_film", "burned_in"
+WARNING = "burned_in_annotation"
 # What an answer on the reading page is drawn from.
 ANSWER_FIELDS = (
     "status",
@@ -37,14 +38,14 @@ def take(case: Study) -> list[dict[str, Any]]:
 
 
 def why_not(case: Study) -> str:
-    """Why a case cannot be read in a study, as the rest of a sentence; empty where it can."""
+    """Why a case cannot be read in a study: ``no_film``, ``burned_in``; empty where it can."""
     newest: dict[Any, Analysis] = {}
     for analysis in Analysis.objects.filter(image__study=case).order_by("-created_at", "id").select_related("image"):
         newest.setdefault(analysis.image_id, analysis)
     if not any(analysis.image.canonical_file for analysis in newest.values()):
-        return "has no film that can be shown"
-    if any(warning.get("code") == BURNED_IN for analysis in newest.values() for warning in analysis.warnings):
-        return "has a film with text burned into it, which may name the patient"
+        return NO_FILM
+    if any(warning.get("code") == WARNING for analysis in newest.values() for warning in analysis.warnings):
+        return BURNED_IN
     return ""
 
 

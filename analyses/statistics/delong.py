@@ -1,10 +1,11 @@
 """Covariances of correlated figures of the same cases: areas under ROC curves (DeLong) and shares of calls."""
 
 import numpy as np
+from django.utils.translation import gettext_lazy
 
 from analyses.statistics.auc import NotEstimable, placements
 
-FEW = "There must be at least two cases with and two without malignancy to estimate an error."
+FEW = gettext_lazy("There must be at least two cases with and two without malignancy to estimate an error.")
 
 
 def auc_with_covariance(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -47,5 +48,5 @@ def _mean_covariance(values: np.ndarray) -> np.ndarray:
     """Covariance (K, K) of the means of the rows of (K, n) values."""
     count = values.shape[1]
     if count < 2:
-        raise NotEstimable("few_cases", FEW)
+        raise NotEstimable("few_cases", str(FEW))
     return np.atleast_2d(np.cov(values, ddof=1)) / count

@@ -11,6 +11,7 @@ urlpatterns = [
     path("admin/reader-studies/", manage.studies, name="reader_studies"),
     path(ONE, manage.study, name="reader_study"),
     path(f"{ONE}cases/", manage.cases_add, name="reader_study_cases"),
+    path(f"{ONE}cases/draw/", manage.cases_draw, name="reader_study_draw"),
     path(f"{ONE}cases/<int:number>/remove/", manage.case_remove, name="reader_study_case_remove"),
     path(f"{ONE}readers/", manage.reader_add, name="reader_study_readers"),
     path(f"{ONE}readers/<int:number>/remove/", manage.reader_remove, name="reader_study_reader_remove"),

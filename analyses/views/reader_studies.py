@@ -10,6 +10,7 @@ from django.db.models import Count
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import audit
@@ -17,9 +18,10 @@ from accounts.permissions import Action, requires
 from accounts.views.caller import caller
 from analyses.errors import ServiceError
 from analyses.models import ReaderStudy, ReaderStudyCase, ReferenceTruth, Review
+from analyses.reader_studies import drawing, plots, reading, results, services
 from analyses.reader_studies import export as exporting
-from analyses.reader_studies import plots, reading, results, services
-from analyses.reader_studies.forms import ReaderStudyForm, StudyCasesForm, StudyReaderForm, WaiveForm
+from analyses.reader_studies.forms import DrawCasesForm, ReaderStudyForm, StudyCasesForm, StudyReaderForm, WaiveForm
+from analyses.services import holding
 
 STUDIES = ReaderStudy.objects.select_related("department", "created_by")
 
@@ -63,7 +65,25 @@ def cases_add(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
         return _page(request, found, status=400, cases_form=form)
     rows = form.cleaned_data["rows"]
     return _carry_out(
-        request, found, lambda: services.add_cases(found, rows, caller(request)), "Cases added.", cases_form=form
+        request, found, lambda: services.add_cases(found, rows, caller(request)), _("Cases added."), cases_form=form
+    )
+
+
+@require_POST
+@requires(Action.MANAGE_READER_STUDIES)
+def cases_draw(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
+    """Draw cases from recorded outcomes into a draft; nothing is added where there are fewer than asked for."""
+    found = _managed(request, reader_study_id)
+    form = DrawCasesForm(request.POST)
+    if not form.is_valid():
+        return _page(request, found, status=400, draw_form=form)
+    asked = form.cleaned_data
+    return _carry_out(
+        request,
+        found,
+        lambda: drawing.draw_cases(found, by=caller(request), **asked),
+        _("Cases drawn."),
+        draw_form=form,
     )
 
 
@@ -72,7 +92,9 @@ def cases_add(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
 def case_remove(request: HttpRequest, reader_study_id: UUID, number: int) -> HttpResponse:
     """Take a case out of a draft."""
     found = _managed(request, reader_study_id)
-    return _carry_out(request, found, lambda: services.remove_case(found, number, caller(request)), "Case taken out.")
+    return _carry_out(
+        request, found, lambda: services.remove_case(found, number, caller(request)), _("Case taken out.")
+    )
 
 
 @require_POST
@@ -86,7 +108,11 @@ def reader_add(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
         return _page(request, found, status=400, reader_form=form)
     chosen = next(doctor for doctor in doctors if str(doctor.pk) == form.cleaned_data["reader"])
     return _carry_out(
-        request, found, lambda: services.add_reader(found, chosen, caller(request)), "Reader added.", reader_form=form
+        request,
+        found,
+        lambda: services.add_reader(found, chosen, caller(request)),
+        _("Reader added."),
+        reader_form=form,
     )
 
 
@@ -96,7 +122,7 @@ def reader_remove(request: HttpRequest, reader_study_id: UUID, number: int) -> H
     """Take a reader out of a draft."""
     found = _managed(request, reader_study_id)
     return _carry_out(
-        request, found, lambda: services.remove_reader(found, number, caller(request)), "Reader taken out."
+        request, found, lambda: services.remove_reader(found, number, caller(request)), _("Reader taken out.")
     )
 
 
@@ -106,7 +132,10 @@ def start(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
     """Draw the orders and open the study."""
     found = _managed(request, reader_study_id)
     return _carry_out(
-        request, found, lambda: services.start(found, caller(request)), "Started. Readers find it in their navigation."
+        request,
+        found,
+        lambda: services.start(found, caller(request)),
+        _("Started. Readers find it in their navigation."),
     )
 
 
@@ -125,7 +154,7 @@ def waive(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
         request,
         found,
         lambda: services.waive_washout(chosen, reason, caller(request)),
-        f"The wash-out of reader {chosen.number} is waived.",
+        _("The wash-out of reader %(number)s is waived.") % {"number": chosen.number},
         waive_form=form,
     )
 
@@ -135,7 +164,7 @@ def waive(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
 def close(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
     """End the readings."""
     found = _managed(request, reader_study_id)
-    return _carry_out(request, found, lambda: services.close(found, caller(request)), "Closed.")
+    return _carry_out(request, found, lambda: services.close(found, caller(request)), _("Closed."))
 
 
 @require_safe
@@ -158,7 +187,7 @@ def _managed(request: HttpRequest, pk: UUID) -> ReaderStudy:
     found = get_object_or_404(STUDIES, pk=pk)
     if not found.is_closed and found.readers.filter(user=caller(request)).exists():
         audit.record("access_denied", user=caller(request), allowed=False, obj=found)
-        raise PermissionDenied("You read in this study. It can be managed by others until it is closed.")
+        raise PermissionDenied(_("You read in this study. It can be managed by others until it is closed."))
     return found
 
 
@@ -167,12 +196,14 @@ def _page(request: HttpRequest, found: ReaderStudy, *, status: int = 200, **extr
     if found.is_draft:
         context |= {
             "cases_form": StudyCasesForm(),
+            "draw_form": DrawCasesForm(),
             "reader_form": StudyReaderForm(doctors=services.possible_readers(found)),
             "one_class": _one_class(context["cases"]),
         }
     elif found.is_open:
         waiting = [row for row in found.readers.select_related("user") if row.washout_waived_at is None]
         context["waive_form"] = WaiveForm(readers=waiting)
+        context["held"] = holding.in_force() is not None
         context["done"] = sum(row["done"] for row in context["readers"])
         context["total"] = sum(row["total"] for row in context["readers"])
     else:
@@ -180,7 +211,6 @@ def _page(request: HttpRequest, found: ReaderStudy, *, status: int = 200, **extr
         context |= {
             "results": found_results,
             "plots": plots.roc_plots(found_results.complete),
-            "labels": results.LABELS,
         }
     return render(request, "analyses/reader_study.html", context | extra, status=status)
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from accounts.permissions import Action, requires
@@ -109,7 +110,7 @@ def _page(
         context: dict[str, Any] = {"reader_study": study, "standing": standing}
         return _private(render(request, "analyses/study_pause.html", context))
     if row is not None and row != standing.reading:
-        messages.warning(request, "This case was submitted already. The first submission stands.")
+        messages.warning(request, _("This case was submitted already. The first submission stands."))
         return redirect("analyses:study_read", study.pk)
     context = {
         "reader_study": study,

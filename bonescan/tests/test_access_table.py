@@ -103,6 +103,7 @@ READER_STUDIES: dict[str, Route] = {
     "analyses:reader_studies": Route(get=MANAGED, post=MANAGED),
     "analyses:reader_study": Route(ONE_STUDY, get=MANAGED),
     "analyses:reader_study_cases": Route(ONE_STUDY, post=MANAGED),
+    "analyses:reader_study_draw": Route(ONE_STUDY, post=MANAGED),
     "analyses:reader_study_case_remove": Route((*ONE_STUDY, "number"), post=MANAGED),
     "analyses:reader_study_readers": Route(ONE_STUDY, post=MANAGED),
     "analyses:reader_study_reader_remove": Route((*ONE_STUDY, "number"), post=MANAGED),

@@ -1,0 +1,130 @@
+"""Reader studies in German: the administrator's pages from draft to results, and the reader's."""
+
+import re
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import Language
+from analyses.models import Condition
+from analyses.reader_studies import reading, services
+from analyses.services import holding
+from analyses.tests.reader_studies import draft, plain_judge, read_session, started
+
+pytestmark = pytest.mark.django_db
+
+
+def german(user) -> Client:
+    user.language = Language.GERMAN
+    user.save()
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def shown(client, name, *args, status=200) -> str:
+    answer = client.get(reverse(f"analyses:{name}", args=args))
+    assert answer.status_code == status
+    text = answer.content.decode()
+    assert '<html lang="de"' in text
+    # Positions in drawings are no prose: a comma between digits of one number would break them.
+    assert not re.search(r'(?:\bx|y|x1|x2|y1|y2|width|height|max|value)="[^"]*\d,\d+"', text)
+    return text
+
+
+def told(text: str, german_words: tuple[str, ...], english: tuple[str, ...]) -> None:
+    assert [words for words in german_words if words not in text] == []
+    assert [words for words in english if words in text] == []
+
+
+def read_until(reader, condition) -> None:
+    """Read on until a case in this condition is next."""
+    while reading.standing(reader).reading.condition != condition:
+        read_session(reader, limit=1)
+
+
+def test_the_list_and_a_draft(administrator, department):
+    admin = german(administrator)
+    told(shown(admin, "reader_studies"), ("Noch keine Leserstudie", "Neue Studie"), ("Reader stud", "New study"))
+    study = draft(department, administrator, cases=3)
+    told(shown(admin, "reader_studies"), ("28 Tage", "Entwurf", "Auswaschphase"), ("Wash-out", "28 days", ">draft<"))
+    text = shown(admin, "reader_study", study.pk)
+    told(
+        text,
+        ("Fälle ziehen", "aus eingetragenen Ausgängen", ">maligne<", "Studie starten", "28 Tage später", "Ausgang von"),
+        ("Draw cases", "Add cases", ">malignant<", "Start the study", "Take out", "Case id", "No patient data"),
+    )
+    refused = admin.post(reverse("analyses:reader_study_cases", args=[study.pk]), {"lines": "nothing, malignant"})
+    assert "Zeile 1: Das ist keine Fall-ID." in refused.content.decode()
+    refused = admin.post(reverse("analyses:reader_study_draw", args=[study.pk]), {"benign": "2"})
+    assert "Kein solcher Fall kann gezogen werden." in refused.content.decode()
+
+
+def test_an_open_study_and_its_readers_pages(administrator, department):
+    study = started(department, administrator, cases=4, readers=3)
+    admin = german(administrator)
+    told(
+        shown(admin, "reader_study", study.pk),
+        ("0 von 24 Befundungen zu 4 Fällen", "Fortschritt", "Schließen und auswerten"),
+        ("Progress", "readings of", "Close and analyse", "Waive"),
+    )
+    with_it, without_it, held = study.readers.select_related("user", "reader_study")
+    page = german(with_it.user)
+    told(shown(page, "assigned_studies"), ("zu befunden", "0 von 4", "1 von 2"), ("to be read", "Session", "Names,"))
+    for reader, condition in ((with_it, Condition.WITH), (without_it, Condition.WITHOUT)):
+        read_until(reader, condition)
+        text = shown(german(reader.user), "study_read", study.pk)
+        assert ("Zweitmeinung" in text) == (condition == Condition.WITH)
+        told(
+            text,
+            ("Fall ", "Abgeben und weiter", "Sitzung", "Aufnahme 1: Plus und Minus zoomen"),
+            ("Case ", "Submit", "Session", "Condition", "Film viewer", "the model", "Second opinion", "certainly"),
+        )
+    read_until(held, Condition.WITH)
+    holding.withhold_for_all(reason="drift", by=administrator)
+    told(shown(admin, "reader_study", study.pk), ("Befundungen mit Antwort warten",), ("Readings with",))
+    told(shown(german(held.user), "study_read", study.pk), ("Ihr nächster Fall wartet",), ("Your next case waits",))
+    holding.lift(reason="repaired", by=administrator)
+    read_session(with_it)
+    told(shown(page, "study_read", study.pk), ("Sitzung 1 ist befundet", "28 Tage Auswaschphase"), ("Session", "days"))
+
+
+def test_results(administrator, department):
+    def judge(row):
+        word, likelihood = plain_judge(row)
+        return word, likelihood - row.study_case.number if row.reader.number == 1 else likelihood
+
+    study = started(department, administrator, cases=6, readers=2)
+    for reader in study.readers.select_related("user", "reader_study"):
+        read_session(reader, judge)
+        services.waive_washout(reader, "test", administrator)
+        reader.refresh_from_db()
+        read_session(reader, judge)
+    services.close(study, administrator)
+    text = shown(german(administrator), "reader_study", study.pk)
+    told(
+        text,
+        (
+            "Mit Vorsicht zu lesen",
+            "Auf die Auswaschphase von Leser 1 wurde verzichtet.",
+            "Weniger als drei vollständige Leser",
+            "Sensitivität",
+            "1 − Spezifität",
+            "1,000",
+            ">0,5</text>",
+            "3 von 3",
+            "Befundungen exportieren (ZIP)",
+        ),
+        (
+            "Read with care",
+            "was waived",
+            "Sensitivity",
+            "specificity",
+            "1.000",
+            "solid:",
+            "Seed of",
+            ">without<",
+            " of 3",
+        ),
+    )
