@@ -105,9 +105,9 @@ class DepartmentEditForm(DepartmentForm):
         required=False,
         help_text=_(
             "After my own reading: each doctor locks an own reading of a case before any page, list, report or "
-            "program of this doctor shows the answer. Trial: as before, and a lot decides for each case whether the "
-            "answer is shown then or only after the signature; while no trial runs, it is shown. A reading that is "
-            "open keeps the mode in which it was opened."
+            "program of this doctor shows the answer. Trial: as before, and random allocation decides for each case "
+            "whether the answer is shown then or only after the signature; while no trial runs, it is shown. A reading "
+            "that is open keeps the mode in which it was opened."
         ),
     )
 

@@ -24,7 +24,7 @@ class ReadingMode(models.TextChoices):
 
     AT_ONCE = "at_once", _("Answer at once")
     OWN_FIRST = "own_first", _("Answer after my own reading")
-    TRIAL = "trial", _("Trial: shown or hidden by lot")
+    TRIAL = "trial", _("Trial: shown or hidden at random")
 
 
 class Language(models.TextChoices):

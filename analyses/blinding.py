@@ -118,7 +118,7 @@ def read_first() -> Conflict:
         "read_first",
         _(
             "The model's answer to this case is not open to you yet, and this would show it. Lock your own reading "
-            "first; where a lot hides the answer, sign the case first; where a reader study holds the case, wait "
+            "first; where the trial hides the answer, sign the case first; where a reader study holds the case, wait "
             "until it is closed."
         ),
     )

@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='department',
             name='reading_mode',
-            field=models.CharField(choices=[('at_once', 'Answer at once'), ('own_first', 'Answer after my own reading'), ('trial', 'Trial: shown or hidden by lot')], default='at_once', max_length=12),
+            field=models.CharField(choices=[('at_once', 'Answer at once'), ('own_first', 'Answer after my own reading'), ('trial', 'Trial: shown or hidden at random')], default='at_once', max_length=12),
         ),
     ]

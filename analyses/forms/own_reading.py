@@ -52,7 +52,7 @@ class TrialForm(forms.Form):
         min_value=2,
         max_value=100_000,
         help_text=_(
-            "When so many cases are allocated, no further lot is drawn: cases after them show the answer after "
+            "When so many cases are allocated, no further case is allocated: cases after them show the answer after "
             "the own reading."
         ),
     )

@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
             name='OwnReading',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('mode', models.CharField(choices=[('at_once', 'Answer at once'), ('own_first', 'Answer after my own reading'), ('trial', 'Trial: shown or hidden by lot')], max_length=12)),
+                ('mode', models.CharField(choices=[('at_once', 'Answer at once'), ('own_first', 'Answer after my own reading'), ('trial', 'Trial: shown or hidden at random')], max_length=12)),
                 ('arm', models.CharField(blank=True, choices=[('shown', 'answer shown'), ('hidden', 'answer hidden')], max_length=8)),
                 ('reading', models.CharField(blank=True, choices=[('normal', 'Normal'), ('benign', 'Benign'), ('malignant', 'Malignant'), ('cannot_tell', 'Cannot tell')], max_length=12)),
                 ('likelihood', models.PositiveSmallIntegerField(null=True)),

@@ -1,6 +1,6 @@
 """Trials of reading with and without the model's answer, the lots drawn in them, and how readings moved.
 
-Lots are only ever added: the models refuse a change, and so does Postgres (migration 0031).
+Lots are only ever added: the models refuse a change, and so does Postgres (migration 0011).
 """
 
 import uuid

@@ -29,7 +29,7 @@ class Standing:
 
 @transaction.atomic
 def start_trial(*, name: str, planned_cases: int, user: User) -> Trial:
-    """Begin a trial: from now on departments in the mode *trial* draw a lot for each case that they open.
+    """Begin a trial: from now on departments in the mode *trial* allocate each case at random that they open.
 
     Raises:
         Invalid: ``bad_field``.

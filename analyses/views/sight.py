@@ -18,7 +18,10 @@ AFTER_LOCK = _("A report shows the model's answer. It can be had once your own r
 AFTER_STUDY = _(
     "A report shows the model's answer. It can be had once the reader study that holds this case is closed."
 )
-AFTER_SIGNATURE = _("A report shows the model's answer, which a lot hides until the signature. Sign, then download it.")
+AFTER_SIGNATURE = _(
+    "A report shows the model's answer, which the trial's random allocation hides until the signature. "
+    "Sign, then download it."
+)
 
 
 class ShownFilm(Protocol):

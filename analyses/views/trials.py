@@ -24,13 +24,13 @@ from analyses.views.case import add_service_error
 
 # Column of the export, unit or values, meaning. The export is written from this list.
 DICTIONARY: tuple[tuple[str, str, str], ...] = (
-    ("case", "1, 2, ...", "Number of the case, in the order of the lots; says nothing of the patient."),
-    ("department", "text", "Where the case was read; lots are drawn within a department."),
+    ("case", "1, 2, ...", "Number of the case, in the order of allocation; says nothing of the patient."),
+    ("department", "text", "Where the case was read; allocation is within a department."),
     ("block", "1, 2, ...", "Number of the block in the department."),
     ("block_size", "2, 4 or 6", "How many cases the block holds when it is full; half of them are shown."),
     ("position", "1, 2, ...", "Place of the case in its block."),
-    ("arm", "shown, hidden", "What the lot said: the answer shown after the own reading, or hidden until signed."),
-    ("drawn_at", "ISO 8601", "When the lot was drawn: when the first doctor began an own reading of the case."),
+    ("arm", "shown, hidden", "The allocated arm: the answer shown after the own reading, or hidden until signed."),
+    ("drawn_at", "ISO 8601", "When the case was allocated: when the first doctor began an own reading of the case."),
     ("patient", "1, 2, ...", "Number of the patient; cases with the same number are cases of one patient."),
     ("own_reading", "normal, benign, malignant, cannot_tell", "The locked own reading; empty where none was locked."),
     ("own_likelihood", "0 to 100", "Likelihood of malignancy of the own reading; empty for cannot_tell."),
@@ -70,7 +70,7 @@ def trials(request: HttpRequest) -> HttpResponse:
                 add_service_error(form, error)
                 status = error.status
             else:
-                said = gettext("The trial runs. Departments in the mode trial draw a lot for each case.")
+                said = gettext("The trial runs. Departments in the mode trial allocate each case at random.")
                 messages.success(request, said)
                 return redirect("analyses:trial", started.pk)
     known = list(Trial.objects.all())

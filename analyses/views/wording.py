@@ -116,7 +116,7 @@ ACTIONS = {
     "correct_outcome": _("outcome corrected"),
     "access_denied": _("access denied"),
     "open_own_reading": _("own reading begun"),
-    "allocate": _("lot of the trial drawn"),
+    "allocate": _("allocated in the trial"),
     "lock_own_reading": _("own reading locked"),
     "compare_readings": _("own and final reading compared"),
 }

@@ -23,6 +23,9 @@ MARKS = {"_", "gettext", "gettext_lazy"}
 STRING = r'"((?:[^"\\]|\\.)*)"'
 PROGRAMS = [path for app in ("accounts", "analyses", "bonescan") for path in Path(settings.BASE_DIR, app).rglob("*.py")]
 TEMPLATES = list(Path(settings.BASE_DIR, "templates").rglob("*.*"))
+# Names, units and method names, which are the same in every language; and classes that a block puts together.
+NAMES = {"BoneScan", "Bone-RADS", "px", "sha256", "SHA-256", "PSI", "API", "AUC", "Obuchowski-Rockette"}
+CLASSES = re.compile(r"\{% block (page|plain)_class %\}.*?\{% endblock %\}")
 
 
 def entries() -> dict[str, list[str]]:
@@ -63,6 +66,28 @@ def test_every_marked_text_is_translated():
     known = entries()
     assert len(known) > 500
     assert {text for text in marked() if not known.get(text) or not all(known[text])} == set()
+
+
+def words_outside_translation(text: str) -> set[str]:
+    """What a template says in one language only: its text but for tags, variables and what is translated."""
+    text = CLASSES.sub("", re.sub(r"\{#.*?#\}|\{% comment.*?endcomment %\}", "", text, flags=re.DOTALL))
+    text = re.sub(r"\{% blocktrans.*?endblocktrans(late)? %\}", "", text, flags=re.DOTALL)
+    text = re.sub(r"\{%.*?%\}|\{\{.*?\}\}", "\n", text, flags=re.DOTALL)
+    text = re.sub(r"<(script|style|code|kbd)\b.*?</\1>", "", text, flags=re.DOTALL)
+    text += "\n".join(["", *re.findall(r'\b(?:aria-label|title|placeholder|alt)="([^"]*)"', text)])
+    pieces = re.sub(r"<[^>]*>", "\n", text, flags=re.DOTALL).split("\n")
+    words = {re.sub(r"&\w+;", " ", piece).strip(" ,.;:·()\t") for piece in pieces}
+    return {word for word in words if re.search(r"[A-Za-z]{2}", word)} - NAMES
+
+
+def test_no_template_says_a_word_that_cannot_be_translated():
+    said = {path.name: words_outside_translation(path.read_text()) for path in TEMPLATES}
+    assert {name: words for name, words in said.items() if words} == {}
+
+
+def test_the_search_for_untranslated_words_finds_them():
+    text = '<p title="Not this">One {% translate "two" %}</p><b>{{ three }} px</b>{# four #}'
+    assert words_outside_translation(text) == {"Not this", "One"}
 
 
 def test_no_entry_is_empty_or_doubtful():

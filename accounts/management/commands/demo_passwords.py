@@ -30,7 +30,7 @@ class Command(BaseCommand):
         with transaction.atomic():
             departments = {name: _department(name) for name in (DEPARTMENT, EMPTY_DEPARTMENT)}
             rows = [
-                (email, role.label, password)
+                (email, str(role.label), password)
                 for email, role, name in CAST
                 if (password := _password_of(email, role, departments.get(name or ""), once=options["once"]))
             ]
