@@ -74,6 +74,15 @@
     document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
   });
 
+  // What scrolls sideways must scroll by keyboard too: it takes the focus while it is wider than its place.
+  function refreshScrollers() {
+    document.querySelectorAll(".table-wrap, .panel--table").forEach((one) => {
+      if (one.scrollWidth > one.clientWidth) one.tabIndex = 0;
+      else one.removeAttribute("tabindex");
+    });
+  }
+  window.addEventListener("resize", refreshScrollers);
+  document.addEventListener("toggle", refreshScrollers, true);
 
   // A button that copies the text of the element it names.
   document.addEventListener("click", async (event) => {
@@ -86,9 +95,11 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     refreshTimes();
+    refreshScrollers();
     const attention = document.querySelector("[data-focus]");
     if (attention) attention.focus();
   });
   document.addEventListener("htmx:afterSettle", refreshTimes);
+  document.addEventListener("htmx:afterSettle", refreshScrollers);
   setInterval(refreshTimes, 30000);
 })();

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
@@ -38,6 +39,27 @@ class Stage:
         film.StudyInstanceUID = generate_uid()
         film.save_as(path)
         return path
+
+
+# Dark at a desk and light on a tablet: each theme and each size once, not all four.
+LOOKS = {"dark": (1280, 800), "light": (820, 1180)}
+
+
+def look_over(page: Page, paths: list[str], theme: str) -> list[str]:
+    """What is wrong with these pages in one theme: axe's findings, and what is wider than the screen."""
+    page.evaluate("theme => localStorage.setItem('bonescan-theme', theme)", theme)
+    page.set_viewport_size({"width": LOOKS[theme][0], "height": LOOKS[theme][1]})
+    found = []
+    for path in paths:
+        answer = page.goto(path)
+        assert answer is not None
+        assert answer.status == 200, path
+        assert page.locator("html").get_attribute("data-theme") == theme
+        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+            found.append(f"{path}: wider than the screen")
+        for violation in Axe().run(page).response["violations"]:
+            found.append(f"{path}: {violation['id']}: {[node['html'][:160] for node in violation['nodes']]}")
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import requests
 from playwright.sync_api import Page, expect
 
 from bench.films import film_jpeg
-from bonescan.tests.e2e.conftest import Stage
+from bonescan.tests.e2e.conftest import LOOKS, Stage, look_over
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(600)]
 FIRST, SECOND, CLERK, MACHINE = (f"{who}.room@example.org" for who in ("first", "second", "clerk", "machine"))
@@ -166,6 +166,15 @@ def test_a_day_in_the_reading_room(room: Stage, visit, tmp_path):
     import_outcomes(pages[FIRST], tmp_path)
     pages[FIRST].goto("/performance/")
     check_performance(pages[FIRST], outcomes)
+    look_over_a_full_day(pages[FIRST])
+
+
+def look_over_a_full_day(page: Page) -> None:
+    """The pages as they are once there is something on them, in both themes and both sizes."""
+    open_case(page, plans()[1])
+    paths = ["/cases/?state=final", page.url, f"{page.url}viewer/", f"{page.url}versions/", "/performance/", "/model/"]
+    for theme in LOOKS:
+        assert look_over(page, paths, theme) == []
 
 
 def ask_and_answer(page: Page, colleague: Page, plan: Plan) -> None:
