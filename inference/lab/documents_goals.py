@@ -9,6 +9,8 @@ from inference.lab.documents_text import LEAKING, NONE, Figures, cell, figure_at
 
 Path = tuple[str, ...]
 SHIPPED, CENTRE, GATE = "shipped", "centre", "gate"
+# The experiment whose weights are shipped, and the one before it, which stands in where only that was measured.
+RECIPES = ("joint_fine", "joint")
 _CLASSES = ("normal", "benign", "malignant")
 
 
@@ -130,7 +132,8 @@ def shipped_run(runs: dict[str, StoredRun]) -> StoredRun | None:
 
 def centre_run(runs: dict[str, StoredRun]) -> StoredRun | None:
     """Return the measurement of the shipped recipe on *centre*, whichever fold it chose on."""
-    return next((run for run in runs.values() if run.measured.get("row") == "joint" and run.protocol == "centre"), None)
+    measured = {run.measured.get("row"): run for run in runs.values() if run.protocol == "centre"}
+    return next((measured[recipe] for recipe in RECIPES if recipe in measured), None)
 
 
 def goal_table(runs: dict[str, StoredRun], gate: Figures) -> str:

@@ -27,6 +27,7 @@ ROW_NUMBERS = {
     "mask_rcnn*": 7,
     "joint_plain": 8,
     "joint": 9,
+    "joint_fine": 9,
     "ensemble*": 10,
     "bonescan-paper-cnn": 1,
     "bonescan-joint": 10,

@@ -205,6 +205,16 @@ def test_goals_are_read_from_the_shipped_model_and_the_recipe_on_centre(place, f
     assert "From shipped: `shipped-grouped.json`, centre: `joint-centre-fold4.json`." in page
 
 
+def test_the_goals_on_centre_belong_to_the_last_stage_of_the_recipe_that_was_measured(place):
+    place.shipped()
+    place.row("joint", "centre")
+    place.row("joint_fine", "centre", malignant_auroc={"estimate": 0.94, "low": 0.9, "high": 0.97, "n": 120})
+    page = place.pages()[1]
+    (row,) = rows_of(page, "| *centre*: malignant AUROC")
+    assert "0.940 (0.900 to 0.970; n 120) | met" in row
+    assert "centre: `joint_fine-centre-fold4.json`." in page
+
+
 def goal(words):
     return next(one for one in GOALS if one.words.startswith(words))
 
