@@ -20,7 +20,7 @@ from accounts.client_ip import client_ip
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 # Addresses that a page asks by itself: they never show that somebody is still there.
-POLL_URL_NAMES = frozenset({"analyses:case_panel", "analyses:queue_rows", "analyses:case_presence"})
+POLL_URL_NAMES = frozenset({"analyses:case_panel", "analyses:queue_rows", "analyses:case_presence", "words"})
 # Fragments of a page on which somebody may be typing: when the session has ended the page must stay as it is.
 KEEPING_THE_PAGE = frozenset(
     f"analyses:{name}" for name in ("case_presence", "case_start", "case_take_over", "case_release")

@@ -17,6 +17,7 @@ from analyses import measuring, report_images, signature
 from analyses.lesions import Lesion, lesions_of, no_mm_because, ranking_of
 from analyses.models import Analysis, Annotation, Outcome, Report, ReportKind, Review, Stage, Status, Study
 from analyses.services import structured
+from analyses.stored_words import fault_words
 from analyses.structure import text as structure_text
 from analyses.suspicion import rank
 from analyses.views import wording
@@ -177,7 +178,7 @@ def measurements(analyses: list[Analysis]) -> list[dict[str, Any]]:
 def answer_line(analysis: Analysis) -> str:
     """What the model's answer to a film, or its absence, means: one or two sentences."""
     if analysis.status == Status.FAILED:
-        return _("%(why)s (code %(code)s)") % {"why": analysis.error_message, "code": analysis.error_code}
+        return _("%(why)s (code %(code)s)") % {"why": fault_words(analysis.error_message), "code": analysis.error_code}
     if analysis.status == Status.CANCELLED:
         return str(CANCELLED)
     if analysis.status != Status.SUCCEEDED:

@@ -63,6 +63,36 @@ FAULTS = (
     _("The model %(key)s is not installed here: install it, or activate another one."),
     _("The card describes %(key)s: the folder must have that name."),
 )
+# Why the analysis of a film failed, as the decoder, the networks and the queue say it.
+FAILURES = (
+    _("The file is empty. Export it again and upload the new copy."),
+    _("The file is no image that can be read. Upload a JPEG, PNG, TIFF, WebP, BMP or single-frame DICOM."),
+    _("This image format is not accepted. Export as JPEG, PNG, TIFF, WebP, BMP or DICOM."),
+    _("The image is damaged or breaks its own format. Export it again from the source and upload that."),
+    _("The file ends before the image does. Transfer it again; if it stays short, export it again."),
+    _("The file is larger than the limit. Export the single film at its own resolution, or compressed."),
+    _("The image has more pixels than the limit. Export the single film at its own resolution."),
+    _("The file holds several frames. Upload one film per file: export the frame to be judged on its own."),
+    _("Deflated DICOM is not accepted. Send it uncompressed or with an image compression."),
+    _("This DICOM transfer syntax is not accepted. Send it uncompressed, or as RLE, JPEG, JPEG-LS or JPEG 2000."),
+    _("The DICOM object holds no image. Send the image object itself, not a directory, report or plan."),
+    _("Reading the image needs more memory than the limit. Export it uncompressed or smaller."),
+    _("Reading the image takes longer than the limit. Export it uncompressed or smaller."),
+    _("Reading the image stopped unexpectedly. Try again; if it fails again, export the image once more."),
+    _("The image reader is not running. The image is kept and tried again; tell the operator."),
+    _(
+        "The analysis was begun several times and never ended. The film may be one that stops the program: "
+        "export it again and upload that, or tell the operator."
+    ),
+    _("The stored file is damaged. Tell the operator; backups hold it."),
+    _("The analysis took too long. Export the film smaller, or try again when less is going on."),
+    _("The analysis stopped on a technical fault. Try it again; if it stays, tell the operator."),
+    _("The model gave no number for this image: report it to the operator."),
+    _("The model's weights do not fit the networks of its card."),
+    _("The model's weights are damaged: install weights and card again."),
+    _("This program does not know the model's family: install a newer one."),
+    _("The model's card is incomplete: install weights and card again."),
+)
 NUMBER = r"[-+.\de]+"
 # The catalogue has "other" as a sex; here it is what no bin of its own counts.
 OTHER, OTHERS = "other", _("all others")
@@ -93,7 +123,9 @@ def bin_words(label: str) -> str:
 
 
 def fault_words(message: str) -> str:
-    """What is wrong with an installed model; a sentence that is not known stays English."""
+    """What is wrong with an installed model, or why a film failed; a sentence that is not known stays English."""
+    if message in FAILURES:
+        return gettext(message)
     found = _taken_apart(message, FAULTS, ".+?")
     return gettext(found[0]) % found[1] if found else message
 

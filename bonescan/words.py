@@ -29,6 +29,10 @@ class Words(JavaScriptCatalog):
             raise Http404
         with translation.override(language):
             answer: HttpResponse = super().get(request)
+        if request.session.modified:
+            # A session that ended on the way here is told by a cookie, which nobody else may keep.
+            answer["Cache-Control"] = "private, no-store"
+            return answer
         # A page of another version, as during an update, gets what there is and asks again next time.
         answer["Cache-Control"] = FOR_A_YEAR if version == newest else "no-cache"
         # Who asks was looked at on the way here and changes nothing: without this every sign-in would fetch it again.

@@ -63,7 +63,8 @@ def test_an_old_cookie_does_not_come_back_to_life(signed_in, clock):
 def poll_urls() -> list[str]:
     ids = {"study_id": uuid.uuid4(), "analysis_id": uuid.uuid4()}
     beat = reverse("analyses:case_presence", args=[ids["study_id"]])
-    return [reverse("analyses:case_panel", kwargs=ids), reverse("analyses:queue_rows"), beat]
+    words = reverse("words", args=["de", "0123"])
+    return [reverse("analyses:case_panel", kwargs=ids), reverse("analyses:queue_rows"), beat, words]
 
 
 def test_every_named_poll_exists():
@@ -76,6 +77,7 @@ def test_every_named_poll_exists():
         (0, {}),
         (2, {}),
         (1, {}),
+        (3, {}),
         (0, HTMX),
         ("accounts:profile", HTMX),
         ("accounts:profile", {"Sec-Fetch-Dest": "image"}),

@@ -91,6 +91,20 @@ def test_an_answer_seen_before_the_hold_is_not_shown_again_but_its_reading_can_b
     assert (row.reading, row.likelihood) == ("malignant", 90)
 
 
+def test_a_reading_begun_before_the_hold_can_be_mended_and_submitted_in_it(administrator, study, reader, page):
+    row = read_until(reader, "with")
+    page.get(url(study))
+    hold(administrator)
+    address = reverse("analyses:study_submit", args=[row.pk])
+    refused = page.post(address, {"reading": "malignant"})
+    assert refused.status_code == 400
+    assert refused.context["form"]["reading"].value() == "malignant"
+    assert "Second opinion" not in refused.content.decode()
+    page.post(address, {"reading": "malignant", "likelihood": "90"})
+    row.refresh_from_db()
+    assert row.likelihood == 90
+
+
 def test_a_case_that_was_not_opened_before_the_hold_cannot_be_submitted_in_it(administrator, study, reader, page):
     row = read_until(reader, "with")
     hold(administrator)

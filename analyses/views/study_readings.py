@@ -100,35 +100,42 @@ def _page(
     form: StudyReadingForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """The case to be read now; ``form`` is kept only where it belongs to that case."""
+    """The case to be read now; ``form`` is kept only where it belongs to that case.
+
+    A reading that was begun before a hold can still be mended and submitted, then without the answer on the page.
+    """
     try:
         standing = reading.open_next(_reader(request, study), caller(request))
     except Conflict as error:
         messages.warning(request, error.message)
         return redirect("analyses:assigned_studies")
-    if standing.reading is None:
+    due = standing.reading
+    if standing.held and form is not None and row is not None and row.opened_at and not row.is_submitted:
+        due = row
+    if due is None:
         context: dict[str, Any] = {"reader_study": study, "standing": standing}
         return _private(render(request, "analyses/study_pause.html", context))
-    if row is not None and row != standing.reading:
+    if row is not None and row != due:
         messages.warning(request, _("This case was submitted already. The first submission stands."))
         return redirect("analyses:study_read", study.pk)
+    with_answer = due.condition == Condition.WITH and not standing.held
     context = {
         "reader_study": study,
         "standing": standing,
-        "reading": standing.reading,
-        "films": _films(standing.reading),
-        "with_answer": standing.reading.condition == Condition.WITH,
+        "reading": due,
+        "films": _films(due, with_answer=with_answer),
+        "with_answer": with_answer,
         "form": form or StudyReadingForm(),
         "place": standing.done + 1,
     }
     return _private(render(request, "analyses/study_read.html", context, status=status))
 
 
-def _films(row: ReaderStudyReading) -> list[dict[str, Any]]:
-    """Films with their number; the kept answer only in the condition that shows it."""
+def _films(row: ReaderStudyReading, *, with_answer: bool) -> list[dict[str, Any]]:
+    """Films with their number, and the kept answer where it is shown."""
     images = snapshot.films_of(row.study_case)
     answers: list[Any] = [None] * len(images)
-    if row.condition == Condition.WITH:
+    if with_answer:
         answers = snapshot.answers_of(row.study_case, images)
     return [
         {"number": number, "image": image, "analysis": answer}

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
@@ -12,7 +13,7 @@ from accounts.models import Language
 from accounts.tests.factories import UserFactory
 from analyses import stored_words
 from analyses.models import DriftAlarm
-from analyses.services import assigning, comparing, notifying, registry, watching
+from analyses.services import assigning, comparing, notifying, registry, running, sweeping, watching
 from analyses.templatetags.cases import figure
 from analyses.tests.factories import StudyFactory, result
 from analyses.tests.models import TOY, install_toy
@@ -21,7 +22,8 @@ from analyses.tests.test_views_registry import stored_film
 from analyses.tests.test_watching import KEY, base, films  # noqa: F401
 from analyses.views import wording
 from inference import card as cards
-from inference.errors import WeightsError
+from inference.errors import InferenceError, WeightsError
+from inference.imaging.limits import DECODE_CODES
 
 pytestmark = pytest.mark.django_db
 # Attributes of drawings and of inputs: a decimal comma would break them.
@@ -203,6 +205,29 @@ def test_numbers_are_rounded_before_they_are_written():
     assert (wording.probability(0.799), figure(0.0777), figure(7)) == ("0.80", "0.078", "7")
     with translation.override("de"):
         assert (wording.probability(0.799), figure(0.0777), figure(None)) == ("0,80", "0,078", "")
+
+
+def test_every_reason_why_a_film_failed_has_its_german_sentence():
+    told = {*DECODE_CODES.values(), sweeping.EXHAUSTED_MESSAGE}
+    for error in (
+        SoftTimeLimitExceeded(),
+        ValueError(),
+        InferenceError("x", "The stored file is damaged. Tell the operator; backups hold it."),
+    ):
+        told.add(running._fault(error)[1])
+    assert told <= set(stored_words.FAILURES)
+    with translation.override("de"):
+        for sentence in stored_words.FAILURES:
+            assert stored_words.fault_words(sentence) != sentence
+
+
+def test_a_failed_film_says_why_in_german_and_keeps_its_english_sentence(doctor, department):
+    analysis = result("failed", study=StudyFactory(owner=department))
+    analysis.error_message = DECODE_CODES["truncated"]
+    analysis.save()
+    page = text(speaking(doctor).get(reverse("analyses:case", args=[analysis.image.study_id])))
+    all_in(page, "Die Datei endet vor dem Bild.")
+    none_in(page, DECODE_CODES["truncated"])
 
 
 @pytest.mark.parametrize("fault", ["card", "keys", "preprocessing", "weights", "pair", "absent", "name"])

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Language
+from accounts.sessions import SEEN
 from bonescan import words
 from bonescan.tests.test_languages import CATALOGUE, STRING
 
@@ -154,6 +156,19 @@ def test_an_old_address_gets_the_present_catalogue_and_may_not_keep_it(doctor):
     answer = web.get(reverse("words", args=["de", "0123"]))
     assert "Aufnahme wird geladen" in answer.content.decode()
     assert answer.headers["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("idle_s", "kept"), [(60, "public"), (7200, "private")])
+def test_what_everybody_may_keep_carries_no_cookie_of_whoever_asks(doctor, idle_s, kept):
+    web = Client()
+    web.force_login(doctor)
+    session = web.session
+    session[SEEN] = time.time() - idle_s
+    session.save()
+    answer = web.get(words.words_url("de"))
+    assert answer.headers["Cache-Control"].split(",")[0] == kept
+    assert bool(answer.cookies) == (kept == "private")
 
 
 def test_the_address_changes_with_the_catalogue(settings, tmp_path):

@@ -32,7 +32,7 @@
       if (event.target.matches("[data-presets]") && event.target.value !== "-1") pane.choose(Number(event.target.value));
     });
     stage.addEventListener("keydown", (event) => {
-      if (event.altKey || event.ctrlKey || event.metaKey || event.target !== stage) return;
+      if (controls.modified(event) || event.target !== stage) return;
       if ((stage.dataset.keysOfReading || "").includes(event.key.toLowerCase())) return; // they choose a reading, not a view
       const name = controls.keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
       if (!name && !controls.ARROWS[event.key]) return;

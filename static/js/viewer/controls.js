@@ -146,5 +146,11 @@
     if (output) output.textContent = `${input.value} %`;
   }
 
-  Object.assign(window.BoneScan, { controls: { actions, keys, ARROWS, arrow, pointers, refresh, toggle, opacity, point } });
+  // Whether a key is meant for something else than the film. Many keyboards write the brackets with Alt.
+  function modified(event) {
+    const bracket = event.key === "[" || event.key === "]";
+    return event.metaKey || (!bracket && (event.altKey || event.ctrlKey));
+  }
+
+  Object.assign(window.BoneScan, { controls: { modified, actions, keys, ARROWS, arrow, pointers, refresh, toggle, opacity, point } });
 })();

@@ -178,9 +178,7 @@
     }
 
     key(event) {
-      // Many keyboards write the brackets with Alt.
-      const bracket = event.key === "[" || event.key === "]";
-      if ((!bracket && (event.altKey || event.ctrlKey)) || event.metaKey || document.querySelector("dialog[open]")) return;
+      if (controls.modified(event) || document.querySelector("dialog[open]")) return;
       if (event.target.closest("input, select, textarea")) return;
       const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
       const own = {
