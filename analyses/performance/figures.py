@@ -65,19 +65,22 @@ GROUPS: tuple[tuple[Any, str], ...] = (
     (_("Age"), "age_group"),
     (_("Sex"), "sex"),
 )
-# The words of the rows, which are those of the export, as the page says them.
-GROUP_WORDS = {
-    YOU: _("you"),
-    OTHERS: _("other readers"),
-    NOT_STATED: _("not stated"),
-    "male": _("male"),
-    "female": _("female"),
-    "other": _("other"),
-    "0 to 9": _("0 to 9"),
-    "10 to 19": _("10 to 19"),
-    "20 to 39": _("20 to 39"),
-    "40 to 59": _("40 to 59"),
-    "60 and older": _("60 and older"),
+_UNKNOWN = {NOT_STATED: _("not stated")}
+# For each field its words in the rows, which are those of the export, as the page says them; a body part is said as the
+# file has it, so that one called "other" is not taken for a sex.
+GROUP_WORDS: dict[str, dict[str, Any]] = {
+    "quarter": {},
+    "reader": {YOU: _("you"), OTHERS: _("other readers")},
+    "body_part": _UNKNOWN,
+    "age_group": _UNKNOWN
+    | {
+        "0 to 9": _("0 to 9"),
+        "10 to 19": _("10 to 19"),
+        "20 to 39": _("20 to 39"),
+        "40 to 59": _("40 to 59"),
+        "60 and older": _("60 and older"),
+    },
+    "sex": _UNKNOWN | {"male": _("male"), "female": _("female"), "other": _("other")},
 }
 
 
@@ -169,12 +172,13 @@ def groups(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 def _group_rows(rows: Sequence[Row], name: str) -> list[dict[str, Any]]:
     values = sorted({getattr(row, name) for row in rows}, key=lambda value: (value == OTHERS, value != YOU, value))
-    return [_group(value, [row for row in rows if getattr(row, name) == value]) for value in values]
+    words = GROUP_WORDS[name]
+    return [_group(words.get(value, value), [row for row in rows if getattr(row, name) == value]) for value in values]
 
 
-def _group(value: str, rows: list[Row]) -> dict[str, Any]:
+def _group(name: Any, rows: list[Row]) -> dict[str, Any]:
     return {
-        "name": GROUP_WORDS.get(value, value),
+        "name": name,
         "cases": len(rows),
         "malignant": sum(row.malignant for row in rows),
         "cells": [

@@ -1,7 +1,8 @@
 """Draws cases for a draft at random from recorded outcomes, and the same again from the same seed.
 
 The cases of each outcome are sorted by SHA-256 of ``seed|case|outcome|case id``; the first ones that can be read are
-taken. The seed is made for each draw, so that nobody can choose one by what it draws, and kept with what was asked.
+taken. The seed is made for each draw, so that nobody can choose one by what it draws, and kept with what was asked and
+which rows of the study it made: whoever takes drawn cases out one by one must not pass the rest off as drawn at random.
 """
 
 import hashlib
@@ -69,10 +70,19 @@ def draw_cases(
 
 
 def _keep(study: ReaderStudy, found: list[tuple[Study, str]], draw: dict[str, Any], by: User) -> None:
-    append(study, found)
-    study.draws = [*study.draws, draw]
+    rows = [str(row.pk) for row in append(study, found)]
+    study.draws = [*study.draws, draw | {"rows": rows}]
     study.save(update_fields=["draws"])
     record("draw_study_cases", by, study, cases=len(found), **draw)
+
+
+def taken_out(study: ReaderStudy) -> list[int]:
+    """For each draw how many of its cases were taken out of the study since; one put back by hand counts as taken out.
+
+    Draws of earlier versions of the program did not keep their rows; of these none is counted.
+    """
+    left = {str(pk) for pk in study.cases.values_list("pk", flat=True)}
+    return [len(set(draw.get("rows", ())) - left) for draw in study.draws]
 
 
 def _check(study: ReaderStudy, asked: dict[ReferenceTruth, int], since: date | None, until: date | None) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
@@ -145,7 +146,7 @@ def export(study: ReaderStudy, by: User) -> bytes:
     """
     require(by, Action.MANAGE_READER_STUDIES)
     if not study.is_closed:
-        raise Conflict("not_closed", "The readings can be exported when the study is closed.")
+        raise Conflict("not_closed", _("The readings can be exported when the study is closed."))
     rows = list(
         ReaderStudyReading.objects.filter(reader__reader_study=study)
         .select_related("reader")

@@ -102,10 +102,10 @@ def add_cases(reader_study: ReaderStudy, rows: Sequence[Row], by: User) -> int:
     return len(found)
 
 
-def append(study: ReaderStudy, found: Sequence[tuple[Study, str]]) -> None:
-    """Put cases that were checked behind those of a held draft, with their truth."""
+def append(study: ReaderStudy, found: Sequence[tuple[Study, str]]) -> list[ReaderStudyCase]:
+    """Put cases that were checked behind those of a held draft, with their truth; the new rows."""
     start = (study.cases.aggregate(Max("number"))["number__max"] or 0) + 1
-    ReaderStudyCase.objects.bulk_create(
+    return ReaderStudyCase.objects.bulk_create(
         ReaderStudyCase(reader_study=study, case=case, truth=truth, number=number)
         for number, (case, truth) in enumerate(found, start=start)
     )

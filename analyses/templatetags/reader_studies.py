@@ -8,6 +8,8 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from analyses.models import ReaderStudy
+from analyses.reader_studies import drawing
 from analyses.reader_studies.results import FEW_CASES, Area, Comparison, Share
 from analyses.statistics.obuchowski_rockette import Analysis, Estimate, bounded
 
@@ -39,15 +41,29 @@ def decimal(value: float | None) -> str:
 
 
 @register.simple_tag
-def draw_words(draw: dict[str, Any]) -> str:
-    """What was asked for in a draw of cases from recorded outcomes."""
+def study_draws(study: ReaderStudy) -> list[dict[str, str]]:
+    """Every draw of cases from recorded outcomes, the earliest first: {words, seed}."""
+    counts = drawing.taken_out(study)
+    return [
+        {"words": draw_words(draw, out), "seed": draw["seed"]} for draw, out in zip(study.draws, counts, strict=True)
+    ]
+
+
+def draw_words(draw: dict[str, Any], out: int) -> str:
+    """What was asked for in a draw of cases from recorded outcomes, and how many of them were taken out since."""
     count = sum(draw["asked"].values())
     words = ngettext(
         "%(count)s case drawn: %(malignant)s malignant, %(benign)s benign, %(normal)s normal.",
         "%(count)s cases drawn: %(malignant)s malignant, %(benign)s benign, %(normal)s normal.",
         count,
     )
-    return f"{words % (draw['asked'] | {'count': count})} {_dates(draw['since'], draw['until'])}"
+    said = [words % (draw["asked"] | {"count": count}), _dates(draw["since"], draw["until"])]
+    if out:
+        left_out = ngettext(
+            "%(count)s drawn case was taken out afterwards.", "%(count)s drawn cases were taken out afterwards.", out
+        )
+        said.append(left_out % {"count": out})
+    return " ".join(said)
 
 
 def _dates(since: str, until: str) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from math import exp, log, sqrt
 
 import pytest
+from django.utils import translation
 
 from accounts.models import AuditEvent, ReadingMode
 from accounts.tests.factories import UserFactory
@@ -373,6 +374,19 @@ def test_a_withheld_answer_has_no_probability_in_the_export(doctor):
 )
 def test_age_is_in_full_years_at_the_examination(born, group):
     assert age_group(born, date(2026, 3, 2)) == group
+
+
+def test_every_field_has_words_of_its_own(doctor):
+    patient = PatientFactory(department=doctor.department, patient_sex="O")
+    for part in ("OTHER", "FEMALE", ""):
+        closed_case(doctor, patient=patient, body_part=part)
+    assert set(figures.GROUP_WORDS) == {name for _, name in figures.GROUPS}
+    with translation.override("de"):
+        named = {
+            str(table["title"]): [str(row["name"]) for row in table["rows"]]
+            for table in figures.groups(rows_for(doctor))
+        }
+    assert (named["Körperregion"], named["Geschlecht"]) == (["female", "keine Angabe", "other"], ["divers"])
 
 
 def test_least_is_what_the_page_says():

@@ -1,6 +1,7 @@
 """Cases of a draft drawn at random from recorded outcomes: which can be drawn, how, and what is kept of the draw."""
 
 import hashlib
+import re
 from datetime import date
 
 import pytest
@@ -47,6 +48,14 @@ def post(client, study, **body):
     return client.post(reverse("analyses:reader_study_draw", args=[study.pk]), body, follow=True)
 
 
+def listed(client, address) -> list[str]:
+    """What the page says of each draw."""
+    notes = re.search(
+        r'<ul class="study-notes small muted">(.*?)</ul>', client.get(address).content.decode(), re.DOTALL
+    )
+    return re.findall(r"<li>(.*?)</li>", notes[1])
+
+
 def test_as_many_of_each_outcome_are_drawn_as_asked_and_the_outcome_is_the_truth(administrator, department, study):
     cases = {truth: [closed_case(department, truth) for _ in range(3)] for truth in ("malignant", "benign", "normal")}
     assert drawing.draw_cases(study, by=administrator, malignant=2, benign=1, normal=3) == 6
@@ -68,7 +77,9 @@ def test_the_kept_seed_gives_the_same_draw_again(administrator, department, stud
     by_lot = sorted(keys, key=lambda key: hashlib.sha256(f"{draw['seed']}|case|malignant|{key}".encode()).hexdigest())
     assert list(study.cases.values_list("case_id", flat=True)) == by_lot[:2]
     event = AuditEvent.objects.get(action="draw_study_cases")
-    assert event.detail == {"cases": 2, **draw}
+    kept = {name: draw[name] for name in ("seed", "asked", "since", "until")}
+    assert event.detail == {"cases": 2, **kept}
+    assert draw == kept | {"rows": [str(key) for key in study.cases.values_list("pk", flat=True)]}
     assert (event.object_id, event.user) == (str(study.pk), administrator)
 
 
@@ -155,6 +166,40 @@ def test_the_page_draws_and_shows_the_seed_in_draft_and_results(admin, administr
     services.start(study, administrator)
     services.close(study, administrator)
     assert f"Seed {seed}" in admin.get(reverse("analyses:reader_study", args=[study.pk])).content.decode()
+
+
+def test_draft_and_results_say_how_many_drawn_cases_were_taken_out(admin, administrator, department, doctor, study):
+    for truth in ("malignant", "normal"):
+        for _ in range(3):
+            closed_case(department, truth)
+    drawing.draw_cases(study, by=administrator, malignant=3)
+    drawing.draw_cases(study, by=administrator, normal=3)
+    back = study.cases.get(number=1).case_id
+    services.remove_case(study, 1, administrator)
+    page = reverse("analyses:reader_study", args=[study.pk])
+    (first, _second) = listed(admin, page)
+    assert first.startswith("3 cases drawn: 3 malignant, 0 benign, 0 normal.")
+    assert "1 drawn case was taken out afterwards." in first
+    services.add_cases(study, [(str(back), "malignant")], administrator)
+    services.remove_case(study, 3, administrator)
+    services.add_reader(study, doctor, administrator)
+    services.start(study, administrator)
+    services.close(study, administrator)
+    first, second = listed(admin, page)
+    assert "2 drawn cases were taken out afterwards." in first
+    assert "taken out" not in second
+
+
+def test_a_draw_kept_by_an_earlier_version_is_still_shown(admin, administrator, department, study):
+    closed_case(department)
+    drawing.draw_cases(study, by=administrator, malignant=1)
+    services.remove_case(study, 1, administrator)
+    study.refresh_from_db()
+    del study.draws[0]["rows"]
+    study.save()
+    (shown,) = listed(admin, reverse("analyses:reader_study", args=[study.pk]))
+    assert "1 case drawn: 1 malignant, 0 benign, 0 normal." in shown
+    assert "taken out" not in shown
 
 
 @pytest.mark.parametrize(

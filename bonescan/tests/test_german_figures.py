@@ -113,7 +113,11 @@ def test_trials_are_german(administrator):
         page(administrator, "/admin/trial/"), ("Studie beginnen", "Geplante Fälle"), ("Start a trial", "Planned cases")
     )
     refused = page(administrator, "/admin/trial/", {"name": " ", "planned_cases": "1"}, status=400)
-    assert "Start a trial" not in refused
+    says(
+        refused,
+        ("Studie beginnen", "Dieses Feld ist zwingend erforderlich.", "Dieser Wert muss größer oder gleich 2 sein."),
+        ("Start a trial", "This field is required", "Ensure this value"),
+    )
     trial = trials.start_trial(name="With and without", planned_cases=400, user=administrator)
     says(
         page(administrator, f"/admin/trial/{trial.pk}/"),

@@ -188,10 +188,13 @@ def test_mails_of_cases_speak_the_language_of_their_reader(doctor, department, d
     (letter,) = mail.outbox
     assert letter.subject == "BoneScan: Ein Fall wartet"
     all_in(letter.body, "wartet ein Fall auf Sie", f"/cases/{study.pk}/", "Konto, Mitteilungen")
+    colleague.language = ""
+    colleague.save()
     department.language = Language.GERMAN
     department.save()
     with django_capture_on_commit_callbacks(execute=True):
         assigning.assign(study, doctor, colleague)
+    assert len(mail.outbox) == 2
     assert mail.outbox[-1].subject == "BoneScan: Ein Fall wartet"
 
 

@@ -225,7 +225,8 @@ def test_a_missing_page_is_german(doctor):
     answer = web_of(doctor).get("/no/such/page/")
     assert answer.status_code == 404
     assert "Hier ist nichts" in answer.content.decode()
-    assert web_of(doctor).get("/api/v1/no/such/").json()["detail"].isascii()
+    detail = web_of(doctor).get("/api/v1/no/such/").json()["detail"]
+    assert detail == "There is no such address. Addresses of the API end with a slash, those of files do not."
 
 
 def test_without_a_database_the_browser_says_which_language(client, db, monkeypatch):

@@ -4,6 +4,7 @@ import ast
 import gettext
 import io
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,14 @@ PROGRAMS = [path for app in ("accounts", "analyses", "bonescan") for path in Pat
 TEMPLATES = list(Path(settings.BASE_DIR, "templates").rglob("*.*"))
 # Names, units and method names, which are the same in every language; and classes that a block puts together.
 NAMES = {"BoneScan", "Bone-RADS", "px", "sha256", "SHA-256", "PSI", "API", "AUC", "Obuchowski-Rockette"}
+REFUSALS = {"Refused", "ServiceError", "Invalid", "Conflict", "Unprocessable", "StorageFull"}
+# Folders whose refusals reach programs, operators at a terminal or nobody; they stay English.
+OTHER_READERS = {"api", "management", "tests"}
+# (file, code) of the other refusals that no page shows, with the reason.
+FOR_PROGRAMS = {
+    ("analyses/services/intake.py", "idempotency_key_reused"): "only requests to the API have an Idempotency-Key",
+    ("analyses/services/reanalysing.py", "case_signed"): "only the management command reanalyse asks again",
+}
 CLASSES = re.compile(r"\{% block (page|plain)_class %\}.*?\{% endblock %\}")
 
 
@@ -66,6 +75,71 @@ def test_every_marked_text_is_translated():
     known = entries()
     assert len(known) > 500
     assert {text for text in marked() if not known.get(text) or not all(known[text])} == set()
+
+
+def speaks_english_only(message: ast.expr) -> bool:
+    """Whether this is a literal or an f-string with words of its own, whatever is then put into it."""
+    if isinstance(message, ast.BinOp):
+        return speaks_english_only(message.left) or speaks_english_only(message.right)
+    if isinstance(message, ast.Call) and isinstance(message.func, ast.Attribute):  # "…".format(…)
+        return speaks_english_only(message.func.value)
+    if isinstance(message, ast.IfExp):
+        return speaks_english_only(message.body) or speaks_english_only(message.orelse)
+    pieces = message.values if isinstance(message, ast.JoinedStr) else [message]
+    texts = [piece.value for piece in pieces if isinstance(piece, ast.Constant) and isinstance(piece.value, str)]
+    return any(re.search(r"[A-Za-z]{2}", text) for text in texts)
+
+
+def english_refusals(program: str) -> set[str]:
+    """The codes of the refusals whose message is not marked for translation, given as it is or by way of a variable."""
+    tree = ast.parse(program)
+    found = set()
+    for scope in ast.walk(tree):
+        if isinstance(scope, ast.Module | ast.FunctionDef):
+            given = assigned(scope.body if scope is tree else ast.walk(scope))
+            for node in ast.walk(scope):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in REFUSALS:
+                    code, message = [*node.args, *(word.value for word in node.keywords)][:2]
+                    message = given.get(message.id, message) if isinstance(message, ast.Name) else message
+                    if speaks_english_only(message):
+                        found.add(ast.unparse(code).strip("'"))
+    return found
+
+
+def assigned(nodes: Iterable[ast.AST]) -> dict[str, ast.expr]:
+    """What is given to each variable, at last."""
+    given = [node for node in nodes if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)]
+    return {node.targets[0].id: node.value for node in given}  # type: ignore[attr-defined]
+
+
+def test_every_refusal_can_be_translated():
+    base = Path(settings.BASE_DIR)
+    found = set()
+    for path in PROGRAMS:
+        place = path.relative_to(base)
+        if place.parts[0] != "bonescan" and not OTHER_READERS & set(place.parts):
+            found |= {(str(place), code) for code in english_refusals(path.read_text())}
+    assert found == set(FOR_PROGRAMS)
+
+
+@pytest.mark.parametrize(
+    ("message", "english"),
+    [
+        ('"Not so."', True),
+        ('f"Not {so}."', True),
+        ('"Not %s." % so', True),
+        ('"Not {}.".format(so)', True),
+        ('_("So.") if so else "Not so."', True),
+        ("why", True),
+        ('_("Not so.")', False),
+        ('_("Not %(so)s.") % {"so": so}', False),
+        ('f"{words} {advice}"', False),
+        ("str(AWAY)", False),
+    ],
+)
+def test_the_search_for_untranslated_refusals_finds_them(message, english):
+    program = f'def refuse(so, words, advice):\n    why = "Not so."\n    raise Conflict("no", {message}, fields={{}})\n'
+    assert english_refusals(program) == ({"no"} if english else set())
 
 
 def words_outside_translation(text: str) -> set[str]:
