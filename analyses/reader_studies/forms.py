@@ -4,7 +4,7 @@ import csv
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Department
@@ -117,7 +117,7 @@ class StudyReaderForm(forms.Form):
 class WaiveForm(forms.Form):
     """Let a reader begin session 2 early; ``readers`` are those whose wash-out is not waived."""
 
-    waive = forms.ChoiceField(label=_("Reader"))
+    waive = forms.ChoiceField(label=pgettext_lazy("reader study", "Reader"))
     reason = forms.CharField(
         label=_("Reason"),
         max_length=MAX_REASON,

@@ -77,7 +77,7 @@ def test_the_text_says_all_that_is_stated_in_english():
 def test_the_text_says_the_same_in_german():
     assert text.findings_text(AGGRESSIVE, "de") == (
         "Solitäre Läsion, Femur links, distale Metaphyse, 45 × 30 mm. Mottenfraßartig oder permeativ (modifizierte "
-        "Lodwick-Madewell-Klassifikation, Grad IIIB). Osteoide Matrix. Spikuläre Periostreaktion. "
+        "Lodwick-Madewell-Klassifikation, Grad IIIB). Osteoide Matrix. Spikulierte Periostreaktion. "
         "Kortikalisdestruktion. Weichteilkomponente. Keine pathologische Fraktur."
     )
     assert text.impression("cannot_tell", AGGRESSIVE, "de") == (

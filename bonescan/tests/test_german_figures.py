@@ -110,7 +110,9 @@ def test_the_import_of_outcomes_answers_in_german(doctor):
 
 def test_trials_are_german(administrator):
     says(
-        page(administrator, "/admin/trial/"), ("Studie beginnen", "Geplante Fälle"), ("Start a trial", "Planned cases")
+        page(administrator, "/admin/trial/"),
+        ("Randomisierte Studie beginnen", "Geplante Fälle"),
+        ("Start a trial", "Planned cases"),
     )
     refused = page(administrator, "/admin/trial/", {"name": " ", "planned_cases": "1"}, status=400)
     says(
@@ -121,7 +123,7 @@ def test_trials_are_german(administrator):
     trial = trials.start_trial(name="With and without", planned_cases=400, user=administrator)
     says(
         page(administrator, f"/admin/trial/{trial.pk}/"),
-        ("0 von 400 geplanten", "Studie schließen"),
+        ("0 von 400 geplanten", "Randomisierte Studie schließen"),
         ("planned", "Running"),
     )
     trials.close_trial(trial, administrator)

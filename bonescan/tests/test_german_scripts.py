@@ -17,6 +17,7 @@ from django.urls import reverse
 from accounts.models import Language
 from accounts.sessions import SEEN
 from bonescan import words
+from bonescan.tests import test_languages
 from bonescan.tests.test_languages import CATALOGUE, STRING
 
 SCRIPTS = Path(settings.BASE_DIR, "static", "js")
@@ -61,6 +62,13 @@ def test_translations_keep_the_places_for_values():
     for text, translated in entries().items():
         for one in translated:
             assert set(HOLES.findall(one)) == set(HOLES.findall(text)), text
+
+
+def test_what_pages_and_scripts_both_say_is_the_same_in_german():
+    scripts, pages = entries(), test_languages.entries()
+    both = set(scripts) & set(pages)
+    assert "Download the report as issued" in both
+    assert {text: scripts[text] for text in both} == {text: pages[text] for text in both}
 
 
 def test_the_compiled_catalogue_is_that_of_the_source():

@@ -46,13 +46,20 @@ def read_until(reader, condition) -> None:
 
 def test_the_list_and_a_draft(administrator, department):
     admin = german(administrator)
-    told(shown(admin, "reader_studies"), ("Noch keine Leserstudie", "Neue Studie"), ("Reader stud", "New study"))
+    told(shown(admin, "reader_studies"), ("Noch keine Leserstudie", "Neue Leserstudie"), ("Reader stud", "New study"))
     study = draft(department, administrator, cases=3)
     told(shown(admin, "reader_studies"), ("28 Tage", "Entwurf", "Auswaschphase"), ("Wash-out", "28 days", ">draft<"))
     text = shown(admin, "reader_study", study.pk)
     told(
         text,
-        ("Fälle ziehen", "aus eingetragenen Ausgängen", ">maligne<", "Studie starten", "28 Tage später", "Ausgang von"),
+        (
+            "Fälle ziehen",
+            "aus eingetragenen Ausgängen",
+            ">maligne<",
+            "Leserstudie starten",
+            "28 Tage später",
+            "Ausgang von",
+        ),
         ("Draw cases", "Add cases", ">malignant<", "Start the study", "Take out", "Case id", "No patient data"),
     )
     refused = admin.post(reverse("analyses:reader_study_cases", args=[study.pk]), {"lines": "nothing, malignant"})
@@ -107,8 +114,8 @@ def test_results(administrator, department):
         text,
         (
             "Mit Vorsicht zu lesen",
-            "Auf die Auswaschphase von Leser 1 wurde verzichtet.",
-            "Weniger als drei vollständige Leser",
+            "Auf die Auswaschphase der befundenden Person 1 wurde verzichtet.",
+            "Weniger als drei Befundende",
             "Sensitivität",
             "1 − Spezifität",
             "1,000",

@@ -21,6 +21,7 @@ from analyses.tests.factories import StudyFactory, result
 
 CATALOGUE = Path(settings.BASE_DIR) / "locale" / "de" / "LC_MESSAGES"
 MARKS = {"_", "gettext", "gettext_lazy"}
+WITH_CONTEXT = {"pgettext", "pgettext_lazy"}
 STRING = r'"((?:[^"\\]|\\.)*)"'
 PROGRAMS = [path for app in ("accounts", "analyses", "bonescan") for path in Path(settings.BASE_DIR, app).rglob("*.py")]
 TEMPLATES = list(Path(settings.BASE_DIR, "templates").rglob("*.*"))
@@ -38,19 +39,20 @@ CLASSES = re.compile(r"\{% block (page|plain)_class %\}.*?\{% endblock %\}")
 
 
 def entries() -> dict[str, list[str]]:
-    """The .po file: msgid -> its translations (two where there is a plural)."""
+    """The .po file: msgid, after its context if it has one, -> its translations (two where there is a plural)."""
     found: dict[str, list[str]] = {}
     for block in (CATALOGUE / "django.po").read_text().split("\n\n"):
         texts: dict[str, str] = {}
         name = ""
         for line in block.splitlines():
-            if match := re.match(r"(msgid|msgid_plural|msgstr(?:\[\d\])?) (\".*\")$", line):
+            if match := re.match(r"(msgctxt|msgid|msgid_plural|msgstr(?:\[\d\])?) (\".*\")$", line):
                 name = match[1]
                 texts[name] = ast.literal_eval(match[2])
             elif line.startswith('"'):
                 texts[name] += ast.literal_eval(line)
         if texts.get("msgid"):
-            found[texts["msgid"]] = [text for name, text in texts.items() if name.startswith("msgstr")]
+            key = "\4".join(texts[name] for name in ("msgctxt", "msgid") if name in texts)
+            found[key] = [text for name, text in texts.items() if name.startswith("msgstr")]
     return found
 
 
@@ -61,11 +63,13 @@ def marked() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute) and node.args:
                 called = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
-                text = node.args[0]
-                if called in MARKS and isinstance(text, ast.Constant) and isinstance(text.value, str):
-                    found.add(text.value)
+                texts = node.args[: 2 if called in WITH_CONTEXT else 1]
+                said = [text.value for text in texts if isinstance(text, ast.Constant) and isinstance(text.value, str)]
+                if called in MARKS | WITH_CONTEXT and len(said) == len(texts):
+                    found.add("\4".join(said))
     for path in TEMPLATES:
-        found |= set(re.findall(r"\{% (?:translate|trans) \"([^\"]*)\"", path.read_text()))
+        for text, context in re.findall(r'\{% (?:translate|trans) "([^"]*)"(?: context "([^"]*)")?', path.read_text()):
+            found.add(f"{context}\4{text}" if context else text)
         found |= set(re.findall(r"\{% (?:translate|trans) '([^']*)'", path.read_text()))
         found |= set(re.findall(r'\|\w+:_\("([^"]*)"\)', path.read_text()))
     return found
@@ -277,7 +281,7 @@ def test_an_administrator_sets_the_language_of_a_departments_reports(administrat
         "Befundbericht (Endgültig)",
         "Lamelläre Periostreaktion.",
         "modifizierte Lodwick-Madewell-Klassifikation, Grad II",
-        "Malignitätswahrscheinlichkeit: 70 von 100",
+        "Eingeschätzte Malignität: 70 von 100",
         "Vorstellung in einem Knochentumorzentrum vor jeder Biopsie.",
         "Geboren 17.05.1990",
         "Seite 1 von",
