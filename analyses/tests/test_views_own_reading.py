@@ -195,7 +195,7 @@ def test_the_hidden_arm_signs_without_the_answer_and_sees_it_then(page, study, d
     reading.sign(hidden, doctor)
     text = shown(page, hidden)
     assert "Suspicious for malignancy" in text
-    assert "the answer was hidden by lot" in text
+    assert "the answer was hidden by the random allocation" in text
 
 
 def test_a_colleagues_draft_is_not_shown_to_whoever_is_blind(page, study, doctor):

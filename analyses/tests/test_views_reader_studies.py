@@ -389,7 +389,9 @@ def test_the_pages_ask_the_database_as_often_for_many_cases_and_readers_as_for_f
     counts = []
     for cases, readers in ((2, 1), (8, 4)):
         study = started(department, administrator, cases=cases, readers=readers)
-        client = signed_in(study.readers.first().user)
+        reader = study.readers.first()
+        client = signed_in(reader.user)
+        read_until(client, study, reader, "with")  # which asks for a hold once more than one without the answer
         asked = [(client, read_url(study)), (client, reverse("analyses:assigned_studies")), (admin, page_of(study))]
         # What is asked once in some seconds (sessions, holds) is asked right before each measurement.
         counts.append([who.get(url) and queries_of(who, url) for who, url in asked])
