@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from analyses.models import ReaderStudy
+from analyses.numbers import written
 from analyses.reader_studies import drawing
 from analyses.reader_studies.results import FEW_CASES, Area, Comparison, Share
 from analyses.statistics.obuchowski_rockette import Analysis, Estimate, bounded
@@ -37,7 +38,7 @@ def _line(who: str, found: Analysis) -> dict[str, Any]:
 @register.filter
 def decimal(value: float | None) -> str:
     """Three decimals, rounded, with the language's decimal sign; nothing where there is no number."""
-    return "" if value is None else number_format(f"{value:.3f}", 3)
+    return "" if value is None else written(value, 3)
 
 
 @register.simple_tag
