@@ -209,16 +209,6 @@ def test_a_reader_who_was_deactivated_in_the_draft_stops_the_start(administrator
 
 
 # --- reading --------------------------------------------------------------------------------------------------
-@pytest.fixture
-def study(administrator, department):
-    return started(department, administrator, cases=4, readers=2)
-
-
-@pytest.fixture
-def reader(study):
-    return study.readers.select_related("user", "reader_study").first()
-
-
 def test_cases_come_in_the_drawn_order_and_only_when_the_one_before_is_submitted(reader):
     order = list(reader.readings.filter(session=1).values_list("pk", flat=True))
     seen = []

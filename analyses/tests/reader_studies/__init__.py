@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
@@ -13,6 +14,13 @@ from analyses.tests.factories import REGION, StudyFactory, result
 
 TRUTHS = ("malignant", "benign", "malignant", "normal")
 Judge = Callable[[ReaderStudyReading], tuple[str, int | None]]
+
+
+def signed_in(user: User) -> Client:
+    """A browser in which this person is signed in."""
+    client = Client()
+    client.force_login(user)
+    return client
 
 
 def signed_case(department: Any, outcome: str = "malignant", reader: User | None = None, **fields: Any) -> Study:

@@ -8,27 +8,10 @@ from accounts.tests.factories import UserFactory
 from analyses.models import ReaderStudyReading
 from analyses.reader_studies import reading, services
 from analyses.services import holding
-from analyses.tests.reader_studies import plain_judge, read_session, signed_case, started
+from analyses.tests.reader_studies import plain_judge, read_session, signed_case
 
 pytestmark = pytest.mark.django_db
 WAITS = "Your next case waits"
-
-
-@pytest.fixture
-def study(administrator, department):
-    return started(department, administrator, cases=4, readers=2)
-
-
-@pytest.fixture
-def reader(study):
-    return study.readers.select_related("user", "reader_study").first()
-
-
-@pytest.fixture
-def page(reader) -> Client:
-    client = Client()
-    client.force_login(reader.user)
-    return client
 
 
 def hold(administrator) -> None:

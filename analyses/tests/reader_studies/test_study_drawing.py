@@ -6,7 +6,6 @@ from datetime import date
 
 import pytest
 from django.core.exceptions import PermissionDenied
-from django.test import Client
 from django.urls import reverse
 
 from accounts.models import AuditEvent
@@ -24,13 +23,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def study(administrator, department):
     return services.create_study(name="Knee films", department=department, washout_days=28, by=administrator)
-
-
-@pytest.fixture
-def admin(administrator) -> Client:
-    client = Client()
-    client.force_login(administrator)
-    return client
 
 
 def closed_case(department, truth="malignant", on=date(2026, 4, 11)) -> Study:
