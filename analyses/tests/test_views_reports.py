@@ -15,10 +15,7 @@ from analyses.services import reading, reporting
 from analyses.tests.factories import StudyFactory, result
 from analyses.views import reports
 
-
-@pytest.fixture(autouse=True)
-def quick_pdf(monkeypatch):
-    monkeypatch.setattr("analyses.reports.render", lambda report, review, analyses: b"%PDF-1.7 " + report.pk.bytes)
+pytestmark = pytest.mark.usefixtures("quick_pdf")
 
 
 def case_of(department, *, sign_as=None, read="malignant", **fields) -> Study:

@@ -8,19 +8,12 @@ from analyses.services import cases, reading, reporting
 from analyses.tests.factories import StudyFactory, result
 from analyses.views import verify
 
-
-@pytest.fixture(autouse=True)
-def quick_pdf(monkeypatch):
-    monkeypatch.setattr("analyses.reports.render", lambda report, review, analyses: b"%PDF-1.7 " + report.pk.bytes)
+pytestmark = pytest.mark.usefixtures("quick_pdf")
 
 
 @pytest.fixture
-def case(department, doctor):
-    study = StudyFactory(owner=department)
-    result("malignant", study=study)
-    reading.save_reading(study, user=doctor, reading="malignant")
-    reading.sign(study, doctor)
-    return study
+def case(signed):
+    return signed
 
 
 @pytest.fixture

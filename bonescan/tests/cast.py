@@ -1,10 +1,13 @@
-"""The cast that every test shares: five roles in one department, and a doctor of another who must see nothing."""
+"""What tests share: five roles in one department, a doctor of another who must see nothing, and a signed case."""
 
 import pytest
 
 from accounts.models import Department, User
 from accounts.services import create_token
 from accounts.tests.factories import DepartmentFactory, UserFactory
+from analyses.models import Study
+from analyses.services import reading
+from analyses.tests.factories import StudyFactory, result
 
 
 @pytest.fixture
@@ -59,3 +62,19 @@ def other_token(other_department) -> str:
     """The text of a token of the other department's API client."""
     owner = UserFactory(email="other-api@example.org", department=other_department, roles=["api_client"])
     return create_token(owner, "test", None)[1]
+
+
+@pytest.fixture
+def signed(department, doctor) -> Study:
+    """A case whose answer is malignant, read so and signed."""
+    study = StudyFactory(owner=department)
+    result("malignant", study=study)
+    reading.save_reading(study, user=doctor, reading="malignant")
+    reading.sign(study, doctor)
+    return study
+
+
+@pytest.fixture
+def quick_pdf(monkeypatch) -> None:
+    """Reports are stored without being drawn."""
+    monkeypatch.setattr("analyses.reports.render", lambda report, review, analyses: b"%PDF-1.7 " + report.pk.bytes)

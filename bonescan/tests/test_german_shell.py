@@ -15,8 +15,8 @@ from django.utils import translation
 from accounts import services
 from accounts.models import Language, User
 from accounts.services import create_token
-from analyses.services import cases, reading, sweeping
-from analyses.tests.factories import StudyFactory, result
+from analyses.services import cases, sweeping
+from analyses.tests.factories import StudyFactory
 
 GERMAN = {"Accept-Language": "de"}
 
@@ -35,20 +35,6 @@ def page(client: Client, name: str, *args, status: int = 200, **query: str) -> s
     text = answer.content.decode()
     assert '<html lang="de"' in text
     return text
-
-
-@pytest.fixture
-def signed(department, doctor):
-    study = StudyFactory(owner=department)
-    result("malignant", study=study)
-    reading.save_reading(study, user=doctor, reading="malignant")
-    reading.sign(study, doctor)
-    return study
-
-
-@pytest.fixture
-def quick_pdf(monkeypatch):
-    monkeypatch.setattr("analyses.reports.render", lambda report, review, analyses: b"%PDF-1.7 " + report.pk.bytes)
 
 
 @pytest.mark.parametrize(
