@@ -13,7 +13,6 @@ from analyses.models import Analysis, ModelHold, Report, Study
 from analyses.services import cases, holding
 from analyses.tests.factories import REGION, SUBTYPES, StudyFactory, result
 from analyses.tests.test_outcomes import signed_case
-from analyses.tests.test_running import analyse, decoder, predictor  # noqa: F401
 
 pytestmark = pytest.mark.django_db
 NUMBERS = ("0.80", "0.7", "Suspicious for malignancy", "osteosarcoma")
@@ -37,7 +36,7 @@ def row(analysis: Analysis) -> Analysis:
     return Analysis.objects.select_related("image__study").get(pk=analysis.pk)
 
 
-def test_a_new_answer_is_stored_as_computed_and_given_to_nobody(analyse, administrator):  # noqa: F811
+def test_a_new_answer_is_stored_as_computed_and_given_to_nobody(analyse, administrator):
     hold(administrator)
     new = analyse()
     assert (new.outcome, new.reason_code, new.withheld_reasons) == (
@@ -123,7 +122,7 @@ def test_an_answer_that_was_being_stored_while_the_hold_came_is_put_away_too(ans
 
 
 def test_a_worker_looks_again_once_its_answer_is_committed(
-    analyse,  # noqa: F811
+    analyse,
     administrator,
     monkeypatch,
     django_capture_on_commit_callbacks,
@@ -227,7 +226,7 @@ def test_the_reason_survives_in_the_history(client, administrator):
     assert all(words in text for words in ("drift of the grey values", "scanner repaired", "1 so far"))
 
 
-def test_input_figures_are_stored_with_the_answer(analyse):  # noqa: F811
+def test_input_figures_are_stored_with_the_answer(analyse):
     seen = analyse().input_stats
     assert set(seen) == {"grey_mean", "grey_spread", "megapixels"}
     assert (round(seen["grey_mean"]), seen["megapixels"]) == (128, 0.0051)

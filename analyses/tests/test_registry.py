@@ -13,8 +13,8 @@ from analyses.models import Analysis, ModelActivation
 from analyses.services import intake, queue, registry, running
 from analyses.services.intake import CaseFields
 from analyses.tests.factories import png_bytes
+from analyses.tests.fakes import FakeDecoder
 from analyses.tests.models import TOY, install_toy
-from analyses.tests.test_running import FakeDecoder
 from inference.errors import WeightsError
 
 pytestmark = pytest.mark.django_db

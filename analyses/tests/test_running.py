@@ -1,9 +1,7 @@
 """One analysis from claim to end: what is stored, what is refused, and what happens when something breaks."""
 
 import hashlib
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.core.files.base import ContentFile
@@ -15,99 +13,16 @@ from accounts.models import AuditEvent
 from analyses import tasks
 from analyses.errors import StorageFull
 from analyses.models import Analysis, OwnReading, Patient, SecondReading, Study
-from analyses.services import cases, intake, queue, registry, running, storage
+from analyses.services import cases, intake, queue, running, storage
 from analyses.services.intake import CaseFields
 from analyses.tests.factories import PatientFactory, png_bytes
-from inference.card import ModelIdentity
+from analyses.tests.fakes import DEEP, GREY
 from inference.errors import DecodeError
-from inference.imaging.canonical import canonical_sha256, encode_png
-from inference.imaging.display import pack, unpack, values_of
-from inference.prediction import Gate, Prediction
+from inference.imaging.canonical import canonical_sha256
+from inference.imaging.display import unpack
 
 pytestmark = pytest.mark.django_db
-GREY = np.arange(64 * 80, dtype=np.uint32).reshape(80, 64).astype(np.uint8)
-DEEP = np.arange(160 * 128, dtype=np.uint16).reshape(160, 128) % 4096
 HEADER = {"patient_id": "R1", "patient_name": "DOE JANE", "patient_birth_date": "1980-01-02", "patient_sex": "F"}
-
-
-class FakeDecoder:
-    """Answers every film with the same image, and says of it what a test wants."""
-
-    def __init__(self) -> None:
-        self.identity, self.warnings, self.modality = {}, [], ""
-        self.error: Exception | None = None
-
-    def decode(self, data):
-        if self.error:
-            raise self.error
-        meta = {
-            "format": "png",
-            "width_px": 128,
-            "height_px": 160,
-            "identity": self.identity,
-            "modality": self.modality,
-        }
-        meta |= {"pixel_spacing_mm": [0.1, 0.1], "spacing_source": "calibrated", "warnings": self.warnings}
-        values = values_of(DEEP, bits=12)
-        meta |= {"display": values.facts}
-        digest = canonical_sha256(GREY)
-        return SimpleNamespace(
-            grey=GREY, png=encode_png(GREY), canonical_sha256=digest, meta=meta, values=pack(values.array)
-        )
-
-
-class FakePredictor:
-    """Finds the same malignant tumour on every film."""
-
-    error: Exception | None = None
-    calls = 0
-    during = staticmethod(lambda: None)
-
-    def predict(self, canonical, *, on_stage, explain=True):
-        for stage in ("checking", "classifying", "explaining"):
-            on_stage(stage)
-        self.calls += 1
-        self.during()
-        if self.error:
-            raise self.error
-        return Prediction(
-            outcome="malignant",
-            probabilities={"normal": 0.1, "benign": 0.2, "malignant": 0.7},
-            operating_point={"name": "balanced", "malignant": 0.3, "tumour": 0.5},
-            gate=Gate(analysable=True, score=0.99, threshold=0.5, reason_code=""),
-            model=ModelIdentity("m", "1", "f" * 64),
-            preprocessing_version="1",
-            canonical_sha256=canonical_sha256(canonical),
-            saliency=np.full((7, 7), 200, np.uint8),
-            timings_ms={"checking": 1.0, "classifying": 2.0, "explaining": 3.0},
-        )
-
-
-@pytest.fixture
-def decoder(monkeypatch):
-    known = {"decoder": FakeDecoder(), "predictors": {registry.default_model(): FakePredictor()}}
-    monkeypatch.setattr(running, "_process", known)
-    return running._process["decoder"]
-
-
-@pytest.fixture
-def predictor(decoder):
-    return running._process["predictors"][registry.default_model()]
-
-
-@pytest.fixture
-def analyse(doctor, decoder):
-    """Post a film and run its analysis; returns the row as it is afterwards."""
-    seeds = iter(range(1000))
-
-    def run(fields=None, **options) -> Analysis:
-        upload = ContentFile(png_bytes(seed=next(seeds)), name="x")
-        fields = CaseFields() if fields is None else fields
-        posted = intake.submit_film(**{"user": doctor, "token": None, "upload": upload, "fields": fields} | options)
-        assert running.run(posted.analysis.pk, "w")
-        return Analysis.objects.select_related("image__study__patient").get(pk=posted.analysis.pk)
-
-    return run
 
 
 def derived_files() -> list[str]:

@@ -3,7 +3,6 @@
 import uuid
 from datetime import timedelta
 
-import numpy as np
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.management import call_command
@@ -12,74 +11,12 @@ from django.utils import timezone
 from accounts.models import AuditEvent
 from accounts.tests.factories import UserFactory
 from analyses.errors import Conflict, Invalid
-from analyses.models import Analysis, DriftAlarm, DriftCheck, Image, OwnReading, Patient, Review, Study
+from analyses.models import Analysis, DriftAlarm, DriftCheck, OwnReading, Patient, Review, Study
 from analyses.services import registry, watching
-from analyses.services.registry import default_model
-from analyses.tests.factories import StudyFactory
+from analyses.tests.watched import KEY, START
 from inference.card import load_card
 
 pytestmark = pytest.mark.django_db
-KEY = default_model()
-START = timezone.now() - timedelta(days=3)
-
-
-@pytest.fixture
-def base(doctor):
-    return StudyFactory(owner=doctor.department, created_by=doctor)
-
-
-class Films:
-    """Makes answered films of the model in force, one second after the other."""
-
-    def __init__(self, base: Study) -> None:
-        self.base, self.made = base, 0
-        self.rng = np.random.default_rng(8)
-        self.seconds = 0
-
-    def add(self, n, *, grey=0.0, withheld=0.339, key=KEY, part="KNEE", size=4.0, **fields):
-        """Films of which the card's reference is true; ``grey`` shifts them by that many grey values."""
-        rng, base = self.rng, self.base
-        studies = [
-            Study(department=base.department, patient=base.patient, created_by=base.created_by, modality="DX",
-                  body_part_examined=part, reading_state="unread", status="succeeded")
-            for _ in range(n)
-        ]  # fmt: skip
-        Study.objects.bulk_create(studies)
-        films = [Image(study=study, original_sha256="a" * 64, original_size_bytes=1) for study in studies]
-        Image.objects.bulk_create(films)
-        cuts, name = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0), key.rpartition("-")
-        rows = []
-        for film in films:
-            self.seconds += 1
-
-            def draw(quantiles):
-                return float(np.interp(rng.random(), cuts, quantiles))
-
-            chance = draw((0, 0.0001, 0.0004, 0.0023, 0.0087, 0.0429, 0.6803, 0.9684, 1))
-            out = bool(rng.random() < withheld)
-            leaning = str(rng.choice(["normal", "benign", "malignant"], p=(0.5382, 0.3201, 0.1417)))
-            stats = {
-                "grey_mean": grey + draw((10, 22.1901, 33.4001, 52.0439, 64.8018, 79.582, 113.0763, 153.9346, 200)),
-                "grey_spread": draw((10, 19.8162, 32.0581, 47.3677, 55.1061, 61.8227, 71.9043, 79.2928, 90)),
-                "megapixels": size,
-            }
-            rows.append(
-                Analysis(
-                    image=film, department=base.department, requested_by=base.created_by, status="succeeded",
-                    stage="done", queued_at=START, finished_at=START + timedelta(seconds=self.seconds),
-                    outcome="withheld" if out else leaning, withheld_reasons=["unstable"] if out else [],
-                    leaning=leaning, malignant_probability=chance, model_name=name[0], model_version=name[2],
-                    distance=draw((0.6, 0.7033, 0.7487, 0.8453, 0.9452, 1.0813, 1.3152, 1.5364, 2)),
-                    input_stats=stats, **fields,
-                )
-            )  # fmt: skip
-        Analysis.objects.bulk_create(rows)
-        return rows
-
-
-@pytest.fixture
-def films(base):
-    return Films(base)
 
 
 def entry(check: DriftCheck, name: str) -> dict:
@@ -137,7 +74,7 @@ def test_a_change_raises_the_alarm_of_its_figure_only(films, change, figure):
 
 
 def test_administrators_are_mailed_without_a_word_about_a_patient(
-    films, base, administrator, mailoutbox, django_capture_on_commit_callbacks
+    films, administrator, mailoutbox, django_capture_on_commit_callbacks
 ):
     UserFactory(roles=["administrator"], department=None, is_active=False)
     films.add(100, grey=40.0)
@@ -145,8 +82,8 @@ def test_administrators_are_mailed_without_a_word_about_a_patient(
         watching.watch(KEY)
     assert [mail.to for mail in mailoutbox] == [[administrator.email]]
     assert "grey mean" in mailoutbox[0].body
-    patient = Patient.objects.get(pk=base.patient_id)
-    for word in (patient.patient_id, patient.patient_name, str(base.pk), base.accession_number):
+    patient = Patient.objects.get(pk=films.base.patient_id)
+    for word in (patient.patient_id, patient.patient_name, str(films.base.pk), films.base.accession_number):
         assert word not in mailoutbox[0].body + mailoutbox[0].subject
     event = AuditEvent.objects.get(action="drift_check")
     assert event.detail == {"series": "films", "model": KEY, "window": 1, "alarms": ["grey mean"]}

@@ -19,7 +19,7 @@ from analyses.tests.factories import StudyFactory, result
 from analyses.tests.models import TOY, install_toy
 from analyses.tests.test_model_page import joint_card
 from analyses.tests.test_views_registry import stored_film
-from analyses.tests.test_watching import KEY, base, films  # noqa: F401
+from analyses.tests.watched import KEY
 from analyses.views import wording
 from inference import card as cards
 from inference.errors import InferenceError, WeightsError
@@ -137,7 +137,7 @@ def test_a_comparison_is_german_while_it_runs_and_when_it_is_over(administrator,
     assert "Die Gewichtsdatei des Modells fehlt" in text(web.get(url))
 
 
-def test_the_drift_page_is_german_with_alarms_and_answers(administrator, films):  # noqa: F811
+def test_the_drift_page_is_german_with_alarms_and_answers(administrator, films):
     web = speaking(administrator)
     all_in(
         text(web.get("/admin/drift/")), "kein Alarm zu beantworten", "Je 100 Aufnahmen werden", "von 1 % einen Alarm"
@@ -160,7 +160,7 @@ def test_the_drift_page_is_german_with_alarms_and_answers(administrator, films):
 
 def test_mails_of_drift_speak_to_each_administrator_in_their_language(
     administrator,
-    films,  # noqa: F811
+    films,
     django_capture_on_commit_callbacks,
 ):
     german = UserFactory(roles=["administrator"], department=None, language=Language.GERMAN)
