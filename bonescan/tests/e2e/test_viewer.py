@@ -146,6 +146,9 @@ def test_the_film_is_turned_mirrored_windowed_and_reset_by_keys(stage: Stage, vi
     assert first > 1
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_be_visible()
+    close = "() => { document.querySelector('dialog[open]').close(); return document.activeElement.className; }"
+    assert page.evaluate(close) == "stage", "the next key goes to the film at once"
+    page.keyboard.press("?")
     page.keyboard.press("Escape")
     page.keyboard.press("q")
     page.wait_for_url(re.compile(r"/cases/[0-9a-f-]{36}/$"))

@@ -154,7 +154,9 @@
       } else if (this.pane.loaded) controls.actions[name](this.pane);
     }
 
+    // A closing dialog hands the focus back where it came from; from nowhere, it would stay a while on the dialog's hidden button, which eats the next Enter.
     help() {
+      if (document.activeElement === document.body) this.pane.stage.focus({ preventScroll: true });
       this.body.querySelector("[data-help-dialog]").showModal();
     }
 
