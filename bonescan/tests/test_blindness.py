@@ -44,10 +44,10 @@ from analyses.models import (
 from analyses.services import cases
 from analyses.services.snapshots import snapshot
 from analyses.tests.factories import REGION, SUBTYPES, ImageFactory, PatientFactory, StudyFactory, png_bytes, result
-from bonescan.tests.test_access_table import ANSWERED, TABLE, address, keys_of_a_signed_case
+from bonescan.tests.access_table import ANSWERED, TABLE, address, keys_of_a_signed_case
 
 OUTCOMES = ("normal", "benign", "malignant", "withheld", "not_analysable")
-# How far the doctor is: nothing done, reading open, locked but hidden by the lot of a trial.
+# How far the doctor is: nothing done, reading open, locked but hidden by the allocation of a trial.
 STATES = ("unread", "open", "hidden")
 # What lists may be asked besides; an address that does not know the word ignores or refuses it, the same five times.
 LIST_QUERIES: tuple[dict[str, str], ...] = (
@@ -248,7 +248,7 @@ def _own(study: Study, user: User, state: str) -> OwnReading:
 
 
 def _trial(study: Study, blind: Blind) -> Trial:
-    """A trial that runs, in which the lot of the case is drawn."""
+    """A trial that runs, in which the case is allocated."""
     trial = Trial.objects.create(name="Trial", planned_cases=10, started_at=BORN, started_by=blind.hats)
     block = TrialBlock.objects.create(trial=trial, department=study.department, number=1, size=2)
     TrialAllocation.objects.create(
