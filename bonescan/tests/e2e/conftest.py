@@ -1,5 +1,6 @@
 """One real portal for all browser tests: Postgres, Redis, web, worker, sweeper, and the system's Chromium."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,6 +44,12 @@ class Stage:
 
 # Dark at a desk and light on a tablet: each theme and each size once, not all four.
 LOOKS = {"dark": (1280, 800), "light": (820, 1180)}
+
+
+def arrive(page: Page, heading: str | re.Pattern[str]) -> None:
+    """Wait for the page with this heading, which a link or a button brings, until its scripts hear keys and clicks."""
+    expect(page.get_by_role("heading", name=heading)).to_be_visible()
+    page.wait_for_load_state()
 
 
 def look_over(page: Page, paths: list[str], theme: str) -> list[str]:

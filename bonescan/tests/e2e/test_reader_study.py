@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from bonescan.tests.e2e.conftest import Stage
+from bonescan.tests.e2e.conftest import Stage, arrive
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 DOCTOR, ADMINISTRATOR = "doctor@example.org", "admin@example.org"
@@ -94,7 +94,7 @@ def test_a_session_is_read_by_keyboard_alone(studies, visit):
     page = visit(DOCTOR)
     page.get_by_role("link", name="Reader studies").click()
     page.get_by_role("link", name="Study to read").click()
-    expect(page.get_by_role("heading", name="Case 1 of 6")).to_be_visible()
+    arrive(page, "Case 1 of 6")
     stage = page.locator("[data-case-stage]").first
     expect(stage).to_have_attribute("data-painted", "1")
     before = page.locator("[data-zoom-text]").first.inner_text()
@@ -113,16 +113,16 @@ def test_a_session_is_read_by_keyboard_alone(studies, visit):
     page.keyboard.press("b")
     expect(page.get_by_label("Likelihood")).to_have_value("83")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Case 2 of 6")).to_be_visible()
+    arrive(page, "Case 2 of 6")
     page.keyboard.press("c")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Case 3 of 6")).to_be_visible()
+    arrive(page, "Case 3 of 6")
 
     page.go_back()
     page.keyboard.press("m")
     page.keyboard.type("5")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name=re.compile("Case [34] of 6"))).to_be_visible()
+    arrive(page, re.compile("Case [34] of 6"))
 
 
 def test_films_are_shown_one_at_a_time_and_what_was_typed_stays(studies, visit):
@@ -131,6 +131,7 @@ def test_films_are_shown_one_at_a_time_and_what_was_typed_stays(studies, visit):
     page.get_by_role("link", name="Study of two films").click()
     expect(page.get_by_role("region", name="Film viewer 1")).to_be_visible()
     expect(page.get_by_role("region", name="Film viewer 2")).to_be_hidden()
+    page.wait_for_load_state()
     page.keyboard.press("b")
     page.keyboard.type("12")
     page.get_by_role("button", name="Film 2").click()
@@ -157,6 +158,7 @@ def test_the_reading_page_shows_the_answer_in_one_condition_only_and_axe_finds_n
     met = set()
     for _ in range(6):
         expect(page.get_by_role("button", name="Submit and go on")).to_be_visible()
+        page.wait_for_load_state()
         now = condition(page)
         expect(page.get_by_role("heading", name="Second opinion")).to_have_count(1 if now.startswith("with the") else 0)
         if now not in met:

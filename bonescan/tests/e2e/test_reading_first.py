@@ -72,6 +72,8 @@ def test_a_reading_is_begun_kept_locked_and_compared(live_server, browser, docto
     page.goto(url)
     look(page, "1-closed")
     page.get_by_role("button", name="Begin reading").click()
+    expect(page.get_by_role("button", name="Lock my reading")).to_be_visible()
+    page.wait_for_load_state()
     page.get_by_text("Benign", exact=True).click()
     page.get_by_label("Likelihood of malignancy").fill("20")
     expect(page.get_by_text("Kept.", exact=True)).to_be_visible()

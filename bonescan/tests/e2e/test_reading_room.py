@@ -11,7 +11,7 @@ import requests
 from playwright.sync_api import Page, expect
 
 from bench.films import film_jpeg
-from bonescan.tests.e2e.conftest import LOOKS, Stage, look_over
+from bonescan.tests.e2e.conftest import LOOKS, Stage, arrive, look_over
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(600)]
 FIRST, SECOND, CLERK, MACHINE = (f"{who}.room@example.org" for who in ("first", "second", "clerk", "machine"))
@@ -76,7 +76,7 @@ def room(stage: Stage) -> Stage:
     return stage
 
 
-def arrive(room: Stage) -> dict[str, str]:
+def post_films(room: Stage) -> dict[str, str]:
     """Post the twelve films, wait for their answers, and return the model's outcome by record number."""
     session = requests.Session()
     session.headers["Authorization"] = f"Token {room.running.token(MACHINE)}"
@@ -102,7 +102,7 @@ def arrive(room: Stage) -> dict[str, str]:
 def open_case(page: Page, plan: Plan) -> None:
     page.goto(f"/cases/?q={plan.patient_id}")
     page.locator("#rows a").first.click()
-    expect(page.get_by_role("heading", name=f"Record {plan.patient_id}")).to_be_visible()
+    arrive(page, f"Record {plan.patient_id}")
 
 
 def word(reading: str) -> str:
@@ -113,11 +113,13 @@ def read_blind(page: Page, plan: Plan) -> None:
     """Open, read and lock; nothing of the answer is on the page before."""
     open_case(page, plan)
     page.get_by_role("button", name="Begin reading").click()
+    expect(page.get_by_role("button", name="Lock my reading")).to_be_visible()
     expect(page.locator("#answer-head")).to_have_count(0)
     page.get_by_text(word(plan.own), exact=True).first.click()
     page.get_by_label("Likelihood of malignancy").fill(str(plan.own_likelihood))
     page.get_by_role("button", name="Lock my reading").click()
     expect(page.locator("#answer-head")).to_be_visible()
+    page.wait_for_load_state()
 
 
 def fill_final(page: Page, plan: Plan) -> None:
@@ -145,7 +147,7 @@ def rate(hits: list[bool]) -> str:
 
 
 def test_a_day_in_the_reading_room(room: Stage, visit, tmp_path):
-    outcomes = arrive(room)
+    outcomes = post_films(room)
     pages = {FIRST: visit(FIRST), SECOND: visit(SECOND)}
     for page in pages.values():
         page.on("dialog", lambda dialog: dialog.accept())

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from bonescan.tests.e2e.conftest import Stage
+from bonescan.tests.e2e.conftest import Stage, arrive
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 DOCTOR, COLLEAGUE = "doctor@example.org", "colleague@example.org"
@@ -67,13 +67,13 @@ def test_the_next_key_goes_on_in_the_list_and_not_while_somebody_types(stage: St
     page = visit(colleague)
     page.goto("/cases/?q=40-7000&order=record")
     page.locator("#rows a").first.click()
-    expect(page.get_by_role("heading", name="Record 40-7000-01")).to_be_visible()
+    arrive(page, "Record 40-7000-01")
     page.get_by_label("Impression").fill("n")
     page.get_by_label("Impression").press("n")
-    expect(page.get_by_role("heading", name="Record 40-7000-01")).to_be_visible()
+    arrive(page, "Record 40-7000-01")
     page.locator("#main").focus()
     page.keyboard.press("n")
-    expect(page.get_by_role("heading", name="Record 40-7000-02")).to_be_visible()
+    arrive(page, "Record 40-7000-02")
     page.keyboard.press("n")
     expect(page.get_by_text("That was the last open case of this list.")).to_be_visible()
 
@@ -83,6 +83,7 @@ def test_a_page_that_outlives_its_session_stays_with_what_was_typed(stage: Stage
     page.goto("/cases/?q=40-7000&order=record")
     with page.expect_response("**/presence/"):
         page.locator("#rows a").last.click()
+    page.wait_for_load_state()
     page.get_by_label("Impression").fill(TYPED)
     page.context.clear_cookies(name="sessionid")
     page.get_by_role("button", name="Start reading").click()
