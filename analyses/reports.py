@@ -210,14 +210,12 @@ def _notes(analysis: Analysis) -> list[str]:
 def facts(study: Study) -> list[tuple[str, str]]:
     """Patient and examination, label and value; what nobody stated is said to be so."""
     patient = study.patient
-    examined = " ".join(part for part in (study.modality, study.body_part_examined) if part)
-    side = study.get_laterality_display()
     stated = [
         (_("Name"), patient.patient_name if patient else ""),
         (_("Record number"), patient.patient_id if patient else _("unassigned")),
         (_("Born"), _day(patient.patient_birth_date) if patient else ""),
         (_("Sex"), patient.get_patient_sex_display() if patient else ""),
-        (_("Examination"), f"{examined}, {side}" if examined and side else examined or side),
+        (_("Examination"), study.examined),
         (_("Accession number"), study.accession_number),
         (_("Examined on"), _day(study.study_date)),
         (_("Referred by"), study.referring_physician_name),

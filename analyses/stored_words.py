@@ -115,7 +115,7 @@ def bin_words(label: str) -> str:
     if re.fullmatch(NUMBER, label):
         return str(number_format(label))
     if label == OTHER:
-        return label if gettext(OTHERS) == OTHERS else gettext(OTHERS)
+        return gettext(OTHERS)
     span = _taken_apart(label, BINS, NUMBER)
     if span is None:
         return watched_word(label)

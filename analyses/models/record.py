@@ -120,6 +120,12 @@ class Study(models.Model):
         return f"case {self.pk}"
 
     @property
+    def examined(self) -> str:
+        """Modality, body part and side in a few words, as far as they are stated: `DX tibia, left`."""
+        part = " ".join(word for word in (self.modality, self.body_part_examined.lower()) if word)
+        return ", ".join(word for word in (part, str(self.get_laterality_display())) if word)
+
+    @property
     def record_number(self) -> str:
         """The patient's record number; empty while the case is unassigned."""
         return self.patient.patient_id if self.patient else ""

@@ -6,7 +6,7 @@ import pytest
 
 from accounts.models import AuditEvent
 from analyses.errors import Conflict, Invalid
-from analyses.models import Analysis, Patient, Report
+from analyses.models import Analysis, Patient, Report, Study
 from analyses.services import cases
 from analyses.services.fields import CaseFields
 from analyses.services.identity import warning
@@ -274,3 +274,18 @@ def test_no_audit_detail_names_the_patient(study, doctor):
     cases.reassign(study, patient_id="R3", patient_name="ROE", reason="Because ROE", user=doctor)
     for event in AuditEvent.objects.all():
         assert not {"R1", "R2", "R3", "ROE"} & set(str(event.detail).replace("'", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("stated", "words"),
+    [
+        (("DX", "TIBIA", "L"), "DX tibia, left"),
+        (("DX", "", ""), "DX"),
+        (("", "TIBIA", "R"), "tibia, right"),
+        (("", "", "R"), "right"),
+        (("", "", ""), ""),
+    ],
+)
+def test_what_was_examined_is_told_as_far_as_it_is_stated(stated, words):
+    modality, part, side = stated
+    assert Study(modality=modality, body_part_examined=part, laterality=side).examined == words

@@ -162,7 +162,7 @@ def test_patient_study_model_and_operating_point_are_printed(case, doctor):
         case.patient.patient_name,
         "1990-05-17",
         "female",
-        "DX KNEE, left",
+        "DX knee, left",
         "not stated",
         "Night pain for six weeks.",
         "Suspicious for malignancy",
@@ -267,7 +267,7 @@ def test_a_correction_after_the_signature_is_said(case, doctor):
     cases.reassign(case, user=doctor, reason="wrong side", laterality="R")
     text = text_of(case, doctor)
     assert "Corrected after signing." in text
-    assert "DX KNEE, right" in text
+    assert "DX knee, right" in text
 
 
 def test_an_unassigned_case_says_that_it_has_no_patient(department, doctor):

@@ -269,7 +269,6 @@ def test_every_fault_of_a_model_has_its_german_sentence(toy, administrator, faul
         ("33.4 to 52.04", "33,4 bis 52,04"),
         ("above 1e-05", "über 1e-05"),
         ("2.5", "2,5"),
-        ("other", "alle anderen"),
         ("yes", "ja"),
         ("malignant", "maligne"),
         ("knee", "knee"),
@@ -279,3 +278,9 @@ def test_bins_are_named_in_the_language_of_the_page_and_stay_as_they_are_in_engl
     assert stored_words.bin_words(label) == label
     with translation.override("de"):
         assert stored_words.bin_words(label) == german
+
+
+def test_the_bin_of_what_has_no_bin_of_its_own_is_not_called_like_a_sex():
+    assert stored_words.bin_words("other") == "all others"
+    with translation.override("de"):
+        assert stored_words.bin_words("other") == "alle anderen"
