@@ -102,6 +102,7 @@
 
     changed(event) {
       const name = event.target.name;
+      if (this.running) this.running.abort(); // its answer would speak of the form as it was before
       if (WRITTEN.includes(name)) this.touched.add(name);
       if (name !== "confirmed" && name !== "template") this.keep(false);
       this.show();
@@ -143,7 +144,7 @@
       } catch {
         return; // away or superseded: signing asks the same questions again
       }
-      this.form.querySelector("[data-contradictions]").innerHTML = answer.contradictions;
+      this.point(answer.contradictions);
       const refusals = this.form.querySelector("[data-bone-rads]");
       if (refusals) {
         refusals.replaceChildren(
@@ -152,6 +153,15 @@
       }
       WRITTEN.forEach((name) => this.write(name, answer[name], byHand));
       if (byHand) this.keep(false);
+    }
+
+    // The same contradictions stay where they are, with the boxes and the focus as the reader set them.
+    point(html) {
+      const part = this.form.querySelector("[data-contradictions]");
+      const fresh = document.createElement("div");
+      fresh.innerHTML = html;
+      const words = (element) => element.textContent.replace(/\s+/g, " ").trim();
+      if (words(fresh) !== words(part)) part.replaceChildren(...fresh.childNodes);
     }
 
     write(name, text, byHand) {

@@ -9,11 +9,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.sessions.models import Session
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from accounts.models import Language
 from analyses.models import Review
 from analyses.services import reading, reading_templates
+from analyses.structure.content import Structured
 from analyses.structure.findings import Findings
 from analyses.tests.factories import ImageFactory, StudyFactory, png_bytes, result
 
@@ -88,6 +89,23 @@ def test_contradictions_show_while_typing_and_must_be_confirmed_to_sign(page):
         box.check()
     page.get_by_role("button", name="Sign", exact=True).click()
     expect(page.get_by_text("Signed by")).to_be_visible()
+
+
+def test_what_is_confirmed_stays_so_whatever_a_check_of_before_answers(page, case, doctor):
+    content = Structured(findings=Findings(margin="IIIB"), recommendation="none")
+    reading.save_reading(case, user=doctor, reading="malignant", structure=content)
+    held: list[Route] = []
+    page.route("**/reading/check/", lambda route: held.append(route))
+    with page.expect_request("**/reading/check/"):
+        page.reload()
+    box = page.locator("[data-contradictions]").get_by_role("checkbox").first
+    with page.expect_request("**/reading/check/"):
+        box.check()
+    for route in held:
+        route.continue_()
+    page.wait_for_load_state("networkidle")
+    expect(box).to_be_checked()
+    expect(box).to_be_focused()
 
 
 def test_a_reason_is_asked_for_only_while_the_reading_overrules_the_model(page):
