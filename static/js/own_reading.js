@@ -3,6 +3,7 @@
 (function () {
   "use strict";
   const PAUSE_MS = 600;
+  const LONGEST_MS = 20000;
   const FIELDS = ["reading", "likelihood", "region"];
 
   function values(form) {
@@ -30,10 +31,17 @@
     const state = form.querySelector("[data-own-state]");
     let timer = 0;
     let turn = 0;
+    let flying = false;
     const say = (text) => { if (state) state.textContent = text; };
 
+    // One at a time, so that the server keeps them in order; an answer to what was typed before says nothing of what is typed now.
     async function send() {
-      const mine = ++turn;
+      if (flying) {
+        timer = window.setTimeout(send, PAUSE_MS);
+        return;
+      }
+      flying = true;
+      const mine = turn;
       const sent = values(form);
       try {
         const answer = await fetch(form.dataset.draft, {
@@ -41,6 +49,7 @@
           body: new URLSearchParams({ ...sent, csrfmiddlewaretoken: form.elements.csrfmiddlewaretoken.value }),
           headers: { Accept: "application/json", "X-Requested-With": "XMLHttpRequest" },
           credentials: "same-origin",
+          signal: AbortSignal.timeout(LONGEST_MS),
         });
         if (mine !== turn) return;
         if (answer.ok) {
@@ -54,9 +63,12 @@
         }
       } catch {
         if (mine === turn) say(gettext("The portal cannot be reached. What you typed stays in this tab."));
+      } finally {
+        flying = false;
       }
     }
     function changed() {
+      turn += 1;
       store((tab) => tab.setItem(key, JSON.stringify(values(form))));
       window.clearTimeout(timer);
       timer = window.setTimeout(send, PAUSE_MS);

@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.contrib.sessions.models import Session
 from django.db import connection
 from PIL import Image as Picture
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from accounts.tests.factories import PASSWORD
 from analyses.models import OwnReading
@@ -101,6 +101,44 @@ def test_a_reading_is_begun_kept_locked_and_compared(live_server, browser, docto
     own = OwnReading.objects.get()
     assert (own.reading, own.likelihood) == ("benign", 35)
     assert own.region["box"][0] == pytest.approx(0.4, abs=0.1)
+
+
+def next_of(held: list[Route], page: Page) -> Route:
+    """The next request that is held back; the test's time runs out where none comes."""
+    while not held:
+        page.wait_for_timeout(20)
+    return held.pop(0)
+
+
+def test_an_answer_to_what_was_typed_before_does_not_forget_what_was_typed_since(
+    live_server, browser, doctor, settings
+):
+    settings.ACCOUNT_RATE_LIMITS = False
+    doctor.department.reading_mode = "own_first"
+    doctor.department.save()
+    study = result("benign", image__study__owner=doctor.department, image__film_bytes=film()).image.study
+    page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+    page.set_default_timeout(20_000)
+    sign_in(page, live_server.url, doctor.email)
+    url = f"{live_server.url}/cases/{study.pk}/"
+    page.goto(url)
+    page.get_by_role("button", name="Begin reading").click()
+    likelihood, drafts, held = page.get_by_label("Likelihood of malignancy"), "**/own/draft/", []
+    expect(likelihood).to_be_visible()
+    page.wait_for_load_state()
+    page.route(drafts, lambda route: held.append(route))
+    likelihood.fill("20")
+    first = next_of(held, page)
+    likelihood.fill("35")
+    with page.expect_response(drafts):
+        first.continue_()
+    assert OwnReading.objects.get().likelihood == 20
+    Session.objects.all().delete()
+    next_of(held, page).continue_()
+    expect(page.locator("[data-own-state]")).to_contain_text("Your session has ended.")
+    sign_in(page, live_server.url, doctor.email)
+    page.goto(url)
+    expect(likelihood).to_have_value("35")
 
 
 def test_a_trial_hides_the_answer_and_its_page_tells_no_arm(live_server, browser, doctor, administrator, settings):
