@@ -115,6 +115,22 @@ def test_a_length_is_measured_by_keyboard_kept_and_shown_after_a_reload(opened):
     expect(page.get_by_text("Nothing measured on this film yet.")).to_be_visible()
 
 
+def test_a_length_is_listed_though_the_list_of_before_comes_late(stage: Stage, visit):
+    page, held = visit(DOCTOR), []
+    upload(page, film_file(stage.folder, "50-late", "MONOCHROME2"))
+    wait_for_answer(page)
+    page.route("**/annotations/", lambda route: held.append((route, route.fetch())))
+    open_viewer(page)
+    for key in ("1", "l", "Enter", "Shift+ArrowRight"):
+        page.keyboard.press(key)
+    with page.expect_response("**/annotations/add/"):
+        page.keyboard.press("Enter")
+    for route, answer in held:
+        route.fulfill(response=answer)
+    expect(page.locator("[data-measurements] li")).to_have_count(1)
+    expect(page.locator(".pane .marks-text")).to_have_text("1: 2.0 mm")
+
+
 def test_the_film_is_turned_mirrored_windowed_and_reset_by_keys(stage: Stage, visit):
     page = visit(DOCTOR)
     # Bytes of its own: without a record number, a film that is known already is not filed twice.

@@ -16,6 +16,7 @@
       this.token = body.dataset.csrf || "";
       this.kind = "";
       this.marks = new Map();
+      this.coming = new Map(); // promises of lists
       this.clear();
       body.querySelector("[data-measurements]").addEventListener("click", (event) => {
         const button = event.target.closest("[data-withdraw]");
@@ -135,15 +136,27 @@
       const answer = await this.send(`/films/${film.analysis_id}/annotations/add/`, { ...drawn, label: label.value });
       if (!answer) return this.draw(pane);
       label.value = "";
-      this.marks.get(film.image_id).push(answer);
       this.say(interpolate(gettext("Kept: %(figures)s"), { figures: answer.text }, true));
+      await this.add(film, answer);
       this.list(this.active().film);
       return this.draw(pane);
     }
 
     // --- what is kept ---
-    async fetch(film) {
-      if (this.marks.has(film.image_id)) return;
+    // A list that is still on its way may hold the new one already, or not yet.
+    async add(film, mark) {
+      await this.coming.get(film.image_id);
+      if (!this.marks.has(film.image_id)) return this.fetch(film);
+      const others = this.marks.get(film.image_id).filter((one) => one.id !== mark.id);
+      return this.marks.set(film.image_id, [...others, mark]);
+    }
+
+    fetch(film) {
+      if (!this.marks.has(film.image_id)) this.coming.set(film.image_id, this.load(film));
+      return this.coming.get(film.image_id);
+    }
+
+    async load(film) {
       this.marks.set(film.image_id, []);
       try {
         const response = await fetch(`/films/${film.analysis_id}/annotations/`, { headers: { Accept: "application/json" } });
