@@ -32,11 +32,18 @@ def settle(study_id: UUID) -> None:
 
 
 def answered_outcome(study: Study, user: User) -> str:
-    """The outcome that this user's final reading stands beside: that of the lock, else that of the case as it is."""
+    """The outcome that this user's final reading stands beside: that of the lock, else that of the case as it is.
+
+    A film that came after the lock counts with its newest answer, as it does in `answered_analyses`.
+    """
     own = OwnReading.objects.filter(study=study, reader=user, locked_at__isnull=False).first()
     if own is None or not own.answer or not own.answer["complete"] or _is_put_away(study):
         return study.outcome
-    return str(own.answer["outcome"])
+    newest = {str(analysis.image_id): analysis for analysis in current_analyses(study)}
+    films = [entry for entry in own.answer["films"] if entry["image"] in newest]
+    at_lock = {entry["image"] for entry in films}
+    later = [_entry(analysis) for image, analysis in newest.items() if image not in at_lock]
+    return str(_summed_up([*films, *later], timezone.now())["outcome"])
 
 
 def _is_put_away(study: Study) -> bool:
