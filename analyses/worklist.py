@@ -12,7 +12,7 @@ from django.db.models import BooleanField, Case, Exists, F, FloatField, IntegerF
 from django.db.models.expressions import Combinable
 
 from accounts.models import User
-from analyses.blinding import SIGNED, hidden_cases, reads_first
+from analyses.blinding import NOTHING, SIGNED, hidden_cases, reads_first
 from analyses.models import CaseOutcome, ReadingState, Status, Study
 from analyses.suspicion import SUSPICION
 
@@ -82,14 +82,15 @@ def _priority(user: User, as_open: UUID | None) -> list[Combinable]:
     signed = Q(reading_state__in=SIGNED) & ~Q(pk=as_open) if as_open else Q(reading_state__in=SIGNED)
     closed = Case(When(signed, then=Value(1)), default=Value(0), output_field=IntegerField())
     # Even a case that a reader has unlocked would say by its place what was answered to its hidden neighbours.
-    return [closed] if reads_first(user) else [closed, _place("outcome", SUSPICION)]
+    return [closed] if reads_first(user) else [closed, _place("outcome", SUSPICION, hidden_cases(user))]
 
 
-def _place(field: str, values: Iterable[str]) -> Case:
-    """The place of a field's value among these; others come last."""
+def _place(field: str, values: Iterable[str], unknown: Q = NOTHING) -> Case:
+    """The place of a field's value among these; others, and the rows that are `unknown`, come last."""
     known = list(values)
     whens = [When(**{field: value}, then=Value(place)) for place, value in enumerate(known)]
-    return Case(*whens, default=Value(len(known)), output_field=IntegerField())
+    last = Value(len(known))
+    return Case(When(unknown, then=last), *whens, default=last, output_field=IntegerField())
 
 
 def following(narrowed: QuerySet[Study], wanted: str, user: User, current: UUID) -> UUID | None:

@@ -97,6 +97,9 @@ class SecondReading(models.Model):
     first_reader = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     first_reading = models.CharField(max_length=12, blank=True)
     first_likelihood = models.PositiveSmallIntegerField(null=True)
+    # For showing only: whether the user takes it back, and whether a page tells no more than that it was answered.
+    may_withdraw = False
+    is_closed = False
 
     objects = SecondReadingQuerySet.as_manager()
 

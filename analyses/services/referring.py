@@ -21,6 +21,7 @@ from analyses.errors import Conflict, ServiceError
 from analyses.letters import Enclosed
 from analyses.models import Analysis, Outcome, Reading, Referral, Report, Review, Study
 from analyses.services import cases, reporting, snapshots, storage
+from analyses.services.second_reading import hides_first_reading
 
 # Likelihood of malignancy (0 to 100) from which a reading asks for a referral whatever its word.
 LIKELY = 50
@@ -39,9 +40,13 @@ def is_suspicious(study: Study, review: Review | None, user: User, *, model_seen
 
 
 def shown_reading(review: Review | None, user: User, model_seen: bool) -> Review | None:
-    """The reading as far as this user may lean on it: a colleague's may follow the answer that is hidden still."""
-    own = review is not None and review.reader_id == user.pk
-    return review if model_seen or own else None
+    """The reading as far as this user may lean on it.
+
+    A colleague's may follow the answer that is hidden still, and is hidden itself from who is asked for a second one.
+    """
+    if review is None or review.reader_id == user.pk:
+        return review
+    return review if model_seen and not hides_first_reading(user, review.study) else None
 
 
 def refer(study: Study, user: User) -> Referral:

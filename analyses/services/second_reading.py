@@ -11,8 +11,10 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, require
+from analyses.blinding import sees_model
 from analyses.errors import Conflict, Invalid
-from analyses.models import NotificationKind, Reading, Review, SecondReading, Study
+from analyses.models import NotificationKind, OwnReading, Reading, Review, SecondReading, Study
+from analyses.reader_studies.blinding import is_hidden_by_study
 from analyses.services import assigning, cases, notifying, reporting
 from analyses.services.fields import written
 
@@ -22,6 +24,24 @@ MAX_QUESTION, MAX_TEXT = 2000, 8000
 def hides_first_reading(user: User, study: Study) -> bool:
     """Whether the user is asked about the case and must not see what was read so far."""
     return SecondReading.objects.open().filter(study=study, reader=user).exists()
+
+
+def shown_to(user: User, study: Study, rows: list[SecondReading]) -> list[SecondReading]:
+    """The second readings as far as they may be shown to this user; an answer may follow the model's.
+
+    Whoever must not see the model's answer sees open questions only; once the own reading is locked and the answer
+    waits for the signature, also what readers say who cannot see it either. The others are ``is_closed``.
+    """
+    if sees_model(user, study):
+        return rows
+    own = OwnReading.objects.filter(study=study, reader=user, locked_at__isnull=False).exists()
+    waits = own and not is_hidden_by_study(user, study)
+    for row in rows:
+        others = [reader for reader in (row.reader, row.first_reader) if reader not in (None, user)]
+        if row.is_open or (waits and not any(sees_model(reader, study) for reader in others)):
+            continue
+        row.is_closed = True
+    return rows
 
 
 @transaction.atomic

@@ -28,6 +28,7 @@ def second_readings(context: Any) -> dict[str, Any]:
     """The question that the user is asked, or the answers and questions of the case with the form that asks."""
     user, study = context["request"].user, context["study"]
     rows = list(study.second_readings.select_related("asked_by", "reader", "first_reader"))
+    rows = second_reading.shown_to(user, study, rows)
     mine = next((row for row in rows if row.is_open and row.reader_id == user.pk), None)
     for row in rows:
         row.may_withdraw = row.is_open and second_reading.may_withdraw(row, study, user)

@@ -81,7 +81,8 @@ def case_context(study: Study, wanted: UUID | None = None, *, user: User, **extr
     sight = sight_of(study, user)
     films = films_of(study, sight)
     film = next((film for film in films if wanted in (film.analysis.pk, film.image.pk)), films[0] if films else None)
-    review = _shown_review(study, sight, user)
+    kept = Review.objects.filter(study=study).select_related("reader").prefetch_related("addenda__author").first()
+    review = shown_review(kept, sight, user)
     unfinished = _unfinished(films, sight)
     open_films = [] if sight.blind else unfinished
     warnings = [(film, warning) for film in films for warning in film.analysis.open_warnings]
@@ -96,7 +97,7 @@ def case_context(study: Study, wanted: UUID | None = None, *, user: User, **extr
         "polling": bool(unfinished),
         "signature": signature(films, sight),
         "review": review,
-        **reading_context(study, review, _initial(review, sight, user)),
+        **reading_context(study, review, _initial(review, sight, user) | _stands_on(kept)),
         "addendum_form": AddendumForm(),
         "agreeing": "" if sight.blind else wording.agreeing_reading(snapshots.answered_outcome(study, user)),
         "warnings": [_warning(film, warning) for film, warning in warnings],
@@ -110,9 +111,13 @@ def case_context(study: Study, wanted: UUID | None = None, *, user: User, **extr
     return context | extra
 
 
-def _shown_review(study: Study, sight: Sight, user: User) -> Review | None:
+def _stands_on(kept: Review | None) -> dict[str, int]:
+    """The version that the form replaces, also where the draft itself is not shown."""
+    return {"version": kept.version} if kept is not None and not kept.is_signed else {}
+
+
+def shown_review(review: Review | None, sight: Sight, user: User) -> Review | None:
     """The final reading; to whoever is blind a colleague's draft would say what the model answered."""
-    review = Review.objects.filter(study=study).select_related("reader").prefetch_related("addenda__author").first()
     if review is None or not sight.blind:
         return review
     if review.reader_id != user.pk or not sight.hidden_by_lot:

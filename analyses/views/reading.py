@@ -19,7 +19,9 @@ from analyses.structure import bone_rads, contradictions, text
 from analyses.structure.contradictions import Said
 from analyses.views.access import in_scope
 from analyses.views.case import CASES, add_service_error, carry_out, film_of, render_case
+from analyses.views.case_context import shown_review
 from analyses.views.reading_context import templates_for
+from analyses.views.sight import sight_of
 from analyses.views.versions import versions_of
 
 
@@ -72,7 +74,7 @@ def _save(request: HttpRequest, study: Study, form: ReadingForm, shown: dict[str
         if error.code == "stale_draft":
             saved = Review.objects.select_related("reader").get(study=study)
             form.show_version(saved.version)
-            shown["saved_elsewhere"] = saved
+            shown["saved_elsewhere"] = shown_review(saved, sight_of(study, caller(request)), caller(request))
         raise
     form.show_version(review.version)
 

@@ -15,6 +15,7 @@ from analyses.blinding import sees_model
 from analyses.errors import ServiceError
 from analyses.models import Referral, Study
 from analyses.services import referring
+from analyses.services.second_reading import hides_first_reading
 from analyses.views.access import in_scope
 from analyses.views.case import CASES, film_of, render_case
 
@@ -59,6 +60,11 @@ def referral_download(request: HttpRequest, referral_id: UUID) -> HttpResponse:
 
 
 def visible(user: User, study: Study) -> QuerySet[Referral]:
-    """The referrals of a case that this user may know of; while the answer is hidden, the own ones without it."""
+    """The referrals of a case that this user may know of.
+
+    While the answer is hidden, the own ones without it; while a second reading is asked of the user, the own ones.
+    """
     rows = Referral.objects.filter(study=study).select_related("made_by")
-    return rows if sees_model(user, study) else rows.filter(made_by=user, with_answer=False)
+    if not sees_model(user, study):
+        return rows.filter(made_by=user, with_answer=False)
+    return rows.filter(made_by=user) if hides_first_reading(user, study) else rows

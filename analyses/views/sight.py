@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from analyses.blinding import SIGNED, reads_first, sees_model
 from analyses.forms.own_reading import OwnReadingForm
-from analyses.models import ChangeOfMind, Image, OwnReading, Review, Study
+from analyses.models import ChangeOfMind, Image, OwnReading, Review, Study, TrialAllocation
 from analyses.reader_studies.blinding import is_hidden_by_study
 
 AFTER_LOCK = _("A report shows the model's answer. It can be had once your own reading is locked.")
@@ -95,7 +95,7 @@ def own_context(study: Study, sight: Sight, film: ShownFilm | None) -> dict[str,
         "own_form": OwnReadingForm(initial=own_draft(own)) if sight.to_lock else None,
         "own_region": region_words(study, own.region) if own and own.region else "",
         "own_waits": bool(own and own.is_locked and own.answer and not own.answer["complete"]),
-        "comparisons": [] if sight.blind else comparisons_of(study),
+        "comparisons": [] if sight.blind else comparisons_of(study, sight.own),
         "region_image": film.image if film and film.image.canonical_file else None,
     }
 
@@ -117,13 +117,19 @@ def region_words(study: Study, region: dict[str, Any]) -> str:
     return words % {"number": number, "left": left, "right": right, "top": top, "bottom": bottom}
 
 
-def comparisons_of(study: Study) -> list[dict[str, Any]]:
-    """Own and final readings of a signed case side by side, with what moved and how long both took."""
+def comparisons_of(study: Study, mine: OwnReading | None) -> list[dict[str, Any]]:
+    """Own and final readings of a signed case side by side, with what moved and how long both took.
+
+    While a trial runs nobody but its own reader is told the arm of a case (``arm_told``): who knows the arms that were
+    drawn may guess the next ones.
+    """
     rows = ChangeOfMind.objects.filter(review__study=study).select_related("own__reader")
+    secret = TrialAllocation.objects.filter(study=study, block__trial__closed_at__isnull=True).exists()
     return [
         {
             "change": row,
             "own": row.own,
+            "arm_told": not secret or (mine is not None and row.own_id == mine.pk),
             "took_own": span_words(row.own_reading_ms),
             "took_final": span_words(row.final_reading_ms),
         }

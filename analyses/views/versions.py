@@ -7,6 +7,7 @@ from typing import Any
 from accounts.models import User
 from analyses.blinding import sees_model
 from analyses.models import Report, Review, Study
+from analyses.reader_studies.blinding import is_hidden_by_study
 from analyses.services import reporting
 
 
@@ -25,8 +26,11 @@ class Version:
 def versions_of(study: Study, user: User) -> list[Version]:
     """All states, the newest first; superseded and void reports stay readable.
 
-    Reports hold the model's answer: they are left out for whoever must not see it yet.
+    Reports hold the model's answer: they are left out for whoever must not see it yet. A reader of an open study that
+    holds the case sees no earlier reading of it either.
     """
+    if is_hidden_by_study(user, study):
+        return []
     reports = Report.objects.filter(study=study).select_related("issued_by", "study")
     found = [
         Version(
