@@ -166,5 +166,26 @@ def test_a_hole_in_a_lesion_still_is_the_lesion():
     assert region.area == pytest.approx(0.25, rel=0.05)
 
 
+def test_a_hotter_spot_in_the_corner_of_an_l_lends_it_no_probability():
+    cells = np.zeros((64, 64), dtype=np.float32)
+    cells[10:50, 10:18] = cells[42:50, 10:50] = 0.6
+    cells[20:26, 30:36] = 0.95
+    spot, bent = regions_of(cells, 0.5, 0.0)
+    assert bent.box[0] < spot.box[0]
+    assert spot.box[2] < bent.box[2]
+    assert bent.box[1] < spot.box[1]
+    assert spot.box[3] < bent.box[3]
+    assert spot.probability == pytest.approx(0.95, abs=0.01)
+    assert bent.probability == pytest.approx(0.6, abs=0.01)
+
+
+@pytest.mark.parametrize("place", [(0, 0), (63, 63), (0, 30), (31, 17)])
+def test_a_single_cell_has_its_own_probability_wherever_it_lies(place):
+    cells = np.zeros((64, 64), dtype=np.float32)
+    cells[place] = 0.8
+    (region,) = regions_of(cells, 0.3, 0.0)
+    assert 0.5 < region.probability <= 0.8
+
+
 def test_nothing_probable_means_no_region():
     assert regions_of(np.zeros((64, 64), dtype=np.float32), 0.5, 0.0) == ()
