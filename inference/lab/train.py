@@ -253,13 +253,31 @@ class Trainer:
             progress.epoch += 1
             last = progress.epoch >= experiment.epochs
             if last or progress.epoch % experiment.validate_every == 0:
-                line |= self.validate()
-                if experiment.keep == "last" or self._figure(line) > progress.best:
-                    progress.best, progress.best_epoch = self._figure(line), progress.epoch
-                    weights = {name: value.cpu().contiguous() for name, value in self.averaged.state_dict().items()}
-                    save_file(weights, self.folder / "weights.safetensors")
+                line |= self._validated()
             progress.seconds += time.process_time() - began
             progress.history.append(line)
             self._save()
             bar.line(f"{experiment.name} epoch {progress.epoch}/{experiment.epochs} {line}")
+        self._validate_the_end()
         return progress
+
+    def _validated(self) -> dict[str, float]:
+        """Validate, and keep the averaged weights where they count; returns the figures."""
+        progress, figures = self.progress, self.validate()
+        if self.experiment.keep == "last" or self._figure(figures) > progress.best:
+            progress.best, progress.best_epoch = self._figure(figures), progress.epoch
+            weights = {name: value.cpu().contiguous() for name, value in self.averaged.state_dict().items()}
+            save_file(weights, self.folder / "weights.safetensors")
+        return figures
+
+    def _validate_the_end(self) -> None:
+        """Validate the last epoch where the budget ended the training before its turn and its weights must count.
+
+        The checkpoint does not hear of it, and where the best epoch counts another one stands already unless there was
+        none: so a run that is granted a larger budget goes on to the end that it would have reached at once.
+        """
+        progress, began = self.progress, time.process_time()
+        due = bool(progress.history) and "macro_auroc" not in progress.history[-1]
+        if due and (self.experiment.keep == "last" or not progress.best_epoch):
+            progress.history[-1] |= self._validated()
+            progress.seconds += time.process_time() - began

@@ -6,14 +6,17 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from inference.errors import DataError
 from inference.lab.augment import Augmentation, augment
+from inference.lab.examples import load_examples
 from inference.lab.experiment import EXPERIMENTS, Experiment, load_experiment
 from inference.lab.protocols import load_split
 from inference.lab.rows import train_row
 from inference.lab.runs import load_network, read_run
 from inference.lab.synthetic import KINDS, synthetic_image
+from inference.lab.train import Trainer
 from inference.tests.toy import toy_data
 
 MILD = Augmentation(rotation=3, zoom=0.02, stretch=0.02, shift=0.02)
@@ -48,6 +51,46 @@ def test_an_interrupted_run_goes_on_to_the_same_end(split, tmp_path):
     train_row(hasty, split, tmp_path / "broken")
     resumed = train_row(whole, split, tmp_path / "broken")
     assert resumed.facts["history"] == straight.facts["history"]
+
+
+def _weights(run):
+    return load_file(run.folder / "weights.safetensors")
+
+
+@pytest.mark.parametrize("keep", ["last", "best"])
+def test_a_budget_that_ends_between_validations_still_leaves_validated_weights(split, tmp_path, keep):
+    short = tiny(epochs=3, validate_every=3, budget_minutes=0.0, keep=keep)
+    cut = train_row(short, split, tmp_path / "broken")
+    assert cut.facts["epoch_kept"] == cut.facts["epochs"] == 1
+    assert "macro_auroc" in cut.facts["history"][-1]
+    once = _weights(cut)
+    whole = dataclasses.replace(short, budget_minutes=40.0)
+    straight, resumed = train_row(whole, split, tmp_path / "straight"), train_row(whole, split, tmp_path / "broken")
+    assert resumed.facts["history"] == straight.facts["history"]
+    assert all(torch.equal(value, _weights(straight)[name]) for name, value in _weights(resumed).items())
+    assert any(not torch.equal(value, once[name]) for name, value in _weights(resumed).items())
+
+
+def test_where_the_last_epoch_counts_the_budget_keeps_the_last_one(split, tmp_path):
+    trainer = _trainer(tiny(epochs=5, validate_every=2, keep="last"), split, tmp_path)
+    ends = iter([False, False, False, True])
+    trainer._ends = lambda: next(ends)
+    progress = trainer.run()
+    assert progress.best_epoch == progress.epoch == 3
+    kept = load_file(tmp_path / "weights.safetensors")
+    assert all(torch.equal(value, trainer.averaged.state_dict()[name]) for name, value in kept.items())
+
+
+def test_where_the_best_epoch_counts_a_budget_adds_no_epoch_to_choose_from(split, tmp_path):
+    trainer = _trainer(tiny(epochs=5, validate_every=2), split, tmp_path)
+    ends = iter([False, False, False, True])
+    trainer._ends = lambda: next(ends)
+    progress = trainer.run()
+    assert (progress.epoch, progress.best_epoch) == (3, 2)
+
+
+def _trainer(experiment, split, folder):
+    return Trainer(experiment, load_examples(split.train), load_examples(split.validation), folder)
 
 
 def test_without_weight_decay_every_weight_still_learns(split, tmp_path):
