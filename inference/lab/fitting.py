@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,7 +105,9 @@ def choose_points(
     points = {}
     for name, cut in cuts.items():
         text = f"{chosen_on}: {why[name]}; the balanced point calls {NORMALS_KEPT:.2f} of normal films normal"
-        points[name] = OperatingPoint(name, round(cut, 5), round(second, 5), text)
+        # The rule-out cut-off is the score of a malignant film: rounded up, it would lose that film.
+        kept = math.floor(cut * 1e5) / 1e5 if name == "rule_out" else round(cut, 5)
+        points[name] = OperatingPoint(name, kept, round(second, 5), text)
     return points
 
 

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from inference.joint_model import image_of, look_at
-from inference.lab.data import Film, read_masks, read_squares
+from inference.lab.data import Film, file_sha256, read_masks, read_squares
 from inference.lab.examples import SIDE, load_examples
 from inference.lab.progress import say
 from inference.lab.protocols import load_split
@@ -43,11 +43,29 @@ def load_member(run: Run, experiments: Path) -> JointNet:
     return network
 
 
-def _answers(member: JointNet, squares: np.ndarray, cache: Path) -> dict[str, np.ndarray]:
+def _bound_to(run: Run, films: list[Film]) -> dict[str, np.ndarray]:
+    """What kept answers hold for: these weights and these films; a run trained again must be asked again."""
+    return {
+        "weights_sha256": np.array(file_sha256(run.folder / "weights.safetensors")),
+        "image_ids": np.array([film.image_id for film in films], dtype=np.str_),
+    }
+
+
+def _kept(cache: Path, bound: dict[str, np.ndarray]) -> dict[str, np.ndarray] | None:
+    """Return what is kept in `cache`, None where that is nothing or belongs to other weights or films."""
+    if not cache.is_file():
+        return None
+    with np.load(cache) as stored:
+        kept = dict(stored)
+    same = all(name in kept and np.array_equal(kept[name], value) for name, value in bound.items())
+    return kept if same else None
+
+
+def _answers(member: JointNet, squares: np.ndarray, cache: Path, bound: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Look at squares (N, 256, 256) as the portal does; kept beside the run, for it takes a minute."""
-    if cache.is_file():
-        with np.load(cache) as stored:
-            return dict(stored)
+    kept = _kept(cache, bound)
+    if kept is not None:
+        return kept
     say(f"looking at {len(squares)} held-out films for {cache.parent.name}")
     looks = [look_at([member], image_of(square)) for square in squares]
     found = {
@@ -56,7 +74,7 @@ def _answers(member: JointNet, squares: np.ndarray, cache: Path) -> dict[str, np
         "subtypes": np.stack([one.subtypes for one in looks]),
         "features": np.stack([one.features for one in looks]),
     }
-    np.savez(cache, **found)  # type: ignore[arg-type]
+    np.savez(cache, **found, **bound)  # type: ignore[arg-type]
     return found
 
 
@@ -76,7 +94,7 @@ def collect(folder: Path, runs: list[Run], experiments: Path) -> tuple[OutOfFold
         split = load_split(folder, run.facts["protocol"], run.facts["held_out"])
         member = load_member(run, experiments)
         own = read_squares([film.path for film in split.validation])
-        parts.append(_answers(member, own, run.folder / "held_out.npz"))
+        parts.append(_answers(member, own, run.folder / "held_out.npz", _bound_to(run, split.validation)))
         films += split.validation
         squares.append(own)
     examples = load_examples(films)
@@ -97,14 +115,15 @@ def collect(folder: Path, runs: list[Run], experiments: Path) -> tuple[OutOfFold
 def training_features(folder: Path, run: Run, experiments: Path) -> np.ndarray:
     """Return what the head of the first run reads on its own training films, (N, D)."""
     cache = run.folder / "training_features.npz"
-    if cache.is_file():
-        with np.load(cache) as stored:
-            return stored["features"]
     split = load_split(folder, run.facts["protocol"], run.facts["held_out"])
+    bound = _bound_to(run, split.train)
+    kept = _kept(cache, bound)
+    if kept is not None:
+        return kept["features"]
     say(f"reading features of {len(split.train)} training films")
     found = look(load_member(run, experiments), read_squares([film.path for film in split.train]), SIDE)
     assert found.features is not None
-    np.savez(cache, features=found.features)
+    np.savez(cache, features=found.features, **bound)  # type: ignore[arg-type]
     return found.features
 
 

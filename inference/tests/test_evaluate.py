@@ -1,11 +1,11 @@
 """From trained members to a card, and from a folder to figures: what is refused, what is stamped, what is written."""
 
-import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from inference.__main__ import main
 from inference.errors import DataError
@@ -14,12 +14,13 @@ from inference.lab.data import load_films
 from inference.lab.evaluate import model_folder, refuse_training_images, write_measurement
 from inference.lab.fitting import choose_points, rule_out_cut_off, specificity_cut_off, tumour_cut_off
 from inference.lab.gate import save_gate
-from inference.lab.oof import OutOfFold, halves
+from inference.lab.oof import OutOfFold, collect, halves, training_features
 from inference.lab.outputs import Outputs
 from inference.lab.perturb import PERTURBATIONS, perturbed
+from inference.lab.runs import read_run
 from inference.models.gate_net import build as build_gate
 from inference.predictor import Predictor
-from inference.tests.toy import toy_data, toy_film, toy_joint
+from inference.tests.toy import toy_data, toy_film, toy_joint, toy_labelled
 from inference.withholding import fit_conformal, fit_distance
 
 RECIPE = """
@@ -95,25 +96,35 @@ def test_members_and_gate_become_a_model_that_loads_and_knows_its_training_image
     assert not refuse_training_images(folder, [film for film in films if film.part == "test"], allowed=False)
 
 
+def test_answers_kept_beside_a_run_are_asked_for_anew_once_its_weights_or_films_are_others(laboratory, tmp_path):
+    folder, recipes = laboratory / "data" / "btxrd", laboratory / "recipes"
+    run = read_run(shutil.copytree(laboratory / "runs" / "tiny-grouped-fold4", tmp_path / "tiny-grouped-fold4"))
+
+    def found():
+        return collect(folder, [run], recipes)[0].logits, training_features(folder, run, recipes)
+
+    def kept():
+        return [(run.folder / name).read_bytes() for name in ("held_out.npz", "training_features.npz")]
+
+    first, stored = found(), kept()
+    found()
+    assert kept() == stored
+    weights = load_file(run.folder / "weights.safetensors")
+    save_file({name: value * 0.9 for name, value in weights.items()}, run.folder / "weights.safetensors")
+    second = found()
+    assert not any(np.array_equal(old, new) for old, new in zip(first, second, strict=True))
+    for name in ("held_out.npz", "training_features.npz"):
+        with np.load(run.folder / name) as file:
+            other = {**file, "image_ids": np.array(["another film"])}
+        blank = {key: value * 0 if value.dtype.kind == "f" else value for key, value in other.items()}
+        np.savez(run.folder / name, **blank)
+    assert all(np.array_equal(old, new) for old, new in zip(second, found(), strict=True))
+
+
 def test_a_level_below_one_in_twenty_is_refused(laboratory, capsys):
     words = ["build", *_places(laboratory), "--members", "tiny-grouped-fold4", "--gate=x", "--version=9"]
     assert main([*words, "--level=0.01"]) == 2
     assert "0.05" in capsys.readouterr().err
-
-
-def _labelled_folder(root, count=6):
-    (root / "images").mkdir(parents=True)
-    rows = []
-    for index in range(count):
-        label = ("normal", "benign", "malignant")[index % 3]
-        film = toy_film(index, lesion=(0, 8, 14)[index % 3])
-        Image.fromarray(film).save(root / "images" / f"A{index}.png")
-        rows.append({"image_id": f"A{index}", "label": label})
-    with (root / "labels.csv").open("w", newline="") as handle:
-        writer = csv.DictWriter(handle, fieldnames=["image_id", "label"])
-        writer.writeheader()
-        writer.writerows(rows)
-    return root
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +132,7 @@ def answered(tmp_path_factory):
     """Six films measured with an installed model at both operating points, once by one process and once by two."""
     root = tmp_path_factory.mktemp("answered")
     toy_joint(root / "model")
-    folder = _labelled_folder(root / "films")
+    folder = toy_labelled(root / "films")
     words = ["evaluate", f"--images={folder}", f"--labels={folder / 'labels.csv'}", f"--model={root / 'model'}"]
     for name, workers in (("balanced", 1), ("rule_out", 2)):
         places = [f"--json={root / name}.json", f"--outputs={root / name}.npz"]
@@ -147,7 +158,7 @@ def test_two_workers_give_the_same_answers_as_one(answered):
 
 
 def test_training_images_are_refused_and_stamped_when_allowed(tmp_path, capsys):
-    folder, out = _labelled_folder(tmp_path / "films", count=3), tmp_path / "out.json"
+    folder, out = toy_labelled(tmp_path / "films", count=3), tmp_path / "out.json"
     toy_joint(tmp_path / "model", trained_on=(toy_film(0),))
     words = ["evaluate", f"--images={folder}", f"--model={tmp_path / 'model'}", f"--json={out}"]
     words += ["--no-flips", "--workers=1"]
@@ -204,6 +215,20 @@ def test_ruling_out_reaches_its_sensitivity_and_the_second_cut_off_keeps_normals
     shares = np.stack([1 - tumour, tumour * (1 - malignant), tumour * malignant], axis=1)
     points = choose_points(tumour, shares, labels, groups, "made films")
     assert points["rule_out"].malignant <= points["balanced"].malignant
+
+
+def test_rounding_the_rule_out_cut_off_loses_no_film_that_it_was_chosen_to_keep():
+    lost = 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        labels = np.repeat([0, 1, 2], 40)
+        malignant = rng.random(120) * 0.2 + (labels == 2) * rng.random(120) * 0.6
+        shares = np.stack([1 - malignant, np.zeros(120), malignant], axis=1)
+        cut = rule_out_cut_off(malignant, labels, np.arange(120))
+        point = choose_points(malignant, shares, labels, np.arange(120), "made films")["rule_out"]
+        assert cut - 1e-5 < point.malignant <= cut
+        lost += round(cut, 5) > cut
+    assert lost
 
 
 def test_conformal_sets_cover_each_class_at_their_level():

@@ -111,6 +111,18 @@ def _write_rows(path: Path, rows: list[dict[str, str]]) -> None:
         writer.writerows(rows)
 
 
+def toy_labelled(root: Path, count: int = 6) -> Path:
+    """Write a labelled folder of `count` films, a third of each class, and return it."""
+    (root / "images").mkdir(parents=True)
+    rows = []
+    for index in range(count):
+        film = toy_film(index, lesion=(0, 8, 14)[index % 3])
+        Image.fromarray(film).save(root / "images" / f"A{index}.png")
+        rows.append({"image_id": f"A{index}", "label": ("normal", "benign", "malignant")[index % 3]})
+    _write_rows(root / "labels.csv", rows)
+    return root
+
+
 def toy_data(root: Path) -> Path:
     """Write a data folder in the form of the real one: 6 films of each class and part 12 images that are not bone."""
     films = root / "btxrd"
