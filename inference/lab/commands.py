@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -17,6 +18,7 @@ from inference.lab.documents import describe, write_documents
 from inference.lab.evaluate import (
     evaluate_model,
     evaluate_run,
+    known_point,
     model_folder,
     refuse_training_images,
     write_measurement,
@@ -24,6 +26,7 @@ from inference.lab.evaluate import (
 from inference.lab.experiment import EXPERIMENTS, load_experiment
 from inference.lab.gate import add_gate
 from inference.lab.leakage_commands import add_leakage
+from inference.lab.measure_again import SECTIONS, measure_section_again
 from inference.lab.outputs import Outputs
 from inference.lab.protocols import DEFAULT_HELD_OUT, FOLDS, PROTOCOLS, load_split
 from inference.lab.rows import train_row
@@ -98,6 +101,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     measure.add_argument("--outputs", type=Path, help="where the answers film by film go (.npz)")
     measure.add_argument("--workers", type=int, default=2, help="processes that share the films")
     measure.add_argument("--no-flips", action="store_true", help="leave out the eight perturbed copies of every film")
+    measure.add_argument("--only", choices=SECTIONS, help="measure only this section of the existing --json again")
     measure.add_argument("--allow-leaking", action="store_true", help="measure all the same, with LEAKING stamped")
     measure.set_defaults(run=_evaluate)
 
@@ -151,27 +155,34 @@ def _films(options: argparse.Namespace) -> list[Film]:
 
 def _evaluate(options: argparse.Namespace) -> int:
     torch.set_num_threads(1)
-    flips = not options.no_flips
-    if options.trained is not None:
-        run = read_run(options.trained)
-        split = load_split(data_root(options.data) / FILMS_FOLDER, run.facts["protocol"], run.facts["held_out"])
-        measured, outputs = evaluate_run(
-            run, split, options.experiments, allow_leaking=options.allow_leaking, flips=flips
-        )
-    else:
-        folder, films = model_folder(options.model), _films(options)
-        leaking = refuse_training_images(folder, films, options.allow_leaking)
-        about = {"command": _told(options)}
-        measured, outputs = evaluate_model(
-            folder, films, options.operating_point, options.workers, leaking=leaking, flips=flips, about=about
-        )
-    if options.outputs:
+    measured, outputs = _measured_run(options) if options.trained is not None else _measured_model(options)
+    if options.outputs and outputs is not None:
         outputs.save(options.outputs)
-    write_measurement(measured, options.json, options.html)
+    write_measurement(measured, options.json, options.html, whole=not options.only)
     for name in ("macro_auroc", "malignant_auroc", "cancers_called_normal"):
         if name in measured:
             print(f"{name}: {measured[name]['estimate']} ({measured[name]['low']} to {measured[name]['high']})")
     return 0
+
+
+def _measured_run(options: argparse.Namespace) -> tuple[dict[str, Any], Outputs | None]:
+    if options.only:
+        raise DataError("not_a_run", "--only measures an installed model; a run is measured as a whole.")
+    run = read_run(options.trained)
+    split = load_split(data_root(options.data) / FILMS_FOLDER, run.facts["protocol"], run.facts["held_out"])
+    flips = not options.no_flips
+    return evaluate_run(run, split, options.experiments, allow_leaking=options.allow_leaking, flips=flips)
+
+
+def _measured_model(options: argparse.Namespace) -> tuple[dict[str, Any], Outputs | None]:
+    folder, films = model_folder(options.model), _films(options)
+    options.operating_point = point = known_point(folder, options.operating_point)
+    leaking = refuse_training_images(folder, films, options.allow_leaking)
+    if options.only:
+        told = f"{_told(options)} --only {options.only}"
+        return measure_section_again(folder, films, options.json, options.only, point, options.workers, told), None
+    about, flips = {"command": _told(options)}, not options.no_flips
+    return evaluate_model(folder, films, point, options.workers, leaking=leaking, flips=flips, about=about)
 
 
 def _told(options: argparse.Namespace) -> str:

@@ -65,6 +65,8 @@ def _calls(drawn: Resampling, labels: np.ndarray, called: np.ndarray) -> Statist
 def _cut(drawn: Resampling, labels: np.ndarray, malignant: np.ndarray, thresholds: Thresholds) -> Statistics:
     found: Statistics = {}
     for name, cut in (("0.90", thresholds.specificity_90), ("0.95", thresholds.specificity_95)):
+        if cut is None:
+            continue
         above = malignant >= cut
         found[f"sensitivity_at_specificity_{name}"] = (
             drawn.ratio(above & (labels == 2), labels == 2),
@@ -102,8 +104,8 @@ def compare(
 ) -> Figures:
     """Return {groups, films, figures: {name: {a, b, difference, p}}}; difference = b - a on the same resamples.
 
-    Each model keeps its own thresholds; without them nothing is said at a specificity, and nothing of outlines. Both
-    must answer the same films in the same order (DataError).
+    Each model keeps its own thresholds; without them nothing is said at a specificity (nor where only one model has a
+    cut-off for it), and nothing of outlines. Both must answer the same films in the same order (DataError).
     """
     if not films:
         raise DataError("no_films", "There are no films to compare on.")
@@ -127,6 +129,7 @@ def compare(
             "p": two_sided_p(second[name][0] - values),
         }
         for name, (values, n) in first.items()
+        if name in second
     }
     return {
         "groups": len(np.unique(drawn.groups)),

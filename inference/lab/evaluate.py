@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from inference.calibration import OUTCOMES, sigmoid
-from inference.card import SHIPPED, installed, key_of, load_card
+from inference.card import SHIPPED, installed, key_of, load_card, operating_points
 from inference.errors import DataError
 from inference.imaging.canonical import canonical_sha256
 from inference.lab.build import HASH_CHARACTERS
@@ -29,6 +29,7 @@ from inference.lab.runs import Run
 from inference.lab.subjects import InstalledModel, TrainedRun, common_cells
 
 RESEARCH = "Research device: no trial has validated it. Figures hold for films like these and for these weights."
+UNKNOWN_TRAINING = "The model's card lists no training images: whether it was trained on these films cannot be checked."
 
 
 def model_folder(name: str | None) -> Path:
@@ -40,6 +41,15 @@ def model_folder(name: str | None) -> Path:
         known = ", ".join(sorted(installed()))
         raise DataError("no_model", f"There is no model {name}. Installed are: {known}.")
     return found
+
+
+def known_point(folder: Path, name: str) -> str:
+    """Return the name of an operating point as the card spells it; DataError where the model has no such point."""
+    names = operating_points(load_card(folder))
+    wanted = name.replace("-", "_")
+    if wanted not in names:
+        raise DataError("no_point", f"{folder.name} has no operating point {name}: name one of {', '.join(names)}.")
+    return wanted
 
 
 def seen_in_training(card: dict[str, Any], films: Sequence[Film]) -> list[str]:
@@ -55,6 +65,8 @@ def seen_in_training(card: dict[str, Any], films: Sequence[Film]) -> list[str]:
 def refuse_training_images(folder: Path, films: Sequence[Film], allowed: bool) -> bool:
     """Return whether figures on these films would be leaking; DataError unless that is allowed."""
     card = load_card(folder)
+    if not card.get("training_images"):
+        say(UNKNOWN_TRAINING)
     seen = seen_in_training(card, films)
     if seen and not allowed:
         raise DataError(
@@ -72,11 +84,13 @@ def evaluate_model(
     model = InstalledModel(folder, point, workers)
     outputs = measure(model, films, flips=flips)
     identity = model.predictor.identity
+    listed = bool(model.predictor.card.get("training_images"))
     facts = {
         "leaking": leaking,
+        "training_list": listed,
         "model": {"name": identity.name, "version": identity.version, "sha256": identity.sha256},
         "operating_point": model.predictor.point(point).as_dict(),
-        "statement": RESEARCH,
+        "statement": RESEARCH if listed else f"{RESEARCH} {UNKNOWN_TRAINING}",
         **about,
     }
     return report(films, outputs, model, facts), outputs
@@ -129,6 +143,7 @@ def evaluate_run(
         "recipe_sha256": facts["recipe_sha256"],
         "parameters": facts["parameters"],
         "training_minutes": facts["minutes"],
+        **({"training_minutes_below": facts["minutes_below"]} if "minutes_below" in facts else {}),
         "epochs": facts.get("epochs"),
         "command": facts["command"],
         "statement": RESEARCH,
@@ -136,15 +151,18 @@ def evaluate_run(
     return report(split.test, outputs, subject, about), outputs
 
 
-def write_measurement(measured: dict[str, Any], out: Path, page: Path | None = None) -> None:
-    """Write the JSON, counting how often this file has been measured, and the HTML report if one is asked for."""
+def write_measurement(measured: dict[str, Any], out: Path, page: Path | None = None, *, whole: bool = True) -> None:
+    """Write the JSON, counting how often this file has been measured, and the HTML report if one is asked for.
+
+    Without `whole` only a section was measured: the count of whole measurements stays.
+    """
     before = 0
     if out.is_file():
         try:
             before = int(json.loads(out.read_text(encoding="utf-8")).get("times_measured", 1))
         except (ValueError, AttributeError):
             before = 0
-    stored = {**measured, "times_measured": before + 1}
+    stored = {**measured, "times_measured": before + whole}
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(stored, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     if page is not None:

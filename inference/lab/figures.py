@@ -128,9 +128,14 @@ def confusion(labels: np.ndarray, called: np.ndarray) -> Figures:
 
 
 def sensitivities(drawn: Resampling, labels: np.ndarray, malignant: np.ndarray, thresholds: Thresholds) -> Figures:
-    """Return sensitivity at the cut-offs that reached a specificity on validation, with the one reached here."""
-    found = {}
+    """Return sensitivity at the cut-offs that reached a specificity on validation, with the one reached here.
+
+    Empty where no cut-off was chosen so.
+    """
+    found: Figures = {}
     for aimed, cut in ((0.9, thresholds.specificity_90), (0.95, thresholds.specificity_95)):
+        if cut is None:
+            continue
         above = malignant >= cut
         found[f"{aimed:.2f}"] = {
             "aimed": aimed,
@@ -180,6 +185,7 @@ def figures(films: list[Film], outputs: Outputs, thresholds: Thresholds, resampl
     ranked, truth_ranked, p = drawn.take(finite), labels[finite], outputs.probabilities[finite]
     truth = read_truth(films)
     sections = {
+        "sensitivity_at_specificity": sensitivities(ranked, truth_ranked, p[:, 2], thresholds) or None,
         "withheld": withheld_figures(drawn, labels, outputs),
         "conformal": conformal_figures(drawn, films, labels, outputs),
         "outline": outline_figures(drawn, labels, outputs, thresholds, truth),
@@ -192,7 +198,6 @@ def figures(films: list[Film], outputs: Outputs, thresholds: Thresholds, resampl
         **_ranking(ranked, truth_ranked, p),
         **_sizes(drawn, labels),
         **_answers(drawn, labels, outputs.called),
-        "sensitivity_at_specificity": sensitivities(ranked, truth_ranked, p[:, 2], thresholds),
         "precision_at_prevalence": restated_precision(drawn, labels, outputs.called),
         **_calibration(ranked, truth_ranked, p),
         "per_class": _per_class(drawn, labels, outputs, finite),

@@ -18,8 +18,11 @@ STATEMENT = (
     "Maps resampled to 64 x 64 cells; tumour films with an outline; pointing game (Zhang et al. 2018): the highest "
     "cell lies in the lesion or within 2 cells of it (1/32 of the side: 8 of 256 px), equal peaks count by their share "
     "inside; iou: lesion against the cells of at least half the peak; iou_same_area: against as many of the highest "
-    "cells as the lesion has; randomisation: rank correlation and structural similarity (7 x 7 windows) of the map "
-    "with that of the same network with random weights, low where the map depends on what was learnt."
+    "cells as the lesion has."
+)
+RANDOMISATION = (
+    " Randomisation: rank correlation and structural similarity (7 x 7 windows) of the map with that of the same "
+    "network with random weights (drawn as in He et al. 2015), low where the map depends on what was learnt."
 )
 
 
@@ -125,6 +128,7 @@ def saliency_figures(drawn: Resampling, labels: np.ndarray, outputs: Outputs, tr
         found[f"{name}_by_size"] = {size: here.mean(values, inside) for size, inside in sizes.items()}
     found["pointing_game_of_the_centre"] = here.mean(pointing(centre, lesions))
     if outputs.saliency_random is not None:
+        found["statement"] += RANDOMISATION
         chance = to_cells(outputs.saliency_random[films])
         found["randomisation"] = {
             "rank_correlation": here.mean(rank_correlation(maps, chance)),

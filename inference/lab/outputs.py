@@ -115,13 +115,14 @@ class Thresholds:
     """Every cut-off that a measurement may use, all chosen on validation or out of fold, never on the films measured.
 
     `malignant` and `tumour` are the outcome rule in force; `specificity_90` and `specificity_95` are cut-offs on
-    P(malignant) that reach this specificity on validation; `mask` is the cell probability from which a cell is lesion.
+    P(malignant) that reach this specificity on validation, None where none was chosen so; `mask` is the cell
+    probability from which a cell is lesion.
     """
 
     malignant: float
     tumour: float
-    specificity_90: float
-    specificity_95: float
+    specificity_90: float | None
+    specificity_95: float | None
     mask: float
     subtype_names: tuple[str, ...] = ()
 
@@ -132,10 +133,11 @@ class Thresholds:
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> Thresholds:
         """Read what `as_dict` gave; DataError where a cut-off is missing or no number."""
-        numbers = {}
+        numbers: dict[str, Any] = {}
         for name in ("malignant", "tumour", "specificity_90", "specificity_95", "mask"):
             try:
-                numbers[name] = float(stored[name])
+                unaimed = stored[name] is None and name.startswith("specificity_")
+                numbers[name] = None if unaimed else float(stored[name])
             except (KeyError, TypeError, ValueError) as error:
                 raise DataError("bad_thresholds", f"The stored thresholds have no number {name!r}.") from error
         return cls(**numbers, subtype_names=tuple(stored.get("subtype_names", ())))

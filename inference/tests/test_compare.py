@@ -53,6 +53,16 @@ def test_each_side_of_a_comparison_is_what_figures_say_of_it(tmp_path):
         )
 
 
+def test_a_model_without_a_cut_off_for_a_specificity_is_compared_at_none():
+    films = made_films(None, count=60)
+    outputs = made_outputs(films)
+    bare = replace(THRESHOLDS, specificity_90=None, specificity_95=None)
+    for pair in ((THRESHOLDS, bare), (bare, THRESHOLDS)):
+        found = compare(films, outputs, outputs, *pair, 20)["figures"]
+        assert "accuracy" in found
+        assert not [name for name in found if "specificity_" in name]
+
+
 def test_each_model_keeps_its_own_thresholds(tmp_path):
     films = made_films(tmp_path)
     outputs = replace(made_outputs(films), masks=read_truth(films).cells * np.float16(0.5))

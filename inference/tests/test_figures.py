@@ -216,6 +216,10 @@ def test_bare_answers_make_fewer_sections_and_no_failure():
         assert section not in found
     assert found["macro_auroc"]["estimate"] > 0.7
     assert "size" not in found["subgroups"]
+    bare = replace(THRESHOLDS, specificity_90=None, specificity_95=None)
+    unaimed = figures(films, made_outputs(films, full=False), bare, 20)
+    assert "sensitivity_at_specificity" not in unaimed
+    assert unaimed["thresholds"]["specificity_95"] is None
 
 
 def test_films_of_one_class_have_no_ranking_and_still_have_shares():

@@ -98,6 +98,13 @@ def test_thresholds_survive_json():
     assert Thresholds.from_dict(json.loads(json.dumps(thresholds.as_dict()))) == thresholds
 
 
+def test_no_cut_off_for_a_specificity_is_none_and_no_other_may_be_missing():
+    unaimed = Thresholds(0.4, 0.5, None, None, 0.5)
+    assert Thresholds.from_dict(json.loads(json.dumps(unaimed.as_dict()))) == unaimed
+    with pytest.raises(DataError, match="tumour"):
+        Thresholds.from_dict({**unaimed.as_dict(), "tumour": None})
+
+
 def test_a_missing_cut_off_is_named():
     stored = Thresholds(0.4, 0.5, 0.3, 0.45, 0.5).as_dict()
     del stored["specificity_95"]
