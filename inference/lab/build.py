@@ -21,7 +21,7 @@ from inference.lab.examples import SUBTYPES, load_examples
 from inference.lab.fitting import Steps, called, choose_points, fit_steps, mask_cut_off, specificity_cut_off
 from inference.lab.oof import OutOfFold, collect, halves, load_member, training_features
 from inference.lab.protocols import load_split
-from inference.lab.runs import Run
+from inference.lab.runs import Run, training_steps
 from inference.lab.statements import HISTORY, NOTICE, STATEMENTS
 from inference.lab.subtypes import adjust, choose_strength, shares_of
 from inference.models.joint import JointNet
@@ -236,6 +236,7 @@ def _network_entry(run: Run) -> dict[str, Any]:
             "epochs_run": facts["epochs"],
             "epoch_chosen": facts["epoch_kept"],
             "minutes": facts["minutes"],
+            **({"minutes_below": facts["minutes_below"]} if "minutes_below" in facts else {}),
             "command": facts["command"],
             "history": facts["history"],
         },
@@ -243,21 +244,16 @@ def _network_entry(run: Run) -> dict[str, Any]:
 
 
 def _command(runs: list[Run], version: str, level: float) -> str:
-    trained = " && ".join(step for run in runs for step in training_steps(run))
+    trained = " && ".join(
+        step
+        for run in runs
+        for step in training_steps(run.facts["command"], run.facts["experiment"], run.facts["recipe"]["start_from"])
+    )
     names = " ".join(run.key for run in runs)
     return (
         f"{trained} && python -m inference gate --data DIR --out runs/gate && python -m inference build --data DIR "
         f"--members {names} --gate runs/gate --level {level:g} --version {version}"
     )
-
-
-def training_steps(run: Run) -> list[str]:
-    """Return the commands that make a run: that of the run whose weights it started from comes first."""
-    command, below = run.facts["command"], run.facts["recipe"]["start_from"]
-    if not below:
-        return [command]
-    first = command.replace(f" train {run.facts['experiment']} ", f" train {below} ")
-    return [first, command]
 
 
 def training_hashes(folder: Path, runs: list[Run]) -> list[str]:

@@ -14,6 +14,7 @@ from inference.lab.documents_card import (
     protocols_of,
     sizes_line,
 )
+from inference.lab.documents_commands import made_with
 from inference.lab.documents_describe import describe
 from inference.lab.documents_goals import goal_table, shipped_run
 from inference.lab.documents_runs import StoredRun, read_runs, runs_table
@@ -39,7 +40,7 @@ PAGE_HEAD = (
 def _about(card: dict[str, Any]) -> str:
     """What answers now, and, for a card of the first family, its figures: they are stored nowhere else."""
     text = str((card.get("protocol") or {}).get("text", ""))
-    command = f"Command: `{card['command']}`" if card.get("command") else ""
+    command = f"Command: {made_with(card)}" if card.get("command") else ""
     own = ""
     if is_flat(card):
         own = joined(sizes_line(card), figure_table(protocols_of(card)["grouped"]), original_line(card))

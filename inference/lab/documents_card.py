@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from inference.card import key_of, modalities_of, operating_points
-from inference.lab.documents_sections import NO_GUARANTEE
+from inference.lab.documents_commands import made_with
+from inference.lab.documents_sections import NO_GUARANTEE, OUTLINE_OF_THE_PORTAL
 from inference.lab.documents_text import (
     LEAKING,
     NONE,
@@ -15,6 +16,7 @@ from inference.lab.documents_text import (
     cell,
     figure_table,
     joined,
+    minutes_told,
     section,
     subgroup_tables,
     table,
@@ -60,7 +62,7 @@ def networks_table(card: Card) -> str:
                 f"{shape.get('size', NONE)} px",
                 f"{entry.get('parameters', 0):,}",
                 f"{training.get('epochs_run', NONE)} ({training.get('epoch_chosen', NONE)})",
-                str(training.get("minutes", NONE)),
+                minutes_told(training.get("minutes"), training.get("minutes_below"), str(recipe.get("start_from", ""))),
                 str(training.get("held_out", NONE)),
                 str(recipe.get("name", NONE)),
                 str(recipe.get("start_from") or recipe.get("start") or "random"),
@@ -191,7 +193,11 @@ def figures_section(card: Card) -> str:
     own = blocks.get("grouped", {})
     leaking = bool(own.get("leaking"))
     details = [
-        section(f"### {titled(key)} (these weights)", figure_table(value, leaking=leaking))
+        section(
+            f"### {titled(key)} (these weights)",
+            OUTLINE_OF_THE_PORTAL if key == "outline" else "",
+            figure_table(value, leaking=leaking),
+        )
         for key, value in own.items()
         if isinstance(value, dict) and not is_figure(value) and key not in _ELSEWHERE
     ]
@@ -266,6 +272,6 @@ def model_card_page(card: Card) -> str:
         figures_section(card),
         _reference(card),
         section("## History", bullets(history)),
-        section("## Made with", f"`{card['command']}`" if card.get("command") else ""),
+        section("## Made with", made_with(card)),
         section("## Licence", card.get("licence", "")),
     )

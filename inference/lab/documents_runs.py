@@ -10,7 +10,19 @@ from typing import Any
 
 from inference.card import installed, key_of, load_card
 from inference.errors import DataError, WeightsError
-from inference.lab.documents_text import LEAKING, NONE, bullets, cell, figure_at, joined, table
+from inference.lab.documents_commands import model_command, row_command, started_from
+from inference.lab.documents_text import (
+    LAST_STAGE,
+    LEAKING,
+    NONE,
+    at,
+    bullets,
+    cell,
+    figure_at,
+    joined,
+    minutes_told,
+    table,
+)
 from inference.lab.protocols import PROTOCOLS
 
 # The approaches of the laboratory by their number; an experiment that is not named here stands last.
@@ -33,6 +45,10 @@ ROW_NUMBERS = {
     "bonescan-joint": 10,
 }
 _LAST = 99
+LAST_STAGE_WORDS = (
+    "the minutes of the run whose weights it started from were not stored with it; they come on top, and have a row of "
+    "their own where that recipe was measured."
+)
 HEAD = (
     "no.",
     "approach",
@@ -67,8 +83,9 @@ class StoredRun:
     def protocol(self) -> str:
         """The protocol; a measurement of an installed model tells it by its file's name."""
         told = self.measured.get("protocol")
+        # The last one: a model's own name may hold the word, as bonescan-paper-cnn does.
         parts = [part for part in self.stem.split("-") if part in PROTOCOLS]
-        return str(told or (parts[0] if parts else NONE))
+        return str(told or (parts[-1] if parts else NONE))
 
     @property
     def leaking(self) -> bool:
@@ -91,21 +108,33 @@ class StoredRun:
         return self.number, self.name, place, self.stem
 
     @property
-    def cost(self) -> tuple[int | None, float | None]:
+    def cost(self) -> tuple[int | None, str]:
         """Parameters and minutes of training: the run's own, or the sum over the networks of the card."""
         if "row" in self.measured:
-            return self.measured.get("parameters"), self.measured.get("training_minutes")
+            minutes, below = (self.measured.get(f"training_minutes{end}") for end in ("", "_below"))
+            return self.measured.get("parameters"), minutes_told(minutes, below, started_from(self.name))
         networks = list(((self.card or {}).get("networks") or {}).values())
         if not networks:
-            return None, None
-        minutes = [entry.get("training", {}).get("minutes", 0.0) for entry in networks]
-        return sum(entry.get("parameters", 0) for entry in networks), round(sum(minutes), 1)
+            return None, NONE
+        trained = [entry.get("training", {}) for entry in networks]
+        unknown = [at(one, ("recipe", "start_from")) for one in trained if "minutes_below" not in one]
+        minutes = sum(one.get("minutes", 0.0) + one.get("minutes_below", 0.0) for one in trained)
+        parameters = sum(entry.get("parameters", 0) for entry in networks)
+        return parameters, minutes_told(round(minutes, 1), None, next(filter(None, unknown), ""))
 
     @property
     def command(self) -> str:
-        measured = str(self.measured.get("command", ""))
-        trained = str((self.card or {}).get("command", ""))
-        return " && ".join(part for part in (trained, measured) if part)
+        """All commands that make and measure this row, in backticks."""
+        if "row" in self.measured:
+            return row_command(self.measured, self.stem)
+        return model_command(self.measured, self.card)
+
+    @property
+    def times(self) -> str:
+        """How often this file was measured, and which section of it again."""
+        again = self.measured.get("measured_again") or {}
+        parts = [f"{section} again: {entry.get('times', 1)}" for section, entry in again.items()]
+        return "; ".join([str(self.measured.get("times_measured", 1)), *parts])
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -164,9 +193,9 @@ def _row(run: StoredRun) -> list[str]:
         cell(figure_at(measured, "outline", "dice"), **stamp),
         NONE if parameters is None else f"{parameters:,}",
         NONE if speed is None else f"{speed:g}",
-        NONE if minutes is None else f"{minutes:g}",
+        minutes,
         f"{measured.get('films', NONE)} / {measured.get('groups', NONE)}",
-        str(measured.get("times_measured", 1)),
+        run.times,
     ]
 
 
@@ -174,7 +203,8 @@ def runs_table(runs: dict[str, StoredRun]) -> str:
     """Return the table and, below it, the command of every row."""
     if not runs:
         return "No measurement is stored yet."
-    commands = [f"{run.title}, {run.protocol} (`{run.stem}.json`): `{run.command}`" for run in runs.values()]
+    commands = [f"{run.title}, {run.protocol} (`{run.stem}.json`): {run.command}" for run in runs.values()]
+    unlisted = [run.title for run in runs.values() if run.measured.get("training_list") is False]
     intervals = next((text for run in runs.values() if (text := run.measured.get("intervals"))), "")
     return joined(
         table(HEAD, [_row(run) for run in runs.values()]),
@@ -182,5 +212,10 @@ def runs_table(runs: dict[str, StoredRun]) -> str:
         f"{LEAKING}: training and test list share films, twins or groups; such a figure says nothing of new films."
         if any(run.leaking for run in runs.values())
         else "",
-        f"The command of each row (`python -m inference evaluate --run` measures it):\n\n{bullets(commands)}",
+        f"{LAST_STAGE}: {LAST_STAGE_WORDS}" if any(LAST_STAGE in run.cost[1] for run in runs.values()) else "",
+        f"{', '.join(unlisted)}: the card lists no training images; whether it was trained on these films cannot be "
+        "checked."
+        if unlisted
+        else "",
+        f"The commands of each row:\n\n{bullets(commands)}",
     )

@@ -18,9 +18,15 @@ from inference.lab.documents_text import (
     table,
 )
 from inference.lab.report_tables import is_figure, label
+from inference.outline import MAX_REGIONS
 
 NO_GUARANTEE = (
     "No guarantee under shift: on films of another source the sets may hold the true class less often than stated."
+)
+
+OUTLINE_OF_THE_PORTAL = (
+    "These figures count the cells of every film, whatever was called. The portal outlines less: nothing where "
+    f"*normal* is called, no region below the smallest area of the card, and at most {MAX_REGIONS} regions."
 )
 
 
@@ -85,6 +91,7 @@ def outline_section(measured: Figures, level: str) -> str:
     rest = {key: value for key, value in found.items() if not key.endswith("_by_size")}
     return section(
         f"{level} Outlines",
+        OUTLINE_OF_THE_PORTAL if found else "",
         figure_table(rest, leaking=leaking),
         _size_table(found, sizes, leaking),
         str(found.get("statement", "")),

@@ -10,6 +10,7 @@ from inference.lab.report_tables import flattened, is_figure, label, number
 Figures = dict[str, Any]
 LEAKING = "LEAKING"
 NONE = "–"
+LAST_STAGE = "last stage"
 
 
 def at(node: Any, path: Sequence[str]) -> Any:
@@ -38,6 +39,15 @@ def cell(figure: Figures | None, *, n: bool = False, leaking: bool = False) -> s
         return NONE
     count = f"; n {figure['n']}" if n else ""
     return f"{number(figure['estimate'])} ({interval(figure)}{count})" + (f" {LEAKING}" if leaking else "")
+
+
+def minutes_told(minutes: float | None, below: float | None, starts_from: str) -> str:
+    """Return minutes of training with those of the run below; where these were not stored, a word that they lack."""
+    if minutes is None:
+        return NONE
+    if below is not None:
+        return f"{round(minutes + below, 1):g}"
+    return f"{minutes:g}" + (f" ({LAST_STAGE})" if starts_from else "")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

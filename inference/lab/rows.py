@@ -18,7 +18,7 @@ from inference.lab.hybrid import Hybrid, train_hybrid
 from inference.lab.mask_rcnn import MaskTrainer
 from inference.lab.preparation import prepare
 from inference.lab.protocols import DEFAULT_HELD_OUT, Split
-from inference.lab.runs import Run, load_network, read_run, recipe_of, run_key, write_run
+from inference.lab.runs import Run, load_network, minutes_with_below, read_run, recipe_of, run_key, write_run
 from inference.lab.train import Look, Trainer, look
 
 Probe = Callable[[np.ndarray], Look]
@@ -68,6 +68,8 @@ def train_row(
         facts = _train_machines(experiment, split, folder, below, experiments)
     else:
         facts = _train_network(experiment, split, folder, below)
+    if below:
+        facts["minutes_below"] = round(minutes_with_below(below), 1)
     return write_run(folder, experiment, split, held_out, facts)
 
 

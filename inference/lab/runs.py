@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,17 @@ def run_key(name: str, protocol: str, held_out: str) -> str:
 def command_of(experiment: Experiment, protocol: str, held_out: str) -> str:
     """The one command that makes this run again."""
     return f"python -m inference train {experiment.name} --protocol {protocol} --held-out {held_out} --data DIR"
+
+
+def training_steps(command: str, experiment: str, below: str) -> list[str]:
+    """Return the commands that make the run of `command`: that of the run whose weights it started from comes first."""
+    first = re.sub(rf"\btrain {re.escape(experiment)}(?=\s|$)", f"train {below}", command)
+    return [first, command] if below else [command]
+
+
+def minutes_with_below(run: Run) -> float:
+    """Return the minutes of a run together with those of the runs that it stands on."""
+    return float(run.facts["minutes"]) + float(run.facts.get("minutes_below", 0.0))
 
 
 def write_run(folder: Path, experiment: Experiment, split: Split, held_out: str, facts: dict[str, Any]) -> Run:

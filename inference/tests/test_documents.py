@@ -153,8 +153,8 @@ def test_rows_stand_in_the_order_of_the_approaches_and_each_has_its_command_belo
     numbers = [line.split("|")[1].strip() for line in rows_of(table, "| ")[2:]]
     assert numbers == ["2", "4", "5", "6", "9", "9", "10", "–"]
     assert table.index("| title of joint | grouped") < table.index("| title of joint | paper")
-    assert "`train svm_classical`" in table
-    assert "python -m inference build && evaluate me" in table
+    assert "`train svm_classical && python -m inference evaluate --run" in table
+    assert "`python -m inference build && evaluate me`" in table
     assert "4,800,000 | 20 | 83 |" in table
 
 

@@ -93,6 +93,15 @@ def _trainer(experiment, split, folder):
     return Trainer(experiment, load_examples(split.train), load_examples(split.validation), folder)
 
 
+def test_a_second_stage_says_what_the_run_below_it_took(split, tmp_path):
+    first = train_row(tiny(epochs=1), split, tmp_path)
+    assert "minutes_below" not in first.facts
+    facts = {**first.facts, "minutes": 12.5, "minutes_below": 2.0}
+    (first.folder / "run.json").write_text(json.dumps(facts))
+    second = train_row(tiny(name="second", start_from="tiny", epochs=1), split, tmp_path)
+    assert second.facts["minutes_below"] == 14.5
+
+
 def test_without_weight_decay_every_weight_still_learns(split, tmp_path):
     run = train_row(tiny(epochs=1, weight_decay=0.0, optimiser="adam"), split, tmp_path)
     assert run.facts["epochs"] == 1
