@@ -10,8 +10,9 @@
   const HOW = gettext("%(tool)s: click or drag on the film, or move the cross by the arrows and press Enter.");
 
   class Measuring {
-    constructor(body, active) {
+    constructor(body, panes, active) {
       this.body = body;
+      this.panes = panes;
       this.active = active;
       this.token = body.dataset.csrf || "";
       this.kind = "";
@@ -36,12 +37,24 @@
     }
 
     choose(kind) {
-      const pane = this.pane || this.active();
       this.kind = kind;
       this.cross = null;
       this.clear();
       this.say(kind ? interpolate(HOW, { tool: TOOLS[kind] }, true) : "");
-      if (pane && pane.loaded) this.draw(pane);
+      this.drawAll();
+    }
+
+    // One measurement at a time, on one pane.
+    take(pane) {
+      if (this.pane !== pane) this.clear();
+      this.pane = pane;
+    }
+
+    // Another film comes into the pane: nothing that was begun on the one before may end on it.
+    left(pane) {
+      if (this.pane === pane) this.clear();
+      if (this.crossed === pane) this.cross = null;
+      this.draw(pane);
     }
 
     // --- drawing: pointers ---
@@ -55,8 +68,7 @@
       }
       const point = inside(pane, pane.toFilm(at));
       if (phase === "down") {
-        if (this.pane !== pane) this.clear();
-        this.pane = pane;
+        this.take(pane);
         this.cross = null;
         this.begun = at;
         this.dragged = false;
@@ -65,9 +77,10 @@
         event.preventDefault();
         pane.stage.focus({ preventScroll: true });
         this.finishIfFull(pane);
-      } else if (phase === "move") this.drag(pane, at, point);
+      } else if (this.pane !== pane) return false; // what was begun here is gone
+      else if (phase === "move") this.drag(pane, at, point);
       else if (phase === "up") this.release(pane, point);
-      this.draw(pane);
+      this.drawAll();
       return true;
     }
 
@@ -104,21 +117,26 @@
       const arrow = window.BoneScan.controls.ARROWS[event.key];
       if (arrow) {
         const step = (event.shiftKey ? 10 : 1) / Math.min(1, pane.scale);
-        const [x, y] = pane.toScreen(this.cross || pane.centre);
+        const [x, y] = pane.toScreen(this.crossOn(pane));
         const one = (step * pane.scale) / (window.devicePixelRatio || 1);
         this.cross = inside(pane, pane.toFilm([x + arrow[0] * one, y + arrow[1] * one]));
-        if (this.points.length) this.hover = this.cross;
+        if (this.pane === pane && this.points.length) this.hover = this.cross;
       } else if (event.key === "Enter") {
-        if (this.pane !== pane) this.clear();
-        this.pane = pane;
-        this.cross = this.cross || [...pane.centre];
-        this.points.push(this.cross);
+        this.take(pane);
+        this.points.push(this.crossOn(pane));
         this.finishIfFull(pane);
-      } else if (event.key === " " && this.kind === "freehand") this.finish(pane);
+      } else if (event.key === " " && this.kind === "freehand") this.finish(this.pane || pane);
       else if (event.key === "Backspace") this.points.pop();
       else return false;
-      this.draw(pane);
+      this.drawAll();
       return true;
+    }
+
+    // The cross lies on one pane; on another one it begins in the middle.
+    crossOn(pane) {
+      if (!this.cross || this.crossed !== pane) this.cross = inside(pane, pane.centre);
+      this.crossed = pane;
+      return this.cross;
     }
 
     finishIfFull(pane) {
@@ -134,12 +152,12 @@
       const label = this.body.querySelector("[data-label]");
       this.say(gettext("Measuring"));
       const answer = await this.send(`/films/${film.analysis_id}/annotations/add/`, { ...drawn, label: label.value });
-      if (!answer) return this.draw(pane);
+      if (!answer) return this.drawAll();
       label.value = "";
       this.say(interpolate(gettext("Kept: %(figures)s"), { figures: answer.text }, true));
       await this.add(film, answer);
       this.list(this.active().film);
-      return this.draw(pane);
+      return this.drawAll();
     }
 
     // --- what is kept ---
@@ -168,8 +186,8 @@
         return;
       }
       const pane = this.active();
-      if (pane && pane.loaded) this.draw(pane);
       if (pane && pane.film) this.list(pane.film);
+      this.drawAll();
     }
 
     async send(url, body) {
@@ -191,7 +209,7 @@
       this.say(gettext("Withdrawn. The record keeps it."));
       const pane = this.active();
       this.list(pane.film);
-      this.draw(pane);
+      this.drawAll();
       pane.stage.focus();
     }
 
@@ -204,6 +222,11 @@
       const marks = this.marks.get(film.image_id) || [];
       this.body.querySelector("[data-no-measurements]").hidden = marks.length > 0;
       this.body.querySelector("[data-measurements]").replaceChildren(...marks.map((mark, index) => entry(mark, index, this.allowed)));
+    }
+
+    // A film may stand in several panes.
+    drawAll() {
+      this.panes.forEach((pane) => this.draw(pane));
     }
 
     draw(pane) {
@@ -220,7 +243,7 @@
         const points = this.hover ? [...this.points, this.hover] : this.points;
         outline(group, this.kind, points, place, shapes.words(this.kind, points, film.spacing), true);
       }
-      if (this.kind && this.cross) cross(group, place(this.cross));
+      if (this.kind && this.cross && this.crossed === pane) cross(group, place(this.cross));
     }
   }
 

@@ -14,7 +14,7 @@
       this.linked = true;
       this.overlays = { outline: true, saliency: false };
       this.main = body.querySelector(".viewer-panes");
-      this.measuring = new Measuring(body, () => this.pane);
+      this.measuring = new Measuring(body, this.panes, () => this.pane);
       this.add(Number(body.dataset.wanted));
       this.listen();
     }
@@ -46,7 +46,8 @@
       overlay(pane, film);
       this.applyOverlays();
       this.measuring.fetch(film);
-      return pane.show(film);
+      pane.show(film);
+      this.measuring.left(pane);
     }
 
     // Everything that a single pane hears.

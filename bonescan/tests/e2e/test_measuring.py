@@ -1,0 +1,141 @@
+"""Measuring in a real browser: a measurement stays on the film it was begun on, and nothing typed is lost."""
+
+import itertools
+import json
+import re
+
+import pytest
+from playwright.sync_api import Page, Request, expect
+
+from bench.films import film_jpeg
+from bonescan.tests.e2e.conftest import Stage
+from bonescan.tests.e2e.test_day import upload, wait_for_answer
+from bonescan.tests.e2e.test_viewer import DOCTOR, open_viewer
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
+SEEDS = itertools.count(700)
+PANE = "window.BoneScan.viewer.panes[{}]"
+
+
+@pytest.fixture
+def viewer(stage: Stage, visit):
+    """A function that opens the viewer on a new case of so many films."""
+
+    def enter(films: int = 1) -> Page:
+        page, paths = visit(DOCTOR), []
+        for _ in range(films):
+            seed = next(SEEDS)
+            paths.append(stage.folder / f"measured-{seed}.jpg")
+            paths[-1].write_bytes(film_jpeg(seed, 700, 900))
+        upload(page, *paths)
+        wait_for_answer(page)
+        open_viewer(page)
+        return page
+
+    return enter
+
+
+def sent(page: Page) -> list[Request]:
+    """The measurements that the page sends from now on."""
+    found: list[Request] = []
+    page.on("request", lambda request: found.append(request) if request.url.endswith("/annotations/add/") else None)
+    return found
+
+
+def painted(page: Page, panes: int = 1) -> None:
+    expect(page.locator(".pane .stage[data-painted]")).to_have_count(panes)
+
+
+def film_of(page: Page, pane: int = 0) -> str:
+    return page.evaluate(f"() => {PANE.format(pane)}.film.analysis_id")
+
+
+def marks(page: Page, pane: int = 0):
+    return page.locator(".pane").nth(pane).locator("[data-marks] > *")
+
+
+def press_at(page: Page, x: int, y: int, pane: int = 0) -> None:
+    page.locator(".pane .stage").nth(pane).click(position={"x": x, "y": y})
+
+
+@pytest.mark.parametrize("by", ["key", "list"])
+def test_a_measurement_begun_on_one_film_does_not_end_on_the_next(viewer, by):
+    page = viewer(2)
+    requests = sent(page)
+    page.keyboard.press("l")
+    press_at(page, 300, 300)
+    expect(marks(page)).not_to_have_count(0)
+    first = film_of(page)
+    if by == "key":
+        page.keyboard.press("n")
+    else:
+        page.locator("[data-film-choice]").select_option(index=1)
+    painted(page)
+    second = film_of(page)
+    assert second != first
+    expect(marks(page)).to_have_count(0)
+    press_at(page, 360, 320)
+    expect(page.locator("[data-marks] .marks-cross")).to_have_count(1)
+    assert requests == []
+    with page.expect_response("**/annotations/add/"):
+        press_at(page, 420, 320)
+    assert [request.url.split("/")[-4] for request in requests] == [second]
+
+
+def test_the_cross_of_the_keys_stays_on_its_film_and_on_its_pane(viewer):
+    page = viewer(2)
+    page.keyboard.press("c")
+    painted(page, 2)
+    requests = sent(page)
+    page.locator(".pane .stage").first.focus()
+    page.keyboard.press("d")
+    for _ in range(3):
+        page.keyboard.press("Enter")
+        page.keyboard.press("Shift+ArrowRight")
+    expect(marks(page, 0)).not_to_have_count(0)
+    expect(marks(page, 1)).to_have_count(0)
+    page.keyboard.press("t")
+    expect(page.locator(".pane .stage").nth(1)).to_be_focused()
+    page.keyboard.press("ArrowDown")  # the cross begins in the middle of the other pane
+    expect(marks(page, 1)).to_have_count(2)
+    at, centre, below = page.evaluate(
+        """() => {
+          const { measuring, panes } = window.BoneScan.viewer;
+          return [measuring.cross[0], panes[1].centre[0], measuring.cross[1] - panes[1].centre[1]];
+        }"""
+    )
+    assert at == pytest.approx(centre)
+    assert below > 0
+    with page.expect_response("**/annotations/add/"):
+        page.keyboard.press("Space")  # closes the outline on the film where it was drawn
+    assert requests[0].url.split("/")[-4] == film_of(page, 0)
+    assert len(json.loads(requests[0].post_data or "{}")["points"]) == 3
+
+
+def test_marks_of_a_film_are_not_shown_under_another_one_that_cannot_be_loaded(viewer):
+    page = viewer(2)
+    page.keyboard.press("l")
+    press_at(page, 300, 300)
+    with page.expect_response("**/annotations/add/"):
+        press_at(page, 380, 300)
+    expect(page.locator(".pane .marks-text")).to_have_count(1)
+    page.route(re.compile(r"/films/.*(image|values)"), lambda route: route.fulfill(status=503, body=""))
+    page.keyboard.press("n")
+    expect(page.get_by_text("The film cannot be read at the moment. Try again in a minute.")).to_be_visible()
+    expect(marks(page)).to_have_count(0)
+
+
+def test_every_pane_that_shows_the_film_shows_its_measurements(viewer):
+    page = viewer(2)
+    page.keyboard.press("c")
+    painted(page, 2)
+    page.locator("[data-film-choice]").nth(1).select_option(index=0)
+    painted(page, 2)
+    page.keyboard.press("Escape")
+    page.locator(".pane .stage").first.focus()
+    page.keyboard.press("l")
+    press_at(page, 150, 300)
+    press_at(page, 250, 300)
+    expect(page.locator(".pane .marks-text")).to_have_count(2)
+    page.get_by_role("button", name="Withdraw").click()
+    expect(page.locator(".pane .marks-text")).to_have_count(0)
