@@ -14,7 +14,6 @@ from bonescan.tests.e2e.test_viewer import DOCTOR, open_viewer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 SEEDS = itertools.count(700)
-PANE = "window.BoneScan.viewer.panes[{}]"
 
 
 @pytest.fixture
@@ -47,7 +46,7 @@ def painted(page: Page, panes: int = 1) -> None:
 
 
 def film_of(page: Page, pane: int = 0) -> str:
-    return page.evaluate(f"() => {PANE.format(pane)}.film.analysis_id")
+    return page.evaluate("(pane) => window.BoneScan.viewer.panes[pane].film.analysis_id", pane)
 
 
 def marks(page: Page, pane: int = 0):
@@ -139,3 +138,37 @@ def test_every_pane_that_shows_the_film_shows_its_measurements(viewer):
     expect(page.locator(".pane .marks-text")).to_have_count(2)
     page.get_by_role("button", name="Withdraw").click()
     expect(page.locator(".pane .marks-text")).to_have_count(0)
+
+
+# A browser whose screen is only pretended does not tell of the change by itself.
+KEEP_MEDIA = """() => {
+  const real = window.matchMedia;
+  window.kept = [];
+  window.matchMedia = (query) => {
+    window.kept.push(real.call(window, query));
+    return window.kept.at(-1);
+  };
+}"""
+
+
+def test_places_on_the_film_stay_right_on_a_screen_with_other_pixels(viewer):
+    page = viewer()
+    page.add_init_script(f"({KEEP_MEDIA})()")
+    page.reload()
+    painted(page)
+    corners = """() => {
+      const [scene, pixels] = [document.querySelector("[data-scene]"), document.querySelector("[data-pixels]")];
+      const drawn = scene.getScreenCTM().e - scene.ownerSVGElement.getScreenCTM().e;
+      return [window.BoneScan.viewer.pane.toScreen([0, 0])[0], drawn, pixels.width];
+    }"""
+    placed, drawn, pixels = page.evaluate(corners)
+    assert placed == pytest.approx(drawn)
+    size = page.viewport_size
+    assert size is not None
+    screen = page.context.new_cdp_session(page)
+    screen.send("Emulation.setDeviceMetricsOverride", {**size, "deviceScaleFactor": 2, "mobile": False})
+    page.wait_for_function("() => window.devicePixelRatio === 2")
+    assert page.evaluate(corners) == [pytest.approx(placed), pytest.approx(drawn), pixels]
+    page.evaluate("() => window.kept.forEach((list) => list.dispatchEvent(new Event('change')))")
+    assert page.evaluate(corners) == [pytest.approx(placed, abs=1), pytest.approx(drawn, abs=1), 2 * pixels]
+    assert page.evaluate("() => window.kept.at(-1).media") == "(resolution: 2dppx)"

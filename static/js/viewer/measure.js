@@ -118,7 +118,7 @@
       if (arrow) {
         const step = (event.shiftKey ? 10 : 1) / Math.min(1, pane.scale);
         const [x, y] = pane.toScreen(this.crossOn(pane));
-        const one = (step * pane.scale) / (window.devicePixelRatio || 1);
+        const one = (step * pane.scale) / pane.ratio;
         this.cross = inside(pane, pane.toFilm([x + arrow[0] * one, y + arrow[1] * one]));
         if (this.pane === pane && this.points.length) this.hover = this.cross;
       } else if (event.key === "Enter") {

@@ -12,6 +12,16 @@
     requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("film-painted")));
   }
 
+  // On a screen with other pixels a stage may keep its size in CSS pixels, which is all that its observer hears of.
+  // Told through the document, so that nothing holds panes that are gone.
+  function watchRatio() {
+    const tell = () => {
+      document.querySelectorAll("[data-pixels]").forEach((canvas) => canvas.dispatchEvent(new CustomEvent("film:ratio")));
+      watchRatio();
+    };
+    window.matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`).addEventListener("change", tell, { once: true });
+  }
+
   class LoadError extends Error {}
 
   async function answer(url, type) {
@@ -61,7 +71,9 @@
       this.changed = changed;
       this.presets = [];
       this.smooth = true;
+      this.ratio = window.devicePixelRatio || 1;
       this.plain();
+      this.canvas.addEventListener("film:ratio", () => this.resize());
       new ResizeObserver(() => this.resize()).observe(stage);
     }
 
@@ -281,7 +293,8 @@
     }
 
     resize() {
-      const ratio = window.devicePixelRatio || 1;
+      // Canvas and places follow one ratio, also in the moments before a change of the screen's is heard.
+      const ratio = (this.ratio = window.devicePixelRatio || 1);
       this.canvas.width = Math.max(1, Math.round(this.stage.clientWidth * ratio));
       this.canvas.height = Math.max(1, Math.round(this.stage.clientHeight * ratio));
       this.svg.setAttribute("viewBox", `0 0 ${this.canvas.width / ratio} ${this.canvas.height / ratio}`);
@@ -302,15 +315,13 @@
     }
 
     toFilm([x, y]) {
-      const ratio = window.devicePixelRatio || 1;
-      const point = new DOMPoint(x * ratio, y * ratio).matrixTransform(this.matrix().inverse());
+      const point = new DOMPoint(x * this.ratio, y * this.ratio).matrixTransform(this.matrix().inverse());
       return [point.x, point.y];
     }
 
     toScreen([x, y]) {
-      const ratio = window.devicePixelRatio || 1;
       const point = new DOMPoint(x, y).matrixTransform(this.matrix());
-      return [point.x / ratio, point.y / ratio];
+      return [point.x / this.ratio, point.y / this.ratio];
     }
 
     draw() {
@@ -324,12 +335,12 @@
       context.imageSmoothingEnabled = this.scale !== 1 && (this.smooth || this.scale < 1);
       context.imageSmoothingQuality = "medium";
       context.drawImage(this.source.canvas, 0, 0, this.source.width, this.source.height);
-      const ratio = window.devicePixelRatio || 1;
-      const { a, b, c, d, e, f } = new DOMMatrix().scale(1 / ratio).multiply(matrix);
+      const { a, b, c, d, e, f } = new DOMMatrix().scale(1 / this.ratio).multiply(matrix);
       this.scene.setAttribute("transform", `matrix(${a} ${b} ${c} ${d} ${e} ${f})`);
       this.stage.dispatchEvent(new CustomEvent("film:drawn"));
     }
   }
 
+  watchRatio();
   window.BoneScan.Pane = Pane;
 })();
