@@ -172,3 +172,60 @@ def test_places_on_the_film_stay_right_on_a_screen_with_other_pixels(viewer):
     page.evaluate("() => window.kept.forEach((list) => list.dispatchEvent(new Event('change')))")
     assert page.evaluate(corners) == [pytest.approx(placed, abs=1), pytest.approx(drawn, abs=1), 2 * pixels]
     assert page.evaluate("() => window.kept.at(-1).media") == "(resolution: 2dppx)"
+
+
+def fingers(page: Page, *steps: tuple[str, int, int, int]) -> None:
+    """Touches on the stage: (what, which finger, x, y), one after another."""
+    page.evaluate(
+        """(steps) => {
+          const stage = document.querySelector(".pane .stage");
+          const box = stage.getBoundingClientRect();
+          stage.setPointerCapture = () => {};
+          for (const [what, pointerId, x, y] of steps) stage.dispatchEvent(new PointerEvent(`pointer${what}`, {
+            pointerId, pointerType: "touch", bubbles: true, buttons: 1, clientX: box.left + x, clientY: box.top + y,
+          }));
+        }""",
+        [list(step) for step in steps],
+    )
+
+
+def tap(page: Page, x: int, y: int) -> None:
+    fingers(page, ("down", 11, x, y), ("up", 11, x, y))
+
+
+def pinch(page: Page) -> None:
+    fingers(
+        page,
+        *(("down", 11, 300, 300), ("move", 11, 320, 300), ("down", 12, 400, 300), ("move", 12, 440, 300)),
+        *(("up", 11, 320, 300), ("up", 12, 440, 300)),
+    )
+
+
+@pytest.mark.parametrize(("key", "placed"), [("l", 1), ("a", 1), ("a", 2)])
+def test_a_pinch_neither_measures_nor_takes_away_what_was_placed(viewer, key, placed):
+    page = viewer()
+    requests = sent(page)
+    page.keyboard.press(key)
+    for step in range(placed):
+        tap(page, 250, 200 + 100 * step)
+    points = "() => window.BoneScan.viewer.measuring.points"
+    before, scale = page.evaluate(points), page.evaluate("() => window.BoneScan.viewer.pane.scale")
+    pinch(page)
+    assert page.evaluate("() => window.BoneScan.viewer.pane.scale") > scale
+    assert page.evaluate(points) == before
+    assert len(before) == placed
+    assert requests == []
+
+
+def test_the_last_point_can_be_dragged_to_its_place(viewer):
+    page = viewer()
+    page.keyboard.press("l")
+    tap(page, 300, 300)
+    meant = page.evaluate(
+        "() => { const p = window.BoneScan.viewer.pane; return p.toFilm([500, 300])[0] / p.film.width }"
+    )
+    with page.expect_request("**/annotations/add/") as request:
+        fingers(page, ("down", 11, 400, 300), ("move", 11, 450, 300), ("move", 11, 500, 300), ("up", 11, 500, 300))
+    points = json.loads(request.value.post_data or "{}")["points"]
+    assert len(points) == 2
+    assert points[1][0] == pytest.approx(meant)

@@ -29,6 +29,10 @@
       return Boolean(this.token);
     }
 
+    get full() {
+      return this.points.length >= shapes.NEEDS[this.kind];
+    }
+
     clear() {
       this.points = [];
       this.hover = null;
@@ -61,27 +65,34 @@
     pointer(pane, phase, at, event) {
       if (!this.kind || !pane.loaded) return false;
       if (phase === "hover") return this.preview(pane, at);
-      if (phase === "cancel") {
-        this.clear();
-        this.draw(pane);
-        return false;
-      }
       const point = inside(pane, pane.toFilm(at));
-      if (phase === "down") {
-        this.take(pane);
-        this.cross = null;
-        this.begun = at;
-        this.dragged = false;
-        if (this.kind !== "freehand" || !this.points.length) this.points.push(point);
-        this.hover = null;
-        event.preventDefault();
-        pane.stage.focus({ preventScroll: true });
-        this.finishIfFull(pane);
-      } else if (this.pane !== pane) return false; // what was begun here is gone
+      if (phase === "down") this.press(pane, at, point, event);
+      else if (this.pane !== pane) return false; // what was begun here is gone
       else if (phase === "move") this.drag(pane, at, point);
       else if (phase === "up") this.release(pane, point);
+      else this.unpress();
       this.drawAll();
       return true;
+    }
+
+    // A second finger may follow and make this press a pinch: nothing is finished before the release.
+    press(pane, at, point, event) {
+      this.take(pane);
+      this.cross = null;
+      this.begun = at;
+      this.before = this.points.length;
+      this.dragged = false;
+      if (this.kind !== "freehand" || !this.before) this.points.push(point);
+      this.hover = null;
+      event.preventDefault();
+      pane.stage.focus({ preventScroll: true });
+    }
+
+    // Only what this press placed goes.
+    unpress() {
+      this.points.splice(this.before);
+      this.hover = null;
+      this.dragged = false;
     }
 
     preview(pane, at) {
@@ -94,6 +105,10 @@
     drag(pane, at, point) {
       if (!this.points.length) return;
       this.dragged = this.dragged || Math.hypot(at[0] - this.begun[0], at[1] - this.begun[1]) > NEAR;
+      if (this.full) {
+        if (this.dragged) this.points.splice(-1, 1, point);
+        return;
+      }
       if (this.kind !== "freehand") {
         this.hover = point;
         return;
@@ -103,12 +118,13 @@
     }
 
     release(pane, point) {
-      if (!this.dragged || !this.points.length) return;
-      if (this.kind === "freehand") this.finish(pane);
-      else {
-        this.points.push(point);
-        this.finishIfFull(pane);
+      if (!this.points.length) return;
+      if (this.kind === "freehand") {
+        if (this.dragged) this.finish(pane);
+        return;
       }
+      if (this.dragged) this.points.splice(this.full ? -1 : this.points.length, 1, point);
+      this.finishIfFull(pane);
     }
 
     // --- drawing: keys ---
@@ -140,7 +156,7 @@
     }
 
     finishIfFull(pane) {
-      if (this.points.length >= shapes.NEEDS[this.kind]) this.finish(pane);
+      if (this.full) this.finish(pane);
     }
 
     async finish(pane) {
