@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, Request, expect
 
@@ -11,6 +12,7 @@ from bench.films import film_jpeg
 from bonescan.tests.e2e.conftest import Stage
 from bonescan.tests.e2e.test_day import upload, wait_for_answer
 from bonescan.tests.e2e.test_viewer import DOCTOR, open_viewer
+from inference.tests.made_dicom import dicom
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 SEEDS = itertools.count(700)
@@ -229,3 +231,41 @@ def test_the_last_point_can_be_dragged_to_its_place(viewer):
     points = json.loads(request.value.post_data or "{}")["points"]
     assert len(points) == 2
     assert points[1][0] == pytest.approx(meant)
+
+
+def test_a_turn_and_an_inversion_in_one_frame_are_both_painted(viewer):
+    page = viewer()
+    first, last = page.evaluate(
+        """async () => {
+          const { pane } = window.BoneScan.viewer;
+          const frames = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+          const press = (key) => pane.stage.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+          await frames();
+          const first = pane.pixels.data[0];
+          press("r");
+          press("i");
+          await frames();
+          return [first, pane.pixels.data[0]];
+        }"""
+    )
+    assert last == 255 - first
+
+
+def test_a_reset_while_a_large_film_is_completed_leaves_it_in_the_middle(stage: Stage, visit):
+    page, held = visit(DOCTOR), []
+    film = np.random.default_rng(5).integers(0, 4096, (1700, 1300)).astype(np.uint16)
+    path = stage.folder / "measured-large.dcm"
+    path.write_bytes(dicom(film, PatientID="51-large"))
+    upload(page, path)
+    wait_for_answer(page)
+    page.route("**/values.bin", lambda route: held.append(route))
+    page.goto(page.url.split("?")[0] + "viewer/")
+    page.wait_for_function("() => window.BoneScan.viewer.pane.loaded")
+    page.keyboard.press("x")
+    assert page.evaluate("() => { const p = window.BoneScan.viewer.pane; return [p.centre, p.size()] }") == [
+        [650, 850],
+        [1300, 1700],
+    ]
+    for route in held:
+        route.continue_()
+    painted(page)

@@ -167,18 +167,21 @@
 
     // A new window: all greys again, then the view.
     render() {
-      if (!this.presets.length) return;
+      if (!this.presets.length) return this.draw();
       grey.paint(this.loaded.values, grey.table(this.loaded.facts, this.shown, this.inverted), this.pixels);
       this.source.canvas.getContext("2d", { alpha: false }).putImageData(this.pixels, 0, 0);
       this.draw();
       this.changed(this, "window");
     }
 
+    // Once a frame. "render" draws too, so it stands for every "draw" that was asked for beside it.
     later(what) {
+      if (this.next !== "render") this.next = what;
       if (this.waiting) return;
       this.waiting = requestAnimationFrame(() => {
-        this.waiting = null;
-        this[what]();
+        const { next } = this;
+        this.waiting = this.next = null;
+        this[next]();
       });
     }
 
@@ -225,9 +228,11 @@
 
     reset() {
       this.plain();
-      if (!this.presets.length) return;
-      this.preset = grey.first(this.loaded.facts, this.presets);
-      this.shown = this.presets[this.preset].shown;
+      if (!this.loaded) return;
+      if (this.presets.length) {
+        this.preset = grey.first(this.loaded.facts, this.presets);
+        this.shown = this.presets[this.preset].shown;
+      }
       this.fit(false);
       this.render();
       this.changed(this, "view");
