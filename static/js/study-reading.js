@@ -36,6 +36,7 @@
     document.addEventListener("keydown", (event) => {
       const value = KEYS[event.key.toLowerCase()];
       if (!value || event.altKey || event.ctrlKey || event.metaKey) return;
+      if (event.target.closest("select, textarea")) return; // there letters choose an entry; in the likelihood they choose a reading
       event.preventDefault();
       form.querySelector(`[name=reading][value=${value}]`).checked = true;
       follow();

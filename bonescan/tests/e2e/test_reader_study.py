@@ -132,8 +132,11 @@ def test_films_are_shown_one_at_a_time_and_what_was_typed_stays(studies, visit):
     expect(page.get_by_role("region", name="Film viewer 1")).to_be_visible()
     expect(page.get_by_role("region", name="Film viewer 2")).to_be_hidden()
     page.wait_for_load_state()
+    expect(page.locator("[data-case-stage]").first).to_have_attribute("data-painted", "1")
     page.keyboard.press("b")
     page.keyboard.type("12")
+    page.get_by_label("Window preset").first.press("m")  # there letters choose a preset, not a reading
+    expect(page.get_by_label("Benign", exact=True)).to_be_checked()
     page.get_by_role("button", name="Film 2").click()
     expect(page.get_by_role("region", name="Film viewer 2")).to_be_focused()
     expect(page.get_by_role("region", name="Film viewer 1")).to_be_hidden()
