@@ -269,3 +269,20 @@ def test_a_reset_while_a_large_film_is_completed_leaves_it_in_the_middle(stage: 
     for route in held:
         route.continue_()
     painted(page)
+
+
+def test_linked_panes_say_their_own_zoom(viewer):
+    page = viewer(2)
+    page.keyboard.press("c")
+    painted(page, 2)
+    zooms = page.locator(".pane [data-zoom-text]")
+    before = zooms.nth(1).inner_text()
+    page.keyboard.press("+")
+    expect(zooms.nth(1)).not_to_have_text(before)
+    said = "() => window.BoneScan.viewer.panes.map((pane) => `${Math.round(pane.scale * 100)} %`)"
+    assert zooms.all_inner_texts() == page.evaluate(said)
+    page.set_viewport_size({"width": 1200, "height": 640})
+    page.keyboard.press("0")
+    page.set_viewport_size({"width": 1200, "height": 800})
+    page.wait_for_function(f"() => ({said})()[0] === document.querySelector('.pane [data-zoom-text]').textContent")
+    assert zooms.all_inner_texts() == page.evaluate(said)

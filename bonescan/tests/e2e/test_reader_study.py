@@ -133,6 +133,7 @@ def test_films_are_shown_one_at_a_time_and_what_was_typed_stays(studies, visit):
     expect(page.get_by_role("region", name="Film viewer 2")).to_be_hidden()
     page.wait_for_load_state()
     expect(page.locator("[data-case-stage]").first).to_have_attribute("data-painted", "1")
+    zoom = page.locator("[data-zoom-text]").first.inner_text()
     page.keyboard.press("b")
     page.keyboard.type("12")
     page.get_by_label("Window preset").first.press("m")  # there letters choose a preset, not a reading
@@ -140,6 +141,7 @@ def test_films_are_shown_one_at_a_time_and_what_was_typed_stays(studies, visit):
     page.get_by_role("button", name="Film 2").click()
     expect(page.get_by_role("region", name="Film viewer 2")).to_be_focused()
     expect(page.get_by_role("region", name="Film viewer 1")).to_be_hidden()
+    expect(page.locator("[data-zoom-text]").nth(1)).to_have_text(zoom)  # fitted anew once it was shown
     expect(page.get_by_label("Likelihood")).to_have_value("12")
     no_violations(page)
     if condition(page).startswith("without"):

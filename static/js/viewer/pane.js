@@ -62,7 +62,8 @@
   }
 
   class Pane {
-    // `stage` holds canvas[data-pixels] and svg[data-film] > g[data-scene]; `changed(pane, what)` hears of view, window and film.
+    // `stage` holds canvas[data-pixels] and svg[data-film] > g[data-scene]; `changed(pane, what)` hears of view, window, film,
+    // and of the place that linked panes or the stage's size gave it.
     constructor(stage, changed = () => {}) {
       this.stage = stage;
       this.canvas = stage.querySelector("[data-pixels]");
@@ -295,6 +296,7 @@
       this.centre = at.map((share, i) => share * this.size()[i]);
       this.fitted = fitted;
       this.later("draw");
+      this.changed(this, "place");
     }
 
     resize() {
@@ -305,6 +307,7 @@
       this.svg.setAttribute("viewBox", `0 0 ${this.canvas.width / ratio} ${this.canvas.height / ratio}`);
       if (this.fitted) this.fit(false);
       this.draw();
+      this.changed(this, "place");
     }
 
     // Film to device pixels. At 1:1 and above in whole steps the shift is whole too, so that no pixel is mixed from two.
