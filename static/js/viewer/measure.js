@@ -206,16 +206,30 @@
       this.drawAll();
     }
 
-    async send(url, body) {
+    async send(url, body, again = true) {
       try {
-        const response = await fetch(url, { method: "POST", headers: { "Content-Type": "application/json", "X-CSRFToken": this.token }, body: JSON.stringify(body) });
+        const headers = { Accept: "application/json", "Content-Type": "application/json", "X-CSRFToken": this.token };
+        const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
         const answer = response.redirected ? {} : await response.json();
         if (response.ok && !response.redirected) return answer;
-        this.say(answer.detail || gettext("Not kept: you are signed out. Sign in in another tab, then measure again."));
+        const stale = again && answer.code === "csrf_failed";
+        if (stale && (await this.renew())) return this.send(url, body, false);
+        const out = stale || response.status === 401;
+        this.say((!out && answer.detail) || gettext("Not kept: you are signed out. Sign in in another tab, then measure again."));
       } catch {
         this.say(gettext("Not kept: the server cannot be reached. Check the network, then measure again."));
       }
       return null;
+    }
+
+    // Signing in again, in another tab, makes new tokens; this page holds the old one. Whoever else signed in does not measure here.
+    async renew() {
+      const response = await fetch(window.location.href);
+      if (!response.ok || response.redirected) return false;
+      const { csrf, user } = new DOMParser().parseFromString(await response.text(), "text/html").body.dataset;
+      if (!csrf || user !== this.body.dataset.user) return false;
+      this.token = csrf;
+      return true;
     }
 
     async withdraw(button) {
