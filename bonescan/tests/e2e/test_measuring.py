@@ -320,3 +320,51 @@ def sign_in(page: Page, stage: Stage, email: str) -> None:
     tab.get_by_role("button", name="Sign in").click()
     tab.wait_for_url(lambda url: "/login/" not in url)
     tab.close()
+
+
+def test_a_late_answer_takes_neither_what_is_typed_nor_the_focus(viewer):
+    page, held = viewer(), []
+    label = page.get_by_label("Label of the next one")
+    page.route("**/annotations/add/", lambda route: held.append(route))
+    label.fill("first")
+    page.keyboard.press("Escape")
+    page.locator(".pane .stage").focus()
+    page.keyboard.press("l")
+    with page.expect_request("**/annotations/add/") as request:
+        press_at(page, 300, 300)
+        press_at(page, 400, 300)
+    assert json.loads(request.value.post_data or "{}")["label"] == "first"
+    expect(label).to_have_value("")
+    label.press_sequentially("second")
+    held.pop().continue_()
+    expect(page.locator("[data-measurements] li")).to_contain_text("first")
+    expect(label).to_have_value("second")
+    expect(label).to_be_focused()
+    with page.expect_request("**/annotations/add/"):
+        press_at(page, 300, 350)
+        press_at(page, 400, 350)
+    held.pop().abort()
+    expect(page.get_by_text("Not kept: the server cannot be reached.")).to_be_visible()
+    expect(label).to_have_value("second")
+    page.route("**/withdraw/", lambda route: held.append(route))
+    with page.expect_request("**/withdraw/"):
+        page.get_by_role("button", name="Withdraw").click()
+    label.focus()
+    held.pop().continue_()
+    expect(page.get_by_text("Withdrawn. The record keeps it.")).to_be_visible()
+    expect(label).to_be_focused()
+
+
+def test_a_late_list_leaves_the_focus_on_its_button_and_a_withdrawn_one_gives_it_to_the_film(viewer):
+    page = viewer()
+    page.keyboard.press("l")
+    measure(page, 300)
+    measure(page, 350)
+    buttons = page.get_by_role("button", name="Withdraw")
+    expect(buttons).to_have_count(2)
+    buttons.first.focus()
+    page.evaluate("() => window.BoneScan.viewer.refresh()")
+    expect(buttons.first).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(buttons).to_have_count(1)
+    expect(page.locator(".pane .stage")).to_be_focused()

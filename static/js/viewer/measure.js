@@ -165,11 +165,15 @@
       const drawn = { kind: this.kind, points };
       this.clear();
       if (drawn.kind === "freehand" && points.length < 3) return this.say(gettext("An outline needs three points or more."));
-      const label = this.body.querySelector("[data-label]");
+      const field = this.body.querySelector("[data-label]");
+      const label = field.value;
+      field.value = ""; // before the answer: what is typed meanwhile belongs to the next one
       this.say(gettext("Measuring"));
-      const answer = await this.send(`/films/${film.analysis_id}/annotations/add/`, { ...drawn, label: label.value });
-      if (!answer) return this.drawAll();
-      label.value = "";
+      const answer = await this.send(`/films/${film.analysis_id}/annotations/add/`, { ...drawn, label });
+      if (!answer) {
+        field.value = field.value || label;
+        return this.drawAll();
+      }
       this.say(interpolate(gettext("Kept: %(figures)s"), { figures: answer.text }, true));
       await this.add(film, answer);
       this.list(this.active().film);
@@ -240,7 +244,7 @@
       const pane = this.active();
       this.list(pane.film);
       this.drawAll();
-      pane.stage.focus();
+      if (document.activeElement === document.body) pane.stage.focus(); // the focus was on the button that is gone
     }
 
     say(text) {
@@ -251,7 +255,11 @@
     list(film) {
       const marks = this.marks.get(film.image_id) || [];
       this.body.querySelector("[data-no-measurements]").hidden = marks.length > 0;
-      this.body.querySelector("[data-measurements]").replaceChildren(...marks.map((mark, index) => entry(mark, index, this.allowed)));
+      const list = this.body.querySelector("[data-measurements]");
+      const held = list.contains(document.activeElement) && document.activeElement.dataset.withdraw;
+      list.replaceChildren(...marks.map((mark, index) => entry(mark, index, this.allowed)));
+      const again = held && [...list.querySelectorAll("[data-withdraw]")].find((one) => one.dataset.withdraw === held);
+      if (again) again.focus({ preventScroll: true });
     }
 
     // A film may stand in several panes.
