@@ -27,8 +27,9 @@ CHOICES = ("typed", "file", "record")
 
 def lock(study_id: Any) -> Study:
     """The case as it is now, held until the transaction ends; taken after the department's lock, before analyses'."""
-    rows = Study.objects.select_for_update(of=("self",), no_key=True).select_related("patient")
-    return rows.get(pk=study_id)
+    # Two statements: one that waited for a change of patient joins the new number with the patients of before.
+    hold(study_id)
+    return Study.objects.select_related("patient").get(pk=study_id)
 
 
 def hold(study_id: Any) -> Study:

@@ -16,6 +16,7 @@ from accounts.models import User
 from accounts.permissions import Action, require
 from analyses.errors import Invalid
 from analyses.models import CaseOutcome, Study, Truth
+from analyses.querysets import StudyQuerySet
 from analyses.services import cases, outcomes
 from analyses.services.outcome_csv import CaseKey, Line, read_lines
 
@@ -32,6 +33,8 @@ class RowAnswer(models.TextChoices):
     NOT_SIGNED = "not_signed", gettext_lazy("not signed")
 
 
+# How a line names its case, and where the case keeps that.
+WAYS = {"case": "pk", "accession_number": "accession_number", "patient_id": "patient__patient_id"}
 FINE = (RowAnswer.ACCEPTED, RowAnswer.UNCHANGED)
 UNKNOWN = gettext_lazy("No case of your department has this number.")
 AMBIGUOUS = gettext_lazy(
@@ -93,30 +96,26 @@ class _Cases:
     """The cases of the user's department that a file names, held until the transaction ends."""
 
     def __init__(self, lines: Iterable[Line], user: User) -> None:
-        keys = [line.key for line in lines if not line.problem]
         mine = Study.objects.for_user(user)
-        wanted: set[UUID] = set()
-        self._by: dict[tuple[str, Any], set[UUID]] = defaultdict(set)
-        for name, field in (("case", "pk"), ("accession_number",) * 2, ("patient_id", "patient__patient_id")):
-            values = sorted({getattr(key, name) for key in keys if getattr(key, name)})
-            for start in range(0, len(values), outcomes.CHUNK):
-                rows = mine.filter(**{f"{field}__in": values[start : start + outcomes.CHUNK]})
-                for pk, value in rows.order_by().values_list("pk", field):
-                    self._by[name, value].add(pk)
-                    wanted.add(pk)
         self.studies: dict[UUID, Study] = {}
         self.current: dict[UUID, CaseOutcome] = {}
-        ordered = sorted(wanted)
+        ordered = sorted(_named_cases([line.key for line in lines if not line.problem], mine))
         for start in range(0, len(ordered), outcomes.CHUNK):
             part = ordered[start : start + outcomes.CHUNK]
-            held = mine.select_for_update(of=("self",), no_key=True).select_related("patient")
-            self.studies |= {study.pk: study for study in held.filter(pk__in=part).order_by("pk")}
+            held = list(mine.select_for_update(no_key=True).filter(pk__in=part).order_by("pk").values_list("pk"))
+            # Who waited for a lock looks again: the case may be another patient's now, or be gone.
+            fresh = mine.filter(pk__in=[pk for (pk,) in held]).select_related("patient")
+            self.studies |= {study.pk: study for study in fresh}
             rows_now = CaseOutcome.objects.filter(study__in=part, is_current=True)
             self.current |= {row.study_id: row for row in rows_now}
+        self._by: dict[tuple[str, Any], set[UUID]] = defaultdict(set)
+        for study in self.studies.values():
+            for name, value in zip(WAYS, (study.pk, study.accession_number, study.record_number), strict=True):
+                self._by[name, value].add(study.pk)
 
     def named(self, key: CaseKey) -> tuple[list[Study], bool]:
         """The cases that a line means, and whether each of its ways finds one (but not together the same)."""
-        ways = [(name, getattr(key, name)) for name in ("case", "accession_number", "patient_id") if getattr(key, name)]
+        ways = [(name, getattr(key, name)) for name in WAYS if getattr(key, name)]
         sets = [self._by.get(way, set()) for way in ways]
         if not all(sets):
             return [], False
@@ -126,6 +125,17 @@ class _Cases:
         dated = [study for study in both if study.study_date == key.study_date]
         # A date narrows a record number down; beside a number of the case itself it is a check.
         return dated, bool(dated) or key.case is not None or bool(key.accession_number)
+
+
+def _named_cases(keys: list[CaseKey], mine: StudyQuerySet) -> set[UUID]:
+    """The cases that any of the keys names in one way."""
+    found: set[UUID] = set()
+    for name, field in WAYS.items():
+        values = sorted({getattr(key, name) for key in keys if getattr(key, name)})
+        for start in range(0, len(values), outcomes.CHUNK):
+            rows = mine.filter(**{f"{field}__in": values[start : start + outcomes.CHUNK]})
+            found.update(rows.order_by().values_list("pk", flat=True))
+    return found
 
 
 def _judge(line: Line, found: _Cases, correct: bool) -> Judged:

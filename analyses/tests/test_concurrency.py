@@ -1,17 +1,20 @@
 """Two at once: a film posted twice, a row claimed by several workers, two films of one case ending together."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.core.files.base import ContentFile
-from django.db import connection
+from django.db import connection, transaction
 
-from analyses.models import Analysis, IdempotencyKey, Image, Patient, Study
-from analyses.services import intake, queue, results
+from analyses.models import Analysis, CaseOutcome, IdempotencyKey, Image, Patient, Study
+from analyses.services import cases, intake, queue, reading, results
 from analyses.services.intake import CaseFields
-from analyses.tests.factories import AnalysisFactory, StudyFactory, png_bytes
+from analyses.services.outcome_import import import_outcomes
+from analyses.tests.factories import AnalysisFactory, PatientFactory, StudyFactory, png_bytes, result
+from analyses.tests.test_outcomes import signed_case
 
 pytestmark = pytest.mark.django_db(transaction=True)
 AT_ONCE = 6
@@ -117,3 +120,85 @@ def test_a_cancel_and_a_result_that_meet_leave_one_of_the_two(doctor):
             ("cancelled", ["LeaseLost", "None"]),
             ("succeeded", ["Conflict", "None"]),
         ]
+
+
+def while_held(change: Callable[[], object], work: Callable[[], object]) -> object:
+    """What ``work`` answers that has to wait for a lock of ``change``, which is kept only after it began to wait."""
+
+    def call() -> object:
+        try:
+            return work()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            change()
+            answer = pool.submit(call)
+            ends = time.monotonic() + 20
+            while not _somebody_waits():
+                assert time.monotonic() < ends, "the work does not wait"
+                assert not answer.done(), answer.result()
+                time.sleep(0.01)
+        return answer.result(20)
+
+
+def _somebody_waits() -> bool:
+    waiting = "SELECT EXISTS (SELECT 1 FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
+    with connection.cursor() as cursor:
+        cursor.execute(waiting + "WHERE NOT l.granted AND a.datname = current_database())")
+        return bool(cursor.fetchone()[0])
+
+
+def test_a_case_that_was_reassigned_while_its_lock_was_awaited_is_locked_with_the_new_patient(doctor):
+    study = StudyFactory(owner=doctor.department)
+    other = PatientFactory(department=doctor.department)
+
+    def locked():
+        with transaction.atomic():
+            return cases.lock(study.pk)
+
+    met = while_held(lambda: cases.reassign(study, user=doctor, reason="mixed up", patient_id=other.patient_id), locked)
+    assert met.patient == other
+    assert met.record_number == other.patient_id
+
+
+def test_a_signature_that_waited_for_a_reassignment_names_the_new_patient(doctor, quick_pdf):
+    study = StudyFactory(owner=doctor.department)
+    result("malignant", study=study)
+    reading.save_reading(study, user=doctor, reading="malignant")
+    other = PatientFactory(department=doctor.department)
+    signed = []
+    real = reading.signature.signed_content
+
+    def kept(*args):
+        signed.append(real(*args))
+        return signed[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading.signature, "signed_content", kept)
+        while_held(
+            lambda: cases.reassign(study, user=doctor, reason="mixed up", patient_id=other.patient_id),
+            lambda: reading.sign(study, doctor),
+        )
+    assert signed[0]["patient"] is not None
+    assert other.patient_id in str(signed[0]["patient"])
+
+
+def test_an_import_does_not_store_a_patients_outcome_on_a_case_that_became_anothers_meanwhile(doctor):
+    study = signed_case(doctor)
+    before, other = study.patient.patient_id, PatientFactory(department=doctor.department)
+    data = f"patient_id,method,date,truth\r\n{before},pathology,2026-04-11,benign\r\n".encode()
+    met = while_held(
+        lambda: cases.reassign(study, user=doctor, reason="mixed up", patient_id=other.patient_id),
+        lambda: import_outcomes(data, user=doctor),
+    )
+    assert [row.answer for row in met.rows] == ["unknown"]
+    assert not CaseOutcome.objects.exists()
+
+
+def test_an_import_answers_a_case_that_was_dissolved_meanwhile_as_unknown(doctor):
+    study = StudyFactory(owner=doctor.department)
+    data = f"case,method,date,truth\r\n{study.pk},pathology,2026-04-11,benign\r\n".encode()
+    met = while_held(lambda: Study.objects.filter(pk=study.pk).delete(), lambda: import_outcomes(data, user=doctor))
+    assert [row.answer for row in met.rows] == ["unknown"]
