@@ -1,6 +1,5 @@
 """Measurements and drawn regions: kept with their author, withdrawn openly, never changed."""
 
-import math
 from typing import Any
 
 from django.db import transaction
@@ -15,6 +14,7 @@ from analyses.blinding import sees_model
 from analyses.errors import Conflict, Invalid, ServiceError
 from analyses.models import Annotation, AnnotationKind, Image, Study
 from analyses.services import cases, reporting, second_reading, storage
+from analyses.services.fields import is_plain_line
 
 MAX_LABEL, MAX_POINTS, MAX_PER_FILM = 80, 500, 200
 POINTS = {
@@ -116,13 +116,13 @@ def _points(kind: str, points: Any) -> list[list[float]]:
 
 
 def _is_fraction(part: Any) -> bool:
-    return isinstance(part, int | float) and not isinstance(part, bool) and math.isfinite(part) and 0 <= part <= 1
+    return isinstance(part, int | float) and not isinstance(part, bool) and 0 <= part <= 1
 
 
 def _label(label: Any) -> str:
-    text = " ".join(str(label).split())
-    if len(text) > MAX_LABEL or any(ord(letter) < 32 for letter in text):
-        raise _bad("label", _("At most %(most)s characters.") % {"most": MAX_LABEL})
+    text = " ".join(label.split()) if isinstance(label, str) else ""
+    if not isinstance(label, str) or len(text) > MAX_LABEL or not is_plain_line(text):
+        raise _bad("label", _("At most %(most)s characters, without control characters.") % {"most": MAX_LABEL})
     return text
 
 

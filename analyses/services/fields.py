@@ -114,6 +114,11 @@ def _check_date(name: str, value: date | None, problems: dict[str, list[str]]) -
         problems[name] = [_("The date lies before %(year)s.") % {"year": _EARLIEST.year}]
 
 
+def is_plain_line(text: str) -> bool:
+    """Whether a line holds no control or invisible characters and no half of a surrogate pair."""
+    return not _FORBIDDEN.search(text)
+
+
 def stated_reason(text: str, at_most: int) -> str:
     """A reason on one line.
 

@@ -207,7 +207,7 @@ def _box(study: Study, region: Any) -> dict[str, Any] | None:
     try:
         image, edges = UUID(str(region["image"])), [round(float(edge), PLACES) for edge in region["box"]]
         left, top, right, bottom = edges
-    except (TypeError, KeyError, ValueError):
+    except (TypeError, KeyError, ValueError, OverflowError):
         return None
     if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
         return None
