@@ -175,11 +175,11 @@ def _row(outcome: CaseOutcome, own: OwnReading | None, patient: int, model: str,
 def _answer(outcome: CaseOutcome, own: OwnReading | None) -> tuple[str, float | None]:
     """The answer that the signed reading stands beside, and its probability.
 
-    Where the model changed between lock and signature that is the answer of the lock.
+    Where the model changed between lock and signature that is the answer of the lock; none where it had none then.
     """
     study = outcome.study
-    answer = study.review.model_outcome or study.outcome
     at_lock = own.answer if own and own.answer else {}
+    answer = study.review.model_outcome or ("" if at_lock else study.outcome)
     if answer not in ANSWERS:
         return answer, None
     if at_lock.get("outcome") == answer:

@@ -318,12 +318,14 @@ def test_nothing_of_a_trials_lots_is_shown_while_the_department_takes_part(web, 
     assert plain.pk in {row.case for row in rows}
 
 
-def test_the_answer_is_that_of_the_lock_where_the_model_changed_before_the_signature(doctor):
-    at_lock = {"complete": True, "outcome": "benign", "malignant_probability": 0.25}
-    study = closed_case(doctor, answer="benign", probability=0.2, own="benign", own_likelihood=20, at_lock=at_lock)
+# The last: the analysis had failed at the lock, and succeeded when it was tried again before the signature.
+@pytest.mark.parametrize(("answer", "probability"), [("benign", 0.25), ("", None)])
+def test_the_answer_is_that_of_the_lock_where_the_model_changed_before_the_signature(doctor, answer, probability):
+    at_lock = {"complete": True, "outcome": answer, "malignant_probability": probability}
+    study = closed_case(doctor, answer=answer, probability=0.2, own="benign", own_likelihood=20, at_lock=at_lock)
     Study.objects.filter(pk=study.pk).update(outcome="malignant", malignant_probability=0.9)
     row = rows_for(doctor)[0]
-    assert (row.model_outcome, row.probability) == ("benign", 0.25)
+    assert (row.model_outcome, row.probability) == (answer, probability)
 
 
 def test_there_is_no_probability_where_the_lock_kept_no_answer(doctor):
