@@ -51,10 +51,18 @@ class StudyCasesForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
-        cleaned["rows"] = parse_rows(self._file_text(cleaned.get("file"))) + parse_rows(cleaned.get("lines") or "")
+        texts = {"file": self._file_text(cleaned.get("file")), "lines": cleaned.get("lines") or ""}
+        cleaned["rows"] = [row for name, text in texts.items() for row in self._rows(name, text)]
         if not cleaned["rows"] and not self.errors:
             raise forms.ValidationError(gettext("Choose a file, or type at least one case with its truth."))
         return cleaned
+
+    def _rows(self, name: str, text: str) -> list[Row]:
+        try:
+            return parse_rows(text)
+        except forms.ValidationError as error:
+            self.add_error(name, error)
+            return []
 
     def _file_text(self, file: Any) -> str:
         if not file:
@@ -72,11 +80,19 @@ class StudyCasesForm(forms.Form):
 
 
 def parse_rows(text: str) -> list[Row]:
-    """(case id, truth) of each line, parted by comma, semicolon or tab; without a head line and empty lines."""
+    """(case id, truth) of each line, parted by comma, semicolon or tab; without a head line and empty lines.
+
+    Raises:
+        ValidationError: a cell is longer than the parser takes.
+    """
     found: list[Row] = []
-    for line in text.splitlines():
+    for number, line in enumerate(text.splitlines(), start=1):
         mark = next((mark for mark in ("\t", ";", ",") if mark in line), ",")
-        cells = [cell.strip() for cell in next(csv.reader([line], delimiter=mark), [])]
+        try:
+            cells = [cell.strip() for cell in next(csv.reader([line], delimiter=mark), [])]
+        except csv.Error as error:
+            message = gettext("Line %(line)s cannot be read: a quotation mark is not closed, or a cell is too long.")
+            raise forms.ValidationError(message % {"line": number}) from error
         if not any(cells) or (not found and cells[0].lower() in ("case", "case id", "case_id")):
             continue
         found.append((cells[0], cells[1] if len(cells) > 1 else ""))

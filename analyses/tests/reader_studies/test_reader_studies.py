@@ -15,7 +15,7 @@ from analyses.errors import Conflict, Invalid
 from analyses.models import Analysis, Condition, Image, ReaderStudyReading, Study
 from analyses.reader_studies import design, reading, services, snapshot
 from analyses.reader_studies.blinding import hidden_by_study, is_hidden_by_study
-from analyses.reader_studies.forms import parse_rows
+from analyses.reader_studies.forms import StudyCasesForm, parse_rows
 from analyses.tests.factories import REGION, StudyFactory, result
 from analyses.tests.reader_studies import draft, read_session, signed_case, started
 
@@ -117,6 +117,11 @@ def test_a_list_of_cases_is_read_with_any_of_three_separators_and_without_its_he
     assert parse_rows("a;malignant") == parse_rows("a\tmalignant") == [("a", "malignant")]
     assert parse_rows('"a","benign"') == [("a", "benign")]
     assert parse_rows("only-an-id") == [("only-an-id", "")]
+
+
+def test_a_cell_too_long_for_the_parser_is_an_error_of_the_form():
+    form = StudyCasesForm({"lines": "case,truth\n" + "x" * 131_073})
+    assert "Line 2 cannot be read" in form.errors["lines"][0]
 
 
 def test_readers_are_active_doctors_of_the_department_who_do_not_manage_studies(
