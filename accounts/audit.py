@@ -1,5 +1,6 @@
 """The one function that records who did what, and the request it happened in."""
 
+import re
 from collections.abc import Callable, Collection
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -19,7 +20,19 @@ class RequestContext:
     token: "ApiToken | None" = None
 
 
+# A database keeps no NUL and no half of a surrogate pair, and nobody can read the rest in a log.
+_UNREADABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
 request_context: ContextVar[RequestContext] = ContextVar("request_context", default=RequestContext())  # noqa: B039 (frozen)
+
+
+def readable(value: Any) -> Any:
+    """A text, or JSON that holds texts, with a mark in the place of every character that cannot be kept or read."""
+    if isinstance(value, str):
+        return _UNREADABLE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {readable(key): readable(entry) for key, entry in value.items()}
+    return [readable(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def record(
@@ -55,14 +68,14 @@ def record(
         action=action,
         allowed=allowed,
         user=signed_in,
-        user_label=(signed_in.email if signed_in else user_label)[:254],
+        user_label=readable(signed_in.email if signed_in else user_label)[:254],
         token=context.token,
         department=department or (signed_in.department if signed_in else None),
         object_type=type(obj).__name__.lower() if obj is not None else "",
         object_id=str(obj.pk) if obj is not None else "",
         case_id=case_id,
-        subject=subject[:200],
-        detail=detail or {},
+        subject=readable(subject[:200]),
+        detail=readable(detail or {}),
         request_id=context.request_id,
         ip_address=context.ip_address,
     )

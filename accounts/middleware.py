@@ -36,7 +36,7 @@ class RequestContextMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        request_id = str(structlog.contextvars.get_contextvars().get("request_id", ""))[:64]
+        request_id = audit.readable(str(structlog.contextvars.get_contextvars().get("request_id", ""))[:64])
         before = audit.request_context.set(audit.RequestContext(request_id, client_ip(request)))
         try:
             return self.get_response(request)

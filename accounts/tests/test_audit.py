@@ -28,6 +28,13 @@ def test_a_stranger_is_known_by_what_he_typed():
     assert event.user_label == "x" * 254
 
 
+def test_what_no_database_keeps_and_nobody_can_read_is_marked_in_the_log():
+    event = audit.record("search_cases", user_label="a\x00", subject="b\x1b\ud800", detail={"c\x00": ["d\x00", 1]})
+    event.refresh_from_db()
+    assert (event.user_label, event.subject) == ("a\ufffd", "b\ufffd\ufffd")
+    assert event.detail == {"c\ufffd": ["d\ufffd", 1]}
+
+
 def test_rows_cannot_be_changed_or_deleted_one_by_one(doctor):
     event = audit.record("view_case", user=doctor)
     event.action = "nothing_happened"

@@ -86,8 +86,8 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
         self._refuse_unseen_post()
         again = self._again(request)
         key = request.headers.get("Idempotency-Key", "").strip()
-        if len(key) > LONGEST_IDEMPOTENCY_KEY:
-            raise ValidationError({"Idempotency-Key": [f"At most {LONGEST_IDEMPOTENCY_KEY} characters."]})
+        if len(key) > LONGEST_IDEMPOTENCY_KEY or not key.isprintable():
+            raise ValidationError({"Idempotency-Key": [f"At most {LONGEST_IDEMPOTENCY_KEY} printable characters."]})
         film = FilmSerializer(data=request.data)
         film.is_valid(raise_exception=True)
         submission = intake.submit_film(

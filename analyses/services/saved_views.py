@@ -7,8 +7,9 @@ from accounts import audit
 from accounts.models import User
 from analyses.errors import Conflict, Invalid
 from analyses.models import SavedView
+from analyses.services.fields import is_plain_line
 
-MAX_NAME = 60
+MAX_NAME, MAX_QUERY = 60, 400
 MAX_VIEWS = 20
 
 
@@ -25,6 +26,9 @@ def save_view(user: User, *, name: str, query: str, is_default: bool) -> SavedVi
     """
     mine = _held(user)
     name = _free_name(mine, name)
+    if len(query) > MAX_QUERY:
+        message = _("These filters are too long to be kept as a view. Take some away, then save.")
+        raise Invalid("bad_field", message, fields={"query": [message]})
     if len(mine) >= MAX_VIEWS:
         raise Conflict(
             "too_many_views", _("You keep %(number)s views already. Delete one first.") % {"number": MAX_VIEWS}
@@ -72,6 +76,8 @@ def _free_name(others: list[SavedView], name: str) -> str:
     name = " ".join(name.split())
     if not name or len(name) > MAX_NAME:
         raise _bad_name(_("Give the view a name of at most %(most)s characters.") % {"most": MAX_NAME})
+    if not is_plain_line(name):
+        raise _bad_name(_("Control characters are not allowed."))
     if any(other.name.lower() == name.lower() for other in others):
         raise _bad_name(_("You keep a view of this name already. Choose another name."))
     return name

@@ -119,8 +119,9 @@ def test_an_idempotency_key_belongs_to_its_account(client, other_token):
     assert second.json()["id"] != first["id"]
 
 
-def test_a_long_idempotency_key_is_refused(client):
-    body = assert_refused(post_film(client, key="k" * 201), 400, "bad_field")
+@pytest.mark.parametrize("key", ["k" * 201, "k\x00"])
+def test_an_idempotency_key_that_cannot_be_kept_is_refused(client, key):
+    body = assert_refused(post_film(client, key=key), 400, "bad_field")
     assert "Idempotency-Key" in body["fields"]
 
 

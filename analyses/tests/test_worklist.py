@@ -6,7 +6,7 @@ import io
 import pytest
 from django.utils import timezone
 
-from accounts.models import ReadingMode
+from accounts.models import AuditEvent, ReadingMode
 from accounts.tests.factories import UserFactory
 from analyses.models import OwnReading, SavedView, Study
 from analyses.services import assigning, presence
@@ -223,6 +223,28 @@ def test_there_is_one_default_view_and_a_name_is_used_once(web):
     web.post("/cases/views/", {"name": "two", "query": "reading=amended"})
     web.post("/cases/views/", {"name": "", "query": "reading=amended"})
     assert list(SavedView.objects.values_list("name", "is_default")) == [("One", False), ("Two", True)]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"name": "a\x00b", "query": "reading=final"},
+        {"name": "One", "query": "&".join(f"{name}={'%C3%A4' * 64}" for name in ("modality", "order"))},
+    ],
+)
+def test_a_view_that_cannot_be_kept_is_refused_in_words(web, odd):
+    answer = web.post("/cases/views/", odd, follow=True)
+    assert [str(message.level_tag) for message in answer.context["messages"]] == ["error"]
+    assert not SavedView.objects.exists()
+
+
+@pytest.mark.parametrize("path", ["/cases/", "/cases/export.csv", "/reports/"])
+def test_a_null_byte_in_a_search_finds_nothing_to_search_for(web, path):
+    """Postgres refuses null bytes, in the log too."""
+    answer = web.get(path, {"q": "a\x00b", "\x00": "c"})
+    assert answer.status_code == (400 if path == "/reports/" else 200)
+    event = AuditEvent.objects.exclude(action="sign_in").get()
+    assert (event.subject, event.detail.get("filters", [])) == ("", ["q"] if path != "/reports/" else [])
 
 
 def test_a_view_is_renamed_made_default_and_deleted_by_its_owner_only(web, client, doctor, colleague):

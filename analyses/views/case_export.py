@@ -46,8 +46,8 @@ def case_export(request: HttpRequest) -> HttpResponseBase:
     audit.record(
         "export_cases",
         user=user,
-        subject=request.GET.get("q", ""),
-        detail={"rows": rows.count(), "filters": sorted(key for key, value in request.GET.items() if value)},
+        subject=narrowed.words,
+        detail={"rows": rows.count(), "filters": sorted(key for key in narrowed.filters if request.GET.get(key))},
     )
     films = Subquery(counted.values("count"), output_field=IntegerField())
     response = StreamingHttpResponse(_csv_lines(rows.annotate(films=films)), content_type="text/csv; charset=utf-8")

@@ -132,7 +132,7 @@ def _waiting(studies: list[UUID]) -> dict[UUID, Analysis]:
 
 
 def _record_listing(request: HttpRequest, narrowed: CaseFilter, count: int) -> None:
-    words = request.GET.get("q", "").strip()
+    words = narrowed.words
     audit.record(
         "search_cases" if words else "list_cases",
         user=request.user,  # type: ignore[arg-type]

@@ -133,6 +133,11 @@ class CaseFilter(django_filters.FilterSet):
         rows = rows.annotate(age_number=examined - born).filter(age_number__gte=youngest * 10_000)
         return rows if below is None else rows.filter(age_number__lt=below * 10_000)
 
+    @property
+    def words(self) -> str:
+        """What is searched for; empty where it cannot be read and nothing was narrowed by it."""
+        return "" if "q" in self.form.errors else str(self.form.cleaned_data["q"])
+
     def is_narrowed(self, *, besides: tuple[str, ...] = ()) -> bool:
         """Whether anything is asked for, so that an empty list can say why it is empty."""
         return any(value for name, value in self.data.items() if name in self.filters and name not in besides)

@@ -34,7 +34,7 @@ def report_list(request: HttpRequest) -> HttpResponse:
     user = caller(request)
     form = ReportSearchForm(request.GET, user=user)
     page = Paginator(form.rows(), PER_PAGE).get_page(request.GET.get("page"))
-    words = (request.GET.get("q") or "").strip()
+    words = form.cleaned_data.get("q", "")
     audit.record(
         "search_cases" if words else "list_cases",
         user=user,
