@@ -53,6 +53,7 @@
         remove.addEventListener("click", () => {
           films = films.filter((other) => other !== film);
           row.remove();
+          offer();
           picker.focus();
         });
         films.push(film);
@@ -62,6 +63,13 @@
         else mark(film, "ready", gettext("Ready"));
       }
       picker.value = "";
+      offer();
+    }
+
+    // Once the case is there, the button stands only while a film waits for it; such a film joins the same case.
+    function offer() {
+      const waits = films.some((film) => film.state === "ready" || film.state === "refused");
+      submit.hidden = films.some((film) => film.state === "accepted") && !waits;
     }
 
     function answerOf(request) {
@@ -134,11 +142,12 @@
       notice.className = `notice notice--${refused.length ? "warning" : "info"}`;
       notice.textContent = tally(accepted.length, refused.length, films.length);
       result.replaceChildren(notice);
+      offer();
       if (!accepted.length) return;
-      caseLink.href = accepted[0].answer.case;
+      // A film that the patient already had lies in another case than the one that this upload made.
+      caseLink.href = (accepted.find((film) => film.answer.created) || accepted[0]).answer.case;
       caseLink.hidden = false;
       nextLink.hidden = false;
-      submit.hidden = !refused.some((film) => film.state === "refused");
       caseLink.classList.toggle("btn-primary", !refused.length);
       caseLink.focus();
     }
@@ -155,11 +164,15 @@
       busy = true;
       submit.disabled = true;
       result.replaceChildren();
-      // The first film makes the case; the others join it.
-      if (!films.some((film) => film.state === "accepted")) await send(queue.shift());
-      const worker = async () => {
-        while (queue.length) await send(queue.shift());
+      const next = async () => {
+        const film = queue.shift();
+        if (films.includes(film)) await send(film); // what was removed meanwhile is not sent
       };
+      const worker = async () => {
+        while (queue.length) await next();
+      };
+      // The first film makes the case; the others join it.
+      if (!films.some((film) => film.state === "accepted")) await next();
       await Promise.all(Array.from({ length: AT_ONCE }, worker));
       busy = false;
       submit.disabled = false;
