@@ -11,6 +11,17 @@
     link.click();
   });
 
+  // The line of the reader comes anew after each of its buttons, and another button may stand where one had the focus:
+  // the focus then goes to the line, where it starts nothing. A browser that cannot move a preserved form whole loses it too.
+  let focused = null;
+  document.addEventListener("htmx:beforeSwap", () => { focused = document.activeElement; });
+  document.addEventListener("htmx:afterSwap", () => {
+    if (!focused || document.activeElement !== document.body) return;
+    const line = focused.closest("#assignment-line") && document.getElementById("assignment-line");
+    const place = focused.isConnected ? focused : line;
+    if (place) place.focus({ preventScroll: true });
+  });
+
   // A fragment is refused once the session has ended: the page stays, with everything that was typed on it.
   document.addEventListener("htmx:responseError", (event) => {
     const section = event.target.closest("[data-presence]");
