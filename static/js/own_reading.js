@@ -4,6 +4,8 @@
   "use strict";
   const PAUSE_MS = 600;
   const LONGEST_MS = 20000;
+  const STEP = 0.02; // of the film, for an arrow key
+  const DRAG_PX = 4;
   const FIELDS = ["reading", "likelihood", "region"];
 
   function values(form) {
@@ -32,6 +34,7 @@
     let timer = 0;
     let turn = 0;
     let flying = false;
+    let typed = "";
     const say = (text) => { if (state) state.textContent = text; };
 
     // One at a time, so that the server keeps them in order; an answer to what was typed before says nothing of what is typed now.
@@ -75,8 +78,14 @@
     }
     function needs() {
       const cannot = values(form).reading === "cannot_tell";
-      form.elements.likelihood.disabled = cannot;
-      if (cannot) form.elements.likelihood.value = "";
+      const field = form.elements.likelihood;
+      if (cannot && !field.disabled) {
+        typed = field.value; // arrow keys pass over "cannot tell"
+        field.value = "";
+      } else if (!cannot && field.disabled) {
+        field.value = field.value || typed;
+      }
+      field.disabled = cannot;
     }
 
     const text = store((tab) => tab.getItem(key));
@@ -92,7 +101,10 @@
     needs();
     form.addEventListener("input", () => { needs(); changed(); });
     form.addEventListener("own:region", changed);
-    form.addEventListener("submit", () => window.clearTimeout(timer));
+    // On the document and after ui.js, whose question may be answered with "Cancel": then the draft is still to be kept.
+    document.addEventListener("submit", (event) => {
+      if (event.target === form && !event.defaultPrevented) window.clearTimeout(timer);
+    });
   }
 
   function region(form) {
@@ -140,6 +152,19 @@
       const said = gettext("film %(number)s, %(left)s to %(right)s % from the left, %(top)s to %(bottom)s % from the top");
       words.textContent = `: ${interpolate(said, { number: svg.dataset.number, left, top, right, bottom }, true)}`;
     }
+    function span(from, to) {
+      return [Math.min(from[0], to[0]), Math.min(from[1], to[1]), Math.max(from[0], to[0]), Math.max(from[1], to[1])];
+    }
+    // Both stop at the edge of the film; a box is not sized to nothing.
+    function moved([left, top, right, bottom], dx, dy) {
+      const x = Math.min(1 - right, Math.max(-left, dx));
+      const y = Math.min(1 - bottom, Math.max(-top, dy));
+      return [left + x, top + y, right + x, bottom + y];
+    }
+    function sized([left, top, right, bottom], dx, dy) {
+      const least = (from, to) => Math.min(to, from + STEP);
+      return [left, top, Math.max(least(left, right), right + dx), Math.max(least(top, bottom), bottom + dy)];
+    }
     function place(event) {
       const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
       return [point.x / width, point.y / height];
@@ -149,29 +174,32 @@
       const image = svg.querySelector("image");
       if (part.open && !image.getAttribute("href")) image.setAttribute("href", image.dataset.href);
     });
+    let drag = null;
     svg.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0) return;
+      if (event.button !== 0 || drag) return;
       event.preventDefault();
       svg.focus();
       svg.setPointerCapture(event.pointerId);
-      const from = place(event);
-      const span = (to) => [Math.min(from[0], to[0]), Math.min(from[1], to[1]), Math.max(from[0], to[0]), Math.max(from[1], to[1])];
-      const move = (moved) => set(span(place(moved)), false);
-      svg.addEventListener("pointermove", move);
-      const end = (ended) => {
-        svg.removeEventListener("pointermove", move);
-        set(span(place(ended)), true);
-      };
-      svg.addEventListener("pointerup", end, { once: true });
+      drag = { id: event.pointerId, from: place(event), at: [event.clientX, event.clientY], before: box, drawn: false };
     });
+    for (const name of ["pointermove", "pointerup", "pointercancel"]) {
+      svg.addEventListener(name, (event) => {
+        if (!drag || event.pointerId !== drag.id) return;
+        // A click or a tap, with the tremble of a hand, draws nothing and takes nothing away.
+        drag.drawn ||= Math.hypot(event.clientX - drag.at[0], event.clientY - drag.at[1]) >= DRAG_PX;
+        if (drag.drawn) set(name === "pointercancel" ? drag.before : span(drag.from, place(event)), false);
+        if (name === "pointermove") return;
+        const { before, drawn } = drag;
+        drag = null;
+        if (drawn) set(box && box[2] > box[0] && box[3] > box[1] ? box : before, true);
+      });
+    }
     svg.addEventListener("keydown", (event) => {
-      const step = 0.02;
-      const way = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key];
+      const way = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] }[event.key];
       if (event.key === "Enter") set(box || [0.35, 0.35, 0.65, 0.65], true);
       else if (event.key === "Delete" || event.key === "Backspace") set(null, true);
       else if (way && box) {
-        const [dx, dy] = way;
-        set(event.shiftKey ? [box[0], box[1], box[2] + dx, box[3] + dy] : [box[0] + dx, box[1] + dy, box[2] + dx, box[3] + dy], true);
+        set((event.shiftKey ? sized : moved)(box, ...way), true);
       } else return;
       event.preventDefault();
     });

@@ -52,18 +52,21 @@
       this.touched = new Set();
       this.running = null;
       this.timer = 0;
+      this.version = this.value("version"); // the page's own, which no reset brings back
       this.restore();
       this.show();
       this.check(form.dataset.filled === "yes");
       form.addEventListener("input", (event) => this.changed(event));
-      form.addEventListener("submit", () => this.keep(true));
       form.querySelectorAll("[data-rewrite] button").forEach((button) => {
         button.addEventListener("click", () => this.take(button.closest("[data-rewrite]")));
       });
       const discard = form.querySelector("[data-discard]");
       discard.addEventListener("click", () => {
+        this.rest();
         store.remove(this.key);
         form.reset();
+        form.elements.version.value = this.version;
+        this.touched.clear();
         form.querySelector("[data-restored]").hidden = true;
         this.show();
         this.check(false);
@@ -75,7 +78,19 @@
       return field ? field.value : "";
     }
 
+    // No check that waits or runs may write into the form or keep it from now on.
+    rest() {
+      clearTimeout(this.timer);
+      if (this.running) this.running.abort();
+    }
+
+    sent() {
+      this.rest();
+      this.keep(true);
+    }
+
     keep(sent) {
+      if (!this.form.isConnected) return; // the page's body was replaced, and another form keeps its own
       store.set(this.key, { at: Date.now(), version: this.value("version"), sent, fields: fieldsOf(this.form) });
     }
 
@@ -102,11 +117,10 @@
 
     changed(event) {
       const name = event.target.name;
-      if (this.running) this.running.abort(); // its answer would speak of the form as it was before
+      this.rest(); // an answer on its way would speak of the form as it was before
       if (WRITTEN.includes(name)) this.touched.add(name);
       if (name !== "confirmed" && name !== "template") this.keep(false);
       this.show();
-      clearTimeout(this.timer);
       this.timer = setTimeout(() => this.check(true), 250);
     }
 
@@ -185,6 +199,8 @@
     }
   }
 
+  let current = null;
+
   function begin() {
     for (const key of store.keys()) {
       const entry = store.get(key);
@@ -195,14 +211,17 @@
     const form = document.querySelector("form[data-reading]");
     if (form && !form.dataset.ready) {
       form.dataset.ready = "yes";
-      new ReadingForm(form);
+      current = new ReadingForm(form);
     }
   }
 
   document.addEventListener("DOMContentLoaded", begin);
   document.addEventListener("htmx:afterSettle", begin);
-  // Whoever signs out leaves nothing behind on a shared computer.
+  // On the document and after ui.js, whose question may be answered with "Cancel": then nothing is sent.
   document.addEventListener("submit", (event) => {
+    if (event.defaultPrevented) return;
+    if (current && event.target === current.form) current.sent();
+    // Whoever signs out leaves nothing behind on a shared computer.
     if ((event.target.getAttribute("action") || "").includes("logout")) store.keys().forEach(store.remove);
   });
 })();

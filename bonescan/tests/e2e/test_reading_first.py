@@ -1,8 +1,10 @@
 """Reading first in a real browser: a region is drawn, nothing typed is lost when a session ends, the answer follows."""
 
 import io
+import json
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -108,6 +110,110 @@ def next_of(held: list[Route], page: Page) -> Route:
     while not held:
         page.wait_for_timeout(20)
     return held.pop(0)
+
+
+@pytest.fixture
+def reading_page(live_server, browser, doctor, settings) -> Iterator[Page]:
+    """A case whose own reading is begun, in a browser that has fingers too."""
+    settings.ACCOUNT_RATE_LIMITS = False
+    doctor.department.reading_mode = "own_first"
+    doctor.department.save()
+    study = result("benign", image__study__owner=doctor.department, image__film_bytes=film()).image.study
+    page = browser.new_context(viewport={"width": 1280, "height": 800}, has_touch=True).new_page()
+    page.set_default_timeout(20_000)
+    sign_in(page, live_server.url, doctor.email)
+    page.goto(f"{live_server.url}/cases/{study.pk}/")
+    page.get_by_role("button", name="Begin reading").click()
+    expect(page.get_by_role("button", name="Lock my reading")).to_be_visible()
+    page.wait_for_load_state()
+    yield page
+    page.context.close()
+
+
+def drawn_box(page: Page) -> list[float] | None:
+    value = page.locator("input[name=region]").input_value()
+    return json.loads(value)["box"] if value else None
+
+
+def test_neither_click_nor_tap_nor_an_interrupted_finger_takes_the_region_away(reading_page):
+    page = reading_page
+    page.get_by_text("Region, optional").click()
+    svg = page.locator("svg.region")
+    svg.scroll_into_view_if_needed()
+    place = svg.bounding_box()
+    assert place is not None
+    x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    page.mouse.move(x - 30, y - 30)
+    page.mouse.down()
+    page.mouse.move(x + 30, y + 30, steps=3)
+    page.mouse.up()
+    box = drawn_box(page)
+    assert box is not None
+    page.mouse.click(x, y)
+    page.touchscreen.tap(x + 5, y)
+    assert drawn_box(page) == box
+    fingers = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *places: tuple[float, float]) -> None:
+        points = [{"x": left, "y": top, "id": number} for number, (left, top) in enumerate(places)]
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", (x, y))
+    touch("touchMove", (x + 40, y + 40))
+    touch("touchCancel")
+    assert drawn_box(page) == box
+    touch("touchStart", (x, y))
+    touch("touchMove", (x + 20, y + 20))
+    touch("touchStart", (x + 20, y + 20), (x - 40, y - 40))
+    touch("touchMove", (x + 20, y + 20), (x - 60, y - 60))
+    touch("touchEnd")
+    drawn = drawn_box(page)
+    assert drawn is not None
+    span = (box[2] - box[0]) / 60  # of one pixel: the first box is 60 wide about the same middle
+    assert drawn[0] == pytest.approx((box[0] + box[2]) / 2, abs=0.01)
+    assert drawn[2] == pytest.approx(drawn[0] + 20 * span, abs=0.01)
+
+
+def test_arrow_keys_stop_at_the_edge_and_pass_cannot_tell_without_loss(reading_page):
+    page = reading_page
+    page.get_by_text("Region, optional").click()
+    page.locator("svg.region").focus()
+    page.keyboard.press("Enter")
+    for _ in range(20):
+        page.keyboard.press("ArrowLeft")
+    assert drawn_box(page) == [0, 0.35, 0.3, 0.65]
+    for _ in range(20):
+        page.keyboard.press("Shift+ArrowUp")
+    assert drawn_box(page) == [0, 0.35, 0.3, 0.37]
+    for _ in range(50):
+        page.keyboard.press("ArrowRight")
+    assert drawn_box(page) == [0.7, 0.35, 1, 0.37]
+
+    likelihood = page.get_by_label("Likelihood of malignancy")
+    likelihood.fill("35")
+    page.get_by_label("Malignant", exact=True).check()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_label("Cannot tell")).to_be_checked()
+    expect(likelihood).to_have_value("")
+    page.keyboard.press("ArrowUp")
+    expect(page.get_by_label("Malignant", exact=True)).to_be_checked()
+    expect(likelihood).to_have_value("35")
+
+
+def test_a_lock_that_is_called_off_still_keeps_what_was_typed_before(reading_page):
+    page = reading_page
+    page.on("dialog", lambda dialog: dialog.dismiss())
+    page.get_by_label("Benign", exact=True).check()
+    # In one task of the page, so that the pause after which a draft is sent cannot be over between the two.
+    page.evaluate("""() => {
+      const form = document.querySelector("form[data-own]");
+      form.elements.likelihood.value = "35";
+      form.elements.likelihood.dispatchEvent(new Event("input", { bubbles: true }));
+      form.querySelector("button[type=submit]").click();
+    }""")
+    expect(page.get_by_text("Kept.", exact=True)).to_be_visible()
+    assert OwnReading.objects.get().likelihood == 35
+    assert not OwnReading.objects.get().is_locked
 
 
 def test_an_answer_to_what_was_typed_before_does_not_forget_what_was_typed_since(

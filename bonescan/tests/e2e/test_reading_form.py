@@ -20,6 +20,7 @@ from analyses.tests.factories import ImageFactory, StudyFactory, png_bytes, resu
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(180)]
 OUTCOME = "malignant"
+TYPED = "Typed with care."
 # Playwright's loop runs in the thread in which the tests, and the clearing of the database after them, ask it.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 
@@ -151,6 +152,73 @@ def test_what_was_typed_on_a_draft_that_changed_meanwhile_is_shown_beside_it_and
     expect(page.get_by_text("Saved in another tab.")).to_be_visible()
     expect(page.get_by_label("Impression")).to_have_value("Typed here.")
     assert Review.objects.get().impression == "Saved in another tab."
+
+
+def kept(page: Page) -> dict | None:
+    """What the browser keeps of the reading that is typed."""
+    find = "Object.entries(localStorage).find(([key]) => key.startsWith('bonescan-reading:'))"
+    return page.evaluate(f"() => {{ const found = {find}; return found ? JSON.parse(found[1]) : null; }}")
+
+
+# In one task of the page, so that no pause of the machine lets a timer of the form run between the two.
+TYPE_AND_CLICK = """([name, text, button]) => {
+  const field = document.querySelector("form[data-reading]").elements[name];
+  field.value = text;
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+  document.querySelector(button).click();
+}"""
+
+
+def test_a_signature_that_is_not_given_keeps_what_was_typed_though_a_draft_is_saved_elsewhere(page, case, doctor):
+    page.on("dialog", lambda dialog: dialog.dismiss())
+    page.get_by_text("Malignant", exact=True).first.click()
+    page.get_by_label("Impression").fill(TYPED)
+    page.wait_for_timeout(300)  # the form's own pause
+    page.wait_for_load_state("networkidle")
+    page.get_by_role("button", name="Sign", exact=True).click()
+    entry = kept(page)
+    assert entry is not None
+    assert not entry["sent"]
+    page.goto("/cases/")
+    reading.save_reading(case, user=doctor, reading="malignant", impression="Saved in another tab.")
+    page.goto(f"/cases/{case.pk}/")
+    expect(page.get_by_label("Impression")).to_have_value(TYPED)
+
+
+def test_what_is_sent_is_not_kept_as_unsent_by_a_check_that_waited(page):
+    page.get_by_text("Malignant", exact=True).first.click()
+    sent: list[Route] = []
+
+    def stay(route: Route) -> None:
+        sent.append(route)
+        route.fulfill(status=204)  # the page stays, as while an answer is slow
+
+    page.route("**/reading/?*", stay)
+    page.evaluate(TYPE_AND_CLICK, ["impression", TYPED, "button[value=save]"])
+    page.wait_for_timeout(300)  # the form's own pause
+    page.wait_for_load_state("networkidle")
+    assert len(sent) == 1
+    entry = kept(page)
+    assert entry is not None
+    assert entry["sent"]
+
+
+def test_what_is_discarded_comes_back_by_no_check_and_the_draft_of_now_can_be_saved(page, case, doctor):
+    page.get_by_text("Malignant", exact=True).first.click()
+    page.get_by_label("Impression").fill("Typed here.")
+    reading.save_reading(case, user=doctor, reading="malignant", impression="Saved in another tab.")
+    page.reload()
+    expect(page.get_by_text("What you typed before is back")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    page.evaluate(TYPE_AND_CLICK, ["impression", TYPED, "[data-discard]"])
+    expect(page.get_by_label("Impression")).to_have_value("Saved in another tab.")
+    page.wait_for_timeout(300)  # the form's own pause
+    page.wait_for_load_state("networkidle")
+    assert kept(page) is None
+    page.get_by_label("Impression").fill("Better words.")
+    page.get_by_role("button", name="Save preliminary").click()
+    expect(page.get_by_text("Preliminary reading saved.")).to_be_visible()
+    assert Review.objects.get().impression == "Better words."
 
 
 def test_what_lies_longer_than_a_day_is_forgotten(page, case, doctor):
