@@ -1,4 +1,4 @@
-"""What the portal answers while its database is away or its disk is full."""
+"""What is read of any request, and what the portal answers while its database is away or its disk is full."""
 
 import errno
 from collections.abc import Callable
@@ -19,6 +19,22 @@ FULL = (
     "storage_full",
     _("The file store is full. Nothing was stored; tell the operator and send the film again later."),
 )
+
+
+class ReadableRequestMiddleware:
+    """Takes nothing from a request that no database keeps: it would fail wherever it is looked up or stored."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        # Browsers send UTF-8. Another charset that a header names may decode no text, or into halves of characters.
+        request.encoding = settings.DEFAULT_CHARSET
+        key = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+        # A cookie may spell a null byte. Keys that were given out are letters and digits.
+        if not (key.isascii() and key.isalnum()):
+            request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
+        return self.get_response(request)
 
 
 class UnavailableMiddleware:

@@ -1,4 +1,4 @@
-"""What is answered while the database is away or the disk is full."""
+"""What is read of a request, and what is answered while the database is away or the disk is full."""
 
 import errno
 
@@ -44,6 +44,20 @@ def test_a_program_gets_a_code(patient_client, monkeypatch):
     answer = patient_client.get("/account/", headers={"Accept": "application/json"})
     assert answer.status_code == 503
     assert answer.json()["code"] == "database_unavailable"
+
+
+@pytest.mark.parametrize("path", ["/livez", "/account/"])
+def test_a_session_cookie_that_spells_a_null_byte_is_no_session(client, path):
+    answer = client.get(path, headers={"Cookie": 'sessionid="\\000abcdefgh"'})
+    assert answer.status_code == (200 if path == "/livez" else 302)
+
+
+def test_what_a_page_is_sent_is_read_as_utf8_whatever_charset_a_header_names(patient_client, doctor):
+    body = b'--x\r\nContent-Disposition: form-data; name="name"\r\n\r\n\\ud800\r\n--x--\r\n'
+    told = "multipart/form-data; boundary=x; charset=unicode_escape"
+    assert patient_client.generic("POST", "/account/", body, told).status_code == 302
+    doctor.refresh_from_db()
+    assert doctor.name == "\\ud800"
 
 
 def test_any_other_fault_is_a_server_error(patient_client, monkeypatch):
