@@ -47,6 +47,13 @@ class AccountAdapter(DefaultAccountAdapter):
     def format_email_subject(self, subject: str) -> str:
         return f"BoneScan: {subject}"
 
+    def is_safe_url(self, url: str | None) -> bool:
+        """Whether ``next`` leads to this portal; an address that cannot be read leads nowhere."""
+        try:
+            return bool(super().is_safe_url(url))
+        except ValueError:
+            return False
+
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Answer 429 with a page of its own when there were too many failed attempts."""
         try:

@@ -50,13 +50,12 @@ def test_signing_in_makes_a_new_session_key(client, doctor):
     assert client.session.session_key != planted
 
 
-def test_a_person_returns_to_the_page_that_asked_but_never_to_another_host(client, doctor):
+@pytest.mark.parametrize("elsewhere", ["https://evil.example.org/", "http://[", "\x00"])
+def test_a_person_returns_to_the_page_that_asked_but_never_to_another_host(client, doctor, elsewhere):
     answer = client.post(reverse("account_login"), {"login": doctor.email, "password": PASSWORD, "next": "/cases/?q=7"})
     assert answer.url == "/cases/?q=7"
     client.post(reverse("account_logout"))
-    answer = client.post(
-        reverse("account_login"), {"login": doctor.email, "password": PASSWORD, "next": "https://evil.example.org/"}
-    )
+    answer = client.post(reverse("account_login"), {"login": doctor.email, "password": PASSWORD, "next": elsewhere})
     assert answer.url == "/"
 
 

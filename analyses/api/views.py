@@ -197,6 +197,9 @@ class SchemaView(ApiView, SpectacularAPIView):
     permission_classes = APIView.permission_classes
     required_actions: dict[str, tuple[Action, ...]] = {"*": ()}
 
+    def _get_version_parameter(self, request: Request) -> None:
+        """There is one version; another that the address names would stand in the answer's header as it was typed."""
+
 
 class NoSuchAddress(ApiView):
     """Answers every other address in the API's own error shape.
