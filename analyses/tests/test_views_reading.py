@@ -110,6 +110,14 @@ def test_an_older_tab_is_refused_and_both_texts_stand_on_the_page(web, case, doc
     assert Review.objects.get().impression == "Written here."
 
 
+def test_a_version_of_a_draft_that_never_was_is_refused_and_the_form_goes_on(web, case):
+    sent = {"reading": "malignant", "impression": "Written here.", "version": "7", "action": "save"}
+    answer = web.post(url(case, "reading/"), sent)
+    assert answer.status_code == 409
+    assert "Written here." in answer.content.decode()
+    assert web.post(url(case, "reading/"), sent | {"version": "0"}).status_code == 302
+
+
 def test_a_double_submit_saves_once_and_says_so_twice(web, case):
     sent = {"reading": "malignant", "impression": "Once.", "version": "0", "action": "save"}
     assert [web.post(url(case, "reading/"), sent).status_code for _ in range(2)] == [302, 302]

@@ -72,8 +72,8 @@ def _save(request: HttpRequest, study: Study, form: ReadingForm, shown: dict[str
         raise
     except Conflict as error:
         if error.code == "stale_draft":
-            saved = Review.objects.select_related("reader").get(study=study)
-            form.show_version(saved.version)
+            saved = Review.objects.select_related("reader").filter(study=study).first()
+            form.show_version(saved.version if saved else 0)
             shown["saved_elsewhere"] = shown_review(saved, sight_of(study, caller(request)), caller(request))
         raise
     form.show_version(review.version)
