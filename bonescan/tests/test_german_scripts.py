@@ -90,6 +90,7 @@ SELECTED = re.compile(r'\b(?:closest|matches|querySelector(?:All)?)\("[^"]*"\)')
 FOR_PROGRAMS = {
     *("Enter", "Escape", "Delete", "Backspace", "Home", "End", "Session", "Accept", "use strict"),
     *("btn btn-small", "notice notice--", "notice notice--error"),
+    "(resolution: dppx)",
     "values of another size",  # a mistake of the program: it is never shown, the page says that the film cannot be
 }
 
