@@ -219,9 +219,6 @@
   document.addEventListener("htmx:afterSettle", begin);
   // On the document and after ui.js, whose question may be answered with "Cancel": then nothing is sent.
   document.addEventListener("submit", (event) => {
-    if (event.defaultPrevented) return;
-    if (current && event.target === current.form) current.sent();
-    // Whoever signs out leaves nothing behind on a shared computer.
-    if ((event.target.getAttribute("action") || "").includes("logout")) store.keys().forEach(store.remove);
+    if (!event.defaultPrevented && current && event.target === current.form) current.sent();
   });
 })();

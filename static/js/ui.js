@@ -70,6 +70,18 @@
       form.dataset.sent = "1";
     }
   });
+  // Whoever signs out, on whatever page, leaves nothing of what was typed on a shared computer (reading.js, own_reading.js).
+  document.addEventListener("submit", (event) => {
+    if (event.defaultPrevented || !(event.target.getAttribute("action") || "").includes("logout")) return;
+    for (const name of ["localStorage", "sessionStorage"]) {
+      try {
+        const typed = Object.keys(window[name]).filter((key) => /^(bonescan-reading:|own-)/.test(key));
+        typed.forEach((key) => window[name].removeItem(key));
+      } catch {
+        // Storage can be forbidden; then nothing was kept.
+      }
+    }
+  });
   window.addEventListener("pageshow", () => {
     document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
   });

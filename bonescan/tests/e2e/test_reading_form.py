@@ -221,6 +221,18 @@ def test_what_is_discarded_comes_back_by_no_check_and_the_draft_of_now_can_be_sa
     assert Review.objects.get().impression == "Better words."
 
 
+def test_who_signs_out_on_any_page_leaves_nothing_typed_behind(page):
+    page.get_by_label("Impression").fill("Typed and not saved.")
+    page.evaluate("sessionStorage.setItem('own-1-2', 'kept in this tab')")
+    page.goto("/cases/")
+    assert "Typed and not saved." in page.evaluate("JSON.stringify(localStorage)")
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url(re.compile("/accounts/login/"))
+    kept = page.evaluate("JSON.stringify(localStorage) + JSON.stringify(sessionStorage)")
+    assert "bonescan-reading" not in kept
+    assert "own-1-2" not in kept
+
+
 def test_what_lies_longer_than_a_day_is_forgotten(page, case, doctor):
     old = int((timezone.now() - timedelta(hours=25)).timestamp() * 1000)
     entry = f'{{"at": {old}, "version": "0", "sent": false, "fields": {{"impression": "Old."}}}}'
