@@ -3,16 +3,19 @@
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pydicom
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
+from accounts.models import User
 from bench.films import film_jpeg
 from bench.harness import Portal, portal
 
@@ -50,6 +53,37 @@ def arrive(page: Page, heading: str | re.Pattern[str]) -> None:
     """Wait for the page with this heading, which a link or a button brings, until its scripts hear keys and clicks."""
     expect(page.get_by_role("heading", name=heading)).to_be_visible()
     page.wait_for_load_state()
+
+
+def sign_in_beside(page: Page, email: str, password: str) -> Page:
+    """Sign in in another tab of the same browser; returns the tab."""
+    tab = page.context.new_page()
+    tab.goto("/accounts/login/")
+    tab.get_by_label("E-mail").fill(email)
+    tab.get_by_label("Password").fill(password)
+    tab.get_by_role("button", name="Sign in").click()
+    tab.wait_for_url(lambda url: "/login/" not in url)
+    return tab
+
+
+def give_session(context: BrowserContext, base: str, client: Client, user: User) -> None:
+    """Sign somebody in to a live server without the form."""
+    client.force_login(user)
+    key = client.cookies["sessionid"].value
+    context.add_cookies([{"name": "sessionid", "value": key, "url": base}])
+
+
+@contextmanager
+def signed_in_page(browser: Browser, base: str, client: Client, user: User) -> Iterator[Page]:
+    """A page of a live server in this browser; at the end no script may have failed, no policy been broken."""
+    context = browser.new_context(base_url=base, viewport={"width": 1280, "height": 800})
+    watch = Watch(context, base)
+    give_session(context, base, client, user)
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    yield page
+    context.close()
+    assert watch.complaints == []
 
 
 def look_over(page: Page, paths: list[str], theme: str) -> list[str]:

@@ -12,6 +12,7 @@ from accounts.tests.factories import UserFactory
 from analyses.models import Image, OwnReading, Study
 from analyses.services import queue, second_reading
 from analyses.tests.factories import AnalysisFactory, ImageFactory, StudyFactory, png_bytes, result
+from bonescan.tests.e2e.conftest import signed_in_page
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(180)]
 # Playwright's loop runs in the thread in which the tests, and the clearing of the database after them, ask it.
@@ -36,18 +37,9 @@ def colleague(department):
 
 @pytest.fixture
 def page(transactional_db, live_server, browser: Browser, doctor, client) -> Iterator[Page]:
-    """The doctor's browser; at the end no script may have failed."""
-    context = browser.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 800})
-    complaints: list[str] = []
-    context.on("weberror", lambda error: complaints.append(str(error.error)))
-    client.force_login(doctor)
-    key = client.cookies["sessionid"].value
-    context.add_cookies([{"name": "sessionid", "value": key, "url": live_server.url}])
-    page = context.new_page()
-    page.set_default_timeout(15_000)
-    yield page
-    context.close()
-    assert complaints == []
+    """The doctor's browser."""
+    with signed_in_page(browser, live_server.url, client, doctor) as page:
+        yield page
 
 
 def films_of(case: Study) -> list[Image]:

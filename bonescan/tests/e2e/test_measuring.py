@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, Request, expect
 
 from bench.films import film_jpeg
-from bonescan.tests.e2e.conftest import SECOND_DOCTOR, Stage
+from bonescan.tests.e2e.conftest import SECOND_DOCTOR, Stage, sign_in_beside
 from bonescan.tests.e2e.test_day import upload, wait_for_answer
 from bonescan.tests.e2e.test_viewer import DOCTOR, open_viewer
 from inference.tests.made_dicom import dicom
@@ -295,12 +295,13 @@ def test_measuring_goes_on_once_somebody_signed_in_again_in_another_tab(viewer, 
     page.context.clear_cookies(name="sessionid")
     measure(page, 300)
     expect(out).to_be_visible()
-    sign_in(page, stage, SECOND_DOCTOR)  # somebody else does not measure on this doctor's page
+    # Somebody else does not measure on this doctor's page.
+    sign_in_beside(page, SECOND_DOCTOR, stage.passwords[SECOND_DOCTOR]).close()
     measure(page, 350)
     expect(page.get_by_text("Measuring", exact=True)).to_be_hidden()
     expect(out).to_be_visible()
     page.context.clear_cookies(name="sessionid")
-    sign_in(page, stage, DOCTOR)
+    sign_in_beside(page, DOCTOR, stage.passwords[DOCTOR]).close()
     measure(page, 400)
     expect(page.locator("[data-measurements] li")).to_have_count(1)
 
@@ -309,17 +310,6 @@ def measure(page: Page, y: int) -> None:
     with page.expect_response("**/annotations/add/"):
         press_at(page, 300, y)
         press_at(page, 400, y)
-
-
-def sign_in(page: Page, stage: Stage, email: str) -> None:
-    """In another tab of the same browser."""
-    tab = page.context.new_page()
-    tab.goto("/accounts/login/")
-    tab.get_by_label("E-mail").fill(email)
-    tab.get_by_label("Password").fill(stage.passwords[email])
-    tab.get_by_role("button", name="Sign in").click()
-    tab.wait_for_url(lambda url: "/login/" not in url)
-    tab.close()
 
 
 def test_a_late_answer_takes_neither_what_is_typed_nor_the_focus(viewer):

@@ -17,6 +17,7 @@ from analyses.services import reading, reading_templates
 from analyses.structure.content import Structured
 from analyses.structure.findings import Findings
 from analyses.tests.factories import ImageFactory, StudyFactory, png_bytes, result
+from bonescan.tests.e2e.conftest import give_session, signed_in_page
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(180)]
 OUTCOME = "malignant"
@@ -35,24 +36,10 @@ def case(transactional_db, department):
 
 @pytest.fixture
 def page(case, live_server, browser: Browser, doctor, client) -> Iterator[Page]:
-    """The case, open in the doctor's browser; at the end no script may have failed and no policy been broken."""
-    context = browser.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 800})
-    complaints: list[str] = []
-    context.on("weberror", lambda error: complaints.append(str(error.error)))
-    context.on("console", lambda message: complaints.append(message.text) if "Policy" in message.text else None)
-    sign_in(context, live_server, client, doctor)
-    page = context.new_page()
-    page.set_default_timeout(15_000)
-    page.goto(f"/cases/{case.pk}/")
-    yield page
-    context.close()
-    assert complaints == []
-
-
-def sign_in(context, live_server, client, doctor) -> None:
-    client.force_login(doctor)
-    key = client.cookies["sessionid"].value
-    context.add_cookies([{"name": "sessionid", "value": key, "url": live_server.url}])
+    """The case, open in the doctor's browser."""
+    with signed_in_page(browser, live_server.url, client, doctor) as page:
+        page.goto(f"/cases/{case.pk}/")
+        yield page
 
 
 def open_findings(page: Page) -> None:
@@ -127,7 +114,7 @@ def test_a_session_that_ends_in_mid_reading_loses_nothing_that_was_typed(page, c
     page.get_by_role("button", name="Save preliminary").click()
     page.wait_for_url(re.compile("/accounts/login/"))
     assert not Review.objects.exists()
-    sign_in(page.context, live_server, client, doctor)
+    give_session(page.context, live_server.url, client, doctor)
     page.goto(f"/cases/{case.pk}/")
     expect(page.get_by_text("What you typed before is back")).to_be_visible()
     expect(page.get_by_label("Impression")).to_have_value("Typed before the session ended.")

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from analyses.models import Image, Study
 from analyses.tests.factories import png_bytes
+from bonescan.tests.e2e.conftest import signed_in_page
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(180)]
 # Playwright's loop runs in the thread in which the tests, and the clearing of the database after them, ask it.
@@ -17,19 +18,10 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 
 @pytest.fixture
 def page(transactional_db, live_server, browser: Browser, doctor, client) -> Iterator[Page]:
-    """The upload page in the doctor's browser; at the end no script may have failed."""
-    context = browser.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 800})
-    complaints: list[str] = []
-    context.on("weberror", lambda error: complaints.append(str(error.error)))
-    client.force_login(doctor)
-    key = client.cookies["sessionid"].value
-    context.add_cookies([{"name": "sessionid", "value": key, "url": live_server.url}])
-    page = context.new_page()
-    page.set_default_timeout(15_000)
-    page.goto("/upload/")
-    yield page
-    context.close()
-    assert complaints == []
+    """The upload page in the doctor's browser."""
+    with signed_in_page(browser, live_server.url, client, doctor) as page:
+        page.goto("/upload/")
+        yield page
 
 
 def choose(page: Page, *seeds: int) -> None:

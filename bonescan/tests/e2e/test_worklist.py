@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from bonescan.tests.e2e.conftest import Stage, arrive
+from bonescan.tests.e2e.conftest import Stage, arrive, sign_in_beside
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 DOCTOR, COLLEAGUE = "doctor@example.org", "colleague@example.org"
@@ -89,12 +89,7 @@ def test_a_page_that_outlives_its_session_stays_with_what_was_typed(stage: Stage
     page.get_by_role("button", name="Start reading").click()
     expect(page.get_by_text("Your session has ended.")).to_be_visible(timeout=30_000)
     expect(page.get_by_label("Impression")).to_have_value(TYPED)
-    beside = page.context.new_page()
-    beside.goto("/accounts/login/")
-    beside.get_by_label("E-mail").fill(colleague)
-    beside.get_by_label("Password").fill(stage.passwords[colleague])
-    beside.get_by_role("button", name="Sign in").click()
-    beside.wait_for_url(lambda url: "/login/" not in url)
+    sign_in_beside(page, colleague, stage.passwords[colleague])
     # The next two beats bring the page new tokens and take the note away.
     expect(page.get_by_text("Your session has ended.")).to_be_hidden(timeout=60_000)
     page.get_by_text("Benign", exact=True).first.click()
