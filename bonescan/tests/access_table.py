@@ -316,19 +316,18 @@ def an_open_reader_study(doctor: User, uploader: User) -> tuple[ReaderStudy, UUI
     return study, open_next(reader, doctor).reading.pk
 
 
-def referral_of(study: Study, doctor: User) -> Referral:
-    archive = b"PK as made"
+def referral_of(study: Study, doctor: User, archive: bytes = b"PK as made", **fields: Any) -> Referral:
+    """A referral that this doctor made, without what is in one; `fields` say what is otherwise."""
     return Referral.objects.create(
         study=study,
         revision=study.revision,
-        reading_state="final",
         with_answer=True,
         films=1,
         archive_file=default_storage.save("referrals/made.zip", ContentFile(archive)),
         archive_sha256=hashlib.sha256(archive).hexdigest(),
         archive_size_bytes=len(archive),
         made_by=doctor,
-        made_at=timezone.now(),
+        **{"reading_state": "final", "made_at": timezone.now()} | fields,
     )
 
 

@@ -33,7 +33,6 @@ from analyses.models import (
     ModelComparison,
     OwnReading,
     Patient,
-    Referral,
     Report,
     Review,
     Study,
@@ -44,7 +43,7 @@ from analyses.models import (
 from analyses.services import cases
 from analyses.services.snapshots import snapshot
 from analyses.tests.factories import REGION, SUBTYPES, ImageFactory, PatientFactory, StudyFactory, png_bytes, result
-from bonescan.tests.access_table import ANSWERED, TABLE, address, keys_of_a_signed_case
+from bonescan.tests.access_table import ANSWERED, TABLE, address, keys_of_a_signed_case, referral_of
 
 OUTCOMES = ("normal", "benign", "malignant", "withheld", "not_analysable")
 # How far the doctor is: nothing done, reading open, locked but hidden by the allocation of a trial.
@@ -177,26 +176,11 @@ def make_world(blind: Blind, outcome: str, state: str) -> dict[str, Any]:
         "comparison_id": _comparison(flip).pk,
         "trial_id": _trial(first, blind).pk,
         "image_id": film.image_id,
-        "referral_id": _referral(first, outcome, blind).pk,
+        "referral_id": referral_of(
+            first, blind.colleague, f"PK {outcome}".encode(), reading_state="preliminary", made_at=BORN
+        ).pk,
         "annotation_id": _annotation(film, outcome, blind).pk,
     }
-
-
-def _referral(study: Study, outcome: str, blind: Blind) -> Referral:
-    """What a colleague who has seen the answer sent away."""
-    archive = f"PK {outcome}".encode()
-    return Referral.objects.create(
-        study=study,
-        revision=study.revision,
-        reading_state="preliminary",
-        with_answer=True,
-        films=1,
-        archive_file=default_storage.save("referrals/made.zip", ContentFile(archive)),
-        archive_sha256=hashlib.sha256(archive).hexdigest(),
-        archive_size_bytes=len(archive),
-        made_by=blind.colleague,
-        made_at=BORN,
-    )
 
 
 def _annotation(film: Analysis, outcome: str, blind: Blind) -> Annotation:
