@@ -9,6 +9,6 @@ class AnalysesConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import audit
-        from analyses import blinding
+        from analyses.blinding import rules as blinding
 
         audit.hide_details_of(blinding.hidden_from)

@@ -7,7 +7,7 @@ from celery import shared_task
 from celery.app.task import Task
 from django.db import InterfaceError, OperationalError, connection
 
-from analyses.services import comparing, running
+from analyses.pipeline import comparison, running
 
 log = structlog.get_logger(__name__)
 
@@ -29,8 +29,8 @@ def run_analysis(self: Task, analysis_id: str) -> None:
             connection.close()
 
 
-@shared_task(ignore_result=True, name=comparing.TASK)
+@shared_task(ignore_result=True, name=comparison.TASK)
 def run_comparison(comparison_id: str) -> None:
     """Compare two models on some more films, then let the films that wait have their turn."""
-    if comparing.run_slice(comparison_id):
-        comparing.wake_comparison(UUID(comparison_id))
+    if comparison.run_slice(comparison_id):
+        comparison.wake_comparison(UUID(comparison_id))

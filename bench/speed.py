@@ -46,8 +46,8 @@ def forward_ms(predictor: Any, passes: int = 20) -> float:
     """Median CPU ms of one member's forward pass over one view in f32 on one core."""
     import torch
 
+    from inference.families.joint.model import image_of
     from inference.imaging.prepare import common_square
-    from inference.joint_model import image_of
 
     image = image_of(common_square(film_array(0))).contiguous(memory_format=torch.channels_last)
     spent = []
@@ -61,7 +61,7 @@ def forward_ms(predictor: Any, passes: int = 20) -> float:
 
 def forwards(predictor: Any) -> int:
     """Forward passes of a whole answer: every member over every view, and the gate."""
-    from inference.views import VIEWS
+    from inference.variants import VIEWS
 
     return len(predictor.model.members) * len(VIEWS) + 1
 

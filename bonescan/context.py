@@ -9,9 +9,9 @@ from django.utils.translation import gettext_lazy as _
 from accounts.permissions import Action, may
 from accounts.services import portal_settings
 from analyses.models import ReaderStudy, ReaderStudyState
-from analyses.services import holding
-from analyses.services.notifying import visible_to
-from analyses.services.registry import shown_model
+from analyses.notifications.services import visible_to
+from analyses.pipeline import holds
+from analyses.registry.services import shown_model
 
 NOTIFICATIONS = _("Notifications")
 # label, URL name, right that shows it, access key
@@ -54,7 +54,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     return {
         "nav": entries,
         "shipped_model": shown_model(),
-        "withheld_for_all": holding.is_shown(),
+        "withheld_for_all": holds.is_shown(),
         "institution": portal_settings().institution_name,
     }
 

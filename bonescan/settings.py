@@ -89,6 +89,17 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
+            # One app, many rooms: each room keeps its tags beside its rules.
+            "libraries": {
+                "cases": "analyses.answers.tags",
+                "outcomes": "analyses.evidence.outcomes.tags",
+                "reader_studies": "analyses.evidence.reader_studies.tags",
+                "readings": "analyses.case_page.referral_tags",
+                "stored_words": "analyses.model_pages.tags",
+                "viewer": "analyses.viewer.tags",
+                "worklist": "analyses.case_page.tags",
+                "notification_choices": "analyses.notifications.tags",
+            },
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",

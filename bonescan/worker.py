@@ -20,7 +20,7 @@ def start_decode_server(**_: Any) -> None:
     """Start this worker's own decode server; a worker's children inherit the way to it."""
     from django.conf import settings
 
-    from analyses.services import running
+    from analyses.pipeline import running
     from inference.imaging.client import SupervisedServer
 
     # Of its own, so that several workers on one machine do not take each other's away.
@@ -45,10 +45,10 @@ def start_heartbeat(sender: Any, **_: Any) -> None:
     def beat() -> None:
         from django.db import DatabaseError, connection
 
-        from analyses.services import sweeping
+        from analyses.pipeline import sweeper
 
         try:
-            sweeping.seen("worker", sender.hostname, started_at)
+            sweeper.seen("worker", sender.hostname, started_at)
         except DatabaseError as error:
             log.warning("heartbeat_not_written", error=type(error).__name__)
         finally:
@@ -64,7 +64,7 @@ def load_model(**_: Any) -> None:
     """Load torch and the weights before the first film asks for them; a fault here becomes that film's answer."""
     from django.db import DatabaseError
 
-    from analyses.services import running
+    from analyses.pipeline import running
     from inference.errors import InferenceError
 
     try:

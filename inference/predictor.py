@@ -16,11 +16,11 @@ from torch import Tensor
 from inference.calibration import OperatingPoint
 from inference.card import ModelIdentity, family_of, load_card, operating_points, verified_weights
 from inference.errors import WeightsError
+from inference.families.joint.model import JointModel
+from inference.families.paper_cnn.model import PaperModel
 from inference.imaging.blank import is_blank
 from inference.imaging.canonical import PREPROCESSING_VERSION, canonical_sha256
 from inference.imaging.prepare import common_square
-from inference.joint_model import JointModel
-from inference.paper_model import PaperModel
 from inference.prediction import BLANK, NOT_A_BONE, Gate, Judgement, Prediction
 
 # One thread per worker process: with two, torch collapses as soon as the other core is busy.

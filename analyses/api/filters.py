@@ -11,7 +11,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from analyses.blinding import hidden_cases, with_shown_probability
+from analyses.blinding.rules import hidden_cases, with_shown_probability
 from analyses.models import Analysis, Outcome, Status
 
 ORDERS = {

@@ -9,10 +9,10 @@ from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from analyses.blinding import without_answer
-from analyses.lesions import Lesion, lesions_of, ranking_of
+from analyses.answers.lesions import Lesion, lesions_of, ranking_of
+from analyses.blinding.rules import without_answer
 from analyses.models import Analysis, Laterality, Outcome, Reading, Sex, Stage, Status, Study
-from analyses.services.fields import CaseFields
+from analyses.record.fields import CaseFields
 
 SHOWN_UNKNOWN_FIELDS = 20
 OUTCOMES_BY_RULE = [Outcome.NORMAL.value, Outcome.BENIGN.value, Outcome.MALIGNANT.value]

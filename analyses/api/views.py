@@ -27,10 +27,12 @@ from analyses.api import schema
 from analyses.api.base import ApiView
 from analyses.api.filters import AnalysisFilter, StrictFilterBackend
 from analyses.api.serializers import AcceptedSerializer, AnalysisSerializer, FilmSerializer
-from analyses.blinding import hidden_among, require_sight, sees_model
+from analyses.blinding.rules import hidden_among, require_unblinded, sees_model
 from analyses.errors import Conflict, ServiceError
+from analyses.intake import services as intake
 from analyses.models import Analysis, Status
-from analyses.services import intake, queue, reporting
+from analyses.pipeline import queue
+from analyses.reports import services as reports
 
 LONGEST_IDEMPOTENCY_KEY = 200
 YES = frozenset({"1", "true"})
@@ -110,11 +112,11 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
     @schema.REPORT
     def report(self, request: Request, pk: UUID) -> HttpResponse:
         analysis = self.get_object()
-        require_sight(self.caller, analysis.image.study)
+        require_unblinded(self.caller, analysis.image.study)
         if analysis.status != Status.SUCCEEDED:
             raise Conflict("no_result", "There is no result to report. Wait until the status is 'succeeded'.")
-        report = reporting.issue_report(analysis.image.study, self.caller)
-        content = reporting.report_bytes(report)
+        report = reports.issue_report(analysis.image.study, self.caller)
+        content = reports.report_bytes(report)
         self._record_on(analysis, "download_report", kind=report.kind)
         response = HttpResponse(content, content_type="application/pdf")
         response["Content-Disposition"] = f'attachment; filename="report-{report.pk}.pdf"'
@@ -225,4 +227,4 @@ def docs(request: HttpRequest) -> HttpResponse:
     has_tokens = may(request.user, Action.OWN_TOKENS)  # type: ignore[arg-type]
     # A page for people, though its address is one of the API's.
     with translation.override(language_of_user(request.user)):  # type: ignore[arg-type]
-        return render(request, "analyses/api_docs.html", {"has_tokens": has_tokens})
+        return render(request, "analyses/api/docs.html", {"has_tokens": has_tokens})

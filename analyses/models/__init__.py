@@ -2,6 +2,8 @@
 
 from analyses.models.analysis import Analysis, IdempotencyKey, Outcome, ProcessSeen, Stage, Status
 from analyses.models.annotation import Annotation, AnnotationKind
+from analyses.models.drift import DriftAlarm, DriftCheck, WatchSeries
+from analyses.models.notification import Notification, NotificationChoice, NotificationKind
 from analyses.models.outcome import CaseOutcome, Truth, TruthMethod
 from analyses.models.reader_study import (
     Condition,
@@ -15,29 +17,19 @@ from analyses.models.reader_study import (
 from analyses.models.reading import (
     BENIGN_STAGES,
     Addendum,
-    Arm,
-    OwnReading,
-    Reading,
-    Report,
-    ReportKind,
-    ReportState,
+    ReadingTemplate,
     Review,
+    SecondReading,
     TumourGrade,
     TumourStage,
 )
-from analyses.models.reading_first import ChangeOfMind, Direction, Trial, TrialAllocation, TrialBlock
 from analyses.models.record import Image, Laterality, Patient, ReadingState, Sex, Study
-from analyses.models.registry import ComparisonStatus, ModelActivation, ModelComparison
-from analyses.models.structured import ReadingTemplate, Referral
-from analyses.models.watch import DriftAlarm, DriftCheck, ModelHold, WatchSeries
-from analyses.models.worklist import (
-    CasePresence,
-    Notification,
-    NotificationChoice,
-    NotificationKind,
-    SavedView,
-    SecondReading,
-)
+from analyses.models.referral import Referral
+from analyses.models.registry import ComparisonStatus, ModelActivation, ModelComparison, ModelHold
+from analyses.models.report import Report, ReportKind, ReportState
+from analyses.models.trial import Arm, Direction, ReadingRevision, Trial, TrialAllocation, TrialBlock, UnaidedReading
+from analyses.models.vocabulary import Reading
+from analyses.models.worklist import CasePresence, SavedView
 
 __all__ = [
     "BENIGN_STAGES",
@@ -48,7 +40,6 @@ __all__ = [
     "Arm",
     "CaseOutcome",
     "CasePresence",
-    "ChangeOfMind",
     "ComparisonStatus",
     "Condition",
     "Direction",
@@ -64,7 +55,6 @@ __all__ = [
     "NotificationChoice",
     "NotificationKind",
     "Outcome",
-    "OwnReading",
     "Patient",
     "ProcessSeen",
     "ReaderStudy",
@@ -73,6 +63,7 @@ __all__ = [
     "ReaderStudyReading",
     "ReaderStudyState",
     "Reading",
+    "ReadingRevision",
     "ReadingState",
     "ReadingTemplate",
     "ReferenceTruth",
@@ -94,5 +85,6 @@ __all__ = [
     "TruthMethod",
     "TumourGrade",
     "TumourStage",
+    "UnaidedReading",
     "WatchSeries",
 ]

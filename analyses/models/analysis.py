@@ -8,8 +8,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ApiToken, Department
+from analyses.models.querysets import AnalysisQuerySet
 from analyses.models.record import Image
-from analyses.querysets import AnalysisQuerySet
 
 
 class Status(models.TextChoices):

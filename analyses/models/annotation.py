@@ -8,8 +8,8 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from analyses.models.querysets import ScopedQuerySet
 from analyses.models.record import Image
-from analyses.querysets import ScopedQuerySet
 
 
 class AnnotationKind(models.TextChoices):

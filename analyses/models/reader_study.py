@@ -8,9 +8,9 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Department
-from analyses.models.reading import Reading
+from analyses.models.querysets import ReaderStudyQuerySet, ReaderStudyReadingQuerySet
 from analyses.models.record import Study
-from analyses.querysets import ReaderStudyQuerySet, ReaderStudyReadingQuerySet
+from analyses.models.vocabulary import Reading
 
 
 class ReaderStudyState(models.TextChoices):

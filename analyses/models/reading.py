@@ -7,19 +7,86 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import ReadingMode
+from accounts.models import Department
+from analyses.models.querysets import ReadingTemplateQuerySet, SecondReadingQuerySet
 from analyses.models.record import Study
-from analyses.querysets import ReportQuerySet
-from analyses.structure.vocabulary import AddendumReason, BoneRads, DisagreementReason, Recommendation
+from analyses.models.vocabulary import AddendumReason, BoneRads, DisagreementReason, Reading, Recommendation
 
 
-class Reading(models.TextChoices):
-    """What the doctor sees on the films."""
+class ReadingTemplate(models.Model):
+    """Defaults of a department for one kind of reading; it fills what is still empty on the form, nothing else."""
 
-    NORMAL = "normal", _("Normal")
-    BENIGN = "benign", _("Benign")
-    MALIGNANT = "malignant", _("Malignant")
-    CANNOT_TELL = "cannot_tell", _("Cannot tell")
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    department = models.ForeignKey(Department, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=80)
+    body_part = models.CharField(max_length=64, blank=True)
+    findings = models.JSONField(default=dict, blank=True)
+    impression = models.TextField(max_length=8000, blank=True)
+    recommendation = models.CharField(max_length=12, choices=Recommendation.choices, blank=True)
+    recommendation_months = models.PositiveSmallIntegerField(null=True, blank=True)
+    recommendation_text = models.CharField(max_length=500, blank=True)
+    is_active = models.BooleanField(default=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ReadingTemplateQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["name", "created_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["department", "name"], condition=models.Q(is_active=True), name="one_active_template_per_name"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SecondReading(models.Model):
+    """A colleague's reading that a doctor asked for: open until answered or withdrawn, never changed after.
+
+    ``first_...`` is what the first reader's draft said when the colleague answered, so that the comparison stays what
+    it was whatever the draft becomes.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="second_readings")
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    question = models.TextField(max_length=2000)
+    asked_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)
+    reading = models.CharField(max_length=12, blank=True)
+    likelihood = models.PositiveSmallIntegerField(null=True)
+    text = models.TextField(max_length=8000, blank=True)
+    first_reader = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    first_reading = models.CharField(max_length=12, blank=True)
+    first_likelihood = models.PositiveSmallIntegerField(null=True)
+    # For showing only: whether the user takes it back, and whether a page tells no more than that it was answered.
+    may_withdraw = False
+    is_closed = False
+
+    objects = SecondReadingQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["asked_at", "id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["study", "reader"],
+                condition=models.Q(answered_at__isnull=True, withdrawn_at__isnull=True),
+                name="one_open_question_per_reader",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"second reading {self.pk}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.answered_at is None and self.withdrawn_at is None
 
 
 class TumourGrade(models.TextChoices):
@@ -118,45 +185,6 @@ class Review(models.Model):
         return {name: code for name, code in codes.items() if code}
 
 
-class Arm(models.TextChoices):
-    """What the lot of a trial says: whether the reader sees the model's answer before the final signature."""
-
-    SHOWN = "shown", _("answer shown")
-    HIDDEN = "hidden", _("answer hidden")
-
-
-class OwnReading(models.Model):
-    """One doctor's reading of one case before the model's answer was seen: open until locked, never changed after.
-
-    ``answer`` is the model's answer as it stood at the lock: what is revealed, whatever a later model would say.
-    """
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="own_readings")
-    reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    mode = models.CharField(max_length=12, choices=ReadingMode.choices)
-    arm = models.CharField(max_length=8, choices=Arm.choices, blank=True)
-    reading = models.CharField(max_length=12, choices=Reading.choices, blank=True)
-    likelihood = models.PositiveSmallIntegerField(null=True)
-    region = models.JSONField(null=True)  # {"image": id, "box": [x0, y0, x1, y1]}; lengths are fractions of the film
-    answer = models.JSONField(null=True)
-    opened_at = models.DateTimeField()
-    locked_at = models.DateTimeField(null=True)
-    locked_sha256 = models.CharField(max_length=64, blank=True)
-    revealed_at = models.DateTimeField(null=True)
-
-    class Meta:
-        ordering: ClassVar = ["opened_at", "id"]
-        constraints: ClassVar = [models.UniqueConstraint(fields=["study", "reader"], name="one_own_reading_per_reader")]
-
-    def __str__(self) -> str:
-        return f"own reading {self.pk}"
-
-    @property
-    def is_locked(self) -> bool:
-        return self.locked_at is not None
-
-
 class Addendum(models.Model):
     """What was added after the signature; never changed."""
 
@@ -174,46 +202,3 @@ class Addendum(models.Model):
 
     def __str__(self) -> str:
         return f"addendum {self.pk}"
-
-
-class ReportKind(models.TextChoices):
-    """DICOM's and radiology's words for the standing of a report."""
-
-    PRELIMINARY = "preliminary", _("Preliminary")
-    FINAL = "final", _("Final")
-    AMENDED = "amended", _("Amended")
-
-
-class ReportState(models.TextChoices):
-    """What the verification page says of an issued PDF."""
-
-    VALID = "valid", _("valid")
-    SUPERSEDED = "superseded", _("superseded")
-    VOID = "void", _("void")
-
-
-class Report(models.Model):
-    """One issued PDF: one per state (``revision``) of the case, stored as issued."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="reports")
-    revision = models.PositiveIntegerField()
-    kind = models.CharField(max_length=12, choices=ReportKind.choices)
-    state = models.CharField(max_length=12, choices=ReportState.choices, default=ReportState.VALID)
-    pdf_file = models.CharField(max_length=200)
-    pdf_sha256 = models.CharField(max_length=64, unique=True)
-    pdf_size_bytes = models.PositiveBigIntegerField()
-    verification_code = models.CharField(max_length=24, unique=True)
-    issued_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
-    issued_at = models.DateTimeField(auto_now_add=True)
-    ended_at = models.DateTimeField(null=True)
-    end_reason = models.CharField(max_length=200, blank=True)
-
-    objects = ReportQuerySet.as_manager()
-
-    class Meta:
-        ordering: ClassVar = ["-issued_at"]
-        constraints: ClassVar = [models.UniqueConstraint(fields=["study", "revision"], name="one_report_per_revision")]
-
-    def __str__(self) -> str:
-        return f"report {self.pk}"

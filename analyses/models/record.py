@@ -8,7 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ApiToken, Department
-from analyses.querysets import ImageQuerySet, PatientQuerySet, StudyQuerySet
+from analyses.models.querysets import ImageQuerySet, PatientQuerySet, StudyQuerySet
 
 
 class Sex(models.TextChoices):
@@ -66,7 +66,7 @@ class Study(models.Model):
     ``patient`` is empty while the case is *unassigned*. The fields ``status``, ``outcome`` and
     ``malignant_probability`` sum up the current analyses (the latest of each film; ``queued`` while any is unfinished,
     the most suspicious one's answer, never an average), so that lists sort and filter without a join;
-    ``analyses.services.cases.summarise`` is the only writer.
+    ``analyses.pipeline.summary.summarise`` is the only writer.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

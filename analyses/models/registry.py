@@ -8,6 +8,33 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+# Why an answer is withheld while an administrator keeps the model from everybody.
+WITHHELD_FOR_ALL = "withheld_for_all"
+
+
+class ModelHold(models.Model):
+    """*Withheld for all*: while a row is not lifted, no answer of the model is given to anybody."""
+
+    id = models.BigAutoField(primary_key=True)
+    modality = models.CharField(max_length=16)  # DX stands for all plain radiographs, whichever version is in force
+    reason = models.CharField(max_length=200)
+    set_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    set_at = models.DateTimeField(default=timezone.now)
+    lift_reason = models.CharField(max_length=200, blank=True)
+    lifted_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    lifted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["modality"], condition=models.Q(lifted_at__isnull=True), name="one_open_hold_per_modality"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"hold of {self.modality}"
+
 
 class ModelActivation(models.Model):
     """One decision of an administrator; the newest of a modality is in force. Rows are only ever added.

@@ -150,7 +150,7 @@ def result(outcome: str = "malignant", *, study: models.Study | None = None, **f
     Args:
         fields: fields of the analysis; ``image__...`` reaches the film, ``image__study__...`` the case.
     """
-    from analyses.services import cases
+    from analyses.pipeline import summary
 
     now = timezone.now()
     values: dict[str, Any] = {
@@ -183,6 +183,6 @@ def result(outcome: str = "malignant", *, study: models.Study | None = None, **f
     if study is not None:
         values["image__study"] = study
     analysis: models.Analysis = AnalysisFactory(**(values | fields))
-    cases.summarise(analysis.image.study)
+    summary.summarise(analysis.image.study)
     analysis.image.study.refresh_from_db()
     return analysis

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from django.core.files.base import ContentFile
 
+from analyses.intake import services as intake
+from analyses.intake.services import CaseFields
 from analyses.models import Analysis
-from analyses.services import intake, registry, running
-from analyses.services.intake import CaseFields
+from analyses.pipeline import running
+from analyses.registry import services as registry
 from analyses.tests.factories import png_bytes
 from inference.card import ModelIdentity
 from inference.imaging.canonical import canonical_sha256, encode_png

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from analyses.models import Analysis, Image, Study
-from analyses.services.registry import default_model
+from analyses.registry.services import default_model
 from analyses.tests.factories import StudyFactory
 
 KEY = default_model()

@@ -2,8 +2,8 @@
 
 from django.urls import path
 
-from analyses.views import reader_studies as manage
-from analyses.views import study_readings as read
+from analyses.evidence.reader_studies import reader_views as read
+from analyses.evidence.reader_studies import views as manage
 
 ONE = "admin/reader-studies/<uuid:reader_study_id>/"
 

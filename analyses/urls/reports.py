@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from analyses.views import reports, verify
+from analyses.reports import verify
+from analyses.reports import views as reports
 
 urlpatterns = [
     path("reports/", reports.report_list, name="report_list"),

@@ -2,7 +2,9 @@
 
 from django.urls import path
 
-from analyses.views import annotations, films, viewer
+from analyses.viewer import annotation_views as annotations
+from analyses.viewer import films
+from analyses.viewer import views as viewer
 
 urlpatterns = [
     path("cases/<uuid:study_id>/viewer/", viewer.viewer, name="viewer"),

@@ -2,21 +2,24 @@
 
 from django.urls import path
 
-from analyses.views import assigning, case_export, cases, notifications, saved_views, second_reading
+from analyses.case_page import assignment, second_reading
+from analyses.notifications import views as notifications
+from analyses.worklist import export, saved_filter_views
+from analyses.worklist import views as cases
 
 urlpatterns = [
     path("cases/", cases.case_list, name="case_list"),
     path("cases/rows/", cases.queue_rows, name="queue_rows"),
-    path("cases/export.csv", case_export.case_export, name="case_export"),
-    path("cases/views/", saved_views.view_save, name="view_save"),
-    path("cases/views/<uuid:view_id>/", saved_views.view_change, name="view_change"),
-    path("cases/views/<uuid:view_id>/delete/", saved_views.view_delete, name="view_delete"),
-    path("cases/<uuid:study_id>/start/", assigning.case_start, name="case_start"),
-    path("cases/<uuid:study_id>/take-over/", assigning.case_take_over, name="case_take_over"),
-    path("cases/<uuid:study_id>/release/", assigning.case_release, name="case_release"),
-    path("cases/<uuid:study_id>/hand-over/", assigning.case_hand_over, name="case_hand_over"),
-    path("cases/<uuid:study_id>/presence/", assigning.case_presence, name="case_presence"),
-    path("cases/<uuid:study_id>/next/", assigning.case_next, name="case_next"),
+    path("cases/export.csv", export.case_export, name="case_export"),
+    path("cases/views/", saved_filter_views.view_save, name="view_save"),
+    path("cases/views/<uuid:view_id>/", saved_filter_views.view_change, name="view_change"),
+    path("cases/views/<uuid:view_id>/delete/", saved_filter_views.view_delete, name="view_delete"),
+    path("cases/<uuid:study_id>/start/", assignment.case_start, name="case_start"),
+    path("cases/<uuid:study_id>/take-over/", assignment.case_take_over, name="case_take_over"),
+    path("cases/<uuid:study_id>/release/", assignment.case_release, name="case_release"),
+    path("cases/<uuid:study_id>/hand-over/", assignment.case_hand_over, name="case_hand_over"),
+    path("cases/<uuid:study_id>/presence/", assignment.case_presence, name="case_presence"),
+    path("cases/<uuid:study_id>/next/", assignment.case_next, name="case_next"),
     path("cases/<uuid:study_id>/second/", second_reading.second_ask, name="second_ask"),
     path("cases/<uuid:study_id>/second/<uuid:second_id>/", second_reading.second_answer, name="second_answer"),
     path(

@@ -11,6 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import ApiToken, User
+from analyses.evidence.reader_studies.reading import open_next
+from analyses.evidence.reader_studies.snapshot import take
 from analyses.models import (
     Annotation,
     DriftAlarm,
@@ -26,9 +28,7 @@ from analyses.models import (
     Study,
     Trial,
 )
-from analyses.reader_studies.reading import open_next
-from analyses.reader_studies.snapshot import take
-from analyses.services.registry import default_model
+from analyses.registry.services import default_model
 from analyses.tests.factories import StudyFactory, deep_values, result
 
 PEOPLE = ("doctor", "other_doctor", "clerk", "other_clerk", "api_client", "administrator", "auditor", "nobody")
@@ -172,9 +172,9 @@ TABLE: dict[str, Route] = {
     "analyses:reading_template_new": Route(get=signed_in(*DOCTORS), post=signed_in(*DOCTORS)),
     "analyses:reading_template": Route(("template_id",), get=of_department("doctor"), post=of_department("doctor")),
     "analyses:reading_template_retire": Route(("template_id",), post=of_department("doctor")),
-    "analyses:own_open": Route(STUDY, post=of_department("doctor")),
-    "analyses:own_draft": Route(STUDY, post=of_department("doctor")),
-    "analyses:own_lock": Route(STUDY, post=of_department("doctor")),
+    "analyses:unaided_open": Route(STUDY, post=of_department("doctor")),
+    "analyses:unaided_draft": Route(STUDY, post=of_department("doctor")),
+    "analyses:unaided_lock": Route(STUDY, post=of_department("doctor")),
     "analyses:case_panel": Route(BOTH, get=of_department("doctor")),
     "analyses:film_cancel": Route(BOTH, post=of_department("doctor")),
     "analyses:film_retry": Route(BOTH, post=of_department("doctor")),

@@ -6,7 +6,7 @@ from accounts.models import Department, User
 from accounts.services import create_token
 from accounts.tests.factories import DepartmentFactory, UserFactory
 from analyses.models import Study
-from analyses.services import reading
+from analyses.reading import services as reading
 from analyses.tests.factories import StudyFactory, result
 
 
@@ -77,4 +77,6 @@ def signed(department, doctor) -> Study:
 @pytest.fixture
 def quick_pdf(monkeypatch) -> None:
     """Reports are stored without being drawn."""
-    monkeypatch.setattr("analyses.reports.render", lambda report, review, analyses: b"%PDF-1.7 " + report.pk.bytes)
+    monkeypatch.setattr(
+        "analyses.reports.content.render", lambda report, review, analyses: b"%PDF-1.7 " + report.pk.bytes
+    )

@@ -21,7 +21,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent
 from accounts.services import create_token
 from accounts.tests.factories import ApiTokenFactory, UserFactory
-from analyses.views.filters import CaseFilter
+from analyses.worklist.filters import CaseFilter
 from bonescan.tests.access_table import (
     ANSWERED,
     CALLERS,

@@ -26,12 +26,12 @@ from accounts.audit import record
 from accounts.models import User
 from accounts.services import create_token
 from accounts.tests.factories import UserFactory
+from analyses.blinding.snapshots import snapshot
 from analyses.models import (
     Analysis,
     Annotation,
     Image,
     ModelComparison,
-    OwnReading,
     Patient,
     Report,
     Review,
@@ -39,9 +39,9 @@ from analyses.models import (
     Trial,
     TrialAllocation,
     TrialBlock,
+    UnaidedReading,
 )
-from analyses.services import cases
-from analyses.services.snapshots import snapshot
+from analyses.pipeline import summary
 from analyses.tests.factories import REGION, SUBTYPES, ImageFactory, PatientFactory, StudyFactory, png_bytes, result
 from bonescan.tests.access_table import ANSWERED, TABLE, address, keys_of_a_signed_case, referral_of
 
@@ -109,7 +109,7 @@ class Blind:
 @pytest.fixture
 def blind(doctor, api_client, token, settings, monkeypatch) -> Blind:
     settings.ACCOUNT_RATE_LIMITS = False
-    monkeypatch.setattr("analyses.views.status.storage_room", lambda: {"local": False})
+    monkeypatch.setattr("analyses.pipeline.views.storage_room", lambda: {"local": False})
     doctor.department.reading_mode = "own_first"
     doctor.department.save()
     colleague = UserFactory(department=doctor.department, roles=["doctor"], email="colleague@example.org")
@@ -140,7 +140,7 @@ def make_world(blind: Blind, outcome: str, state: str) -> dict[str, Any]:
     second = _case(blind, 2)
     _film(second, "benign", 3, malignant_probability=0.45)
     for study in (first, second):
-        cases.summarise(study)
+        summary.summarise(study)
     first.refresh_from_db()
     record("result", department=department, obj=film, case_id=first.pk, detail={"status": "x", "outcome": outcome})
     agrees = {"agrees_with_model": outcome == "malignant", "model_outcome": outcome}
@@ -224,11 +224,11 @@ def _film(study: Study, outcome: str, seed: int, **fields: Any) -> Analysis:
     return analysis
 
 
-def _own(study: Study, user: User, state: str) -> OwnReading:
+def _own(study: Study, user: User, state: str) -> UnaidedReading:
     values: dict[str, Any] = {"mode": "trial", "arm": "hidden" if state == "hidden" else "shown", "opened_at": BORN}
     if state == "hidden":
         values |= {"reading": "benign", "likelihood": 20, "locked_at": BORN, "answer": snapshot(study, BORN)}
-    return OwnReading.objects.create(study=study, reader=user, **values)
+    return UnaidedReading.objects.create(study=study, reader=user, **values)
 
 
 def _trial(study: Study, blind: Blind) -> Trial:

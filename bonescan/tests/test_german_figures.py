@@ -10,16 +10,17 @@ from django.test import Client
 from django.utils import translation
 
 from accounts.models import Language
-from analyses import measuring, reports
-from analyses.lesions import spacing_word
+from analyses.answers import measurement
+from analyses.answers.lesions import spacing_word
+from analyses.answers.tags import figure, probability, spacing
+from analyses.evidence.outcomes.tests.test_outcome_import import file, line
+from analyses.evidence.outcomes.tests.test_outcomes import signed_case
+from analyses.evidence.performance.tests.test_performance import closed_case
+from analyses.evidence.trial import services as trials
+from analyses.formatting import written
 from analyses.models import Annotation, Image, Trial
-from analyses.numbers import written
-from analyses.services import trials
-from analyses.templatetags.cases import figure, probability, spacing
+from analyses.reports import content as reports
 from analyses.tests.factories import PatientFactory
-from analyses.tests.test_outcome_import import file, line
-from analyses.tests.test_outcomes import signed_case
-from analyses.tests.test_performance import closed_case
 
 pytestmark = pytest.mark.django_db
 
@@ -150,8 +151,8 @@ def test_trials_are_german(administrator):
 def test_measurements_are_said_in_german(kind, values, unit, said):
     one = Annotation(kind=kind, values=values, value_unit=unit)
     with translation.override("de"):
-        assert measuring.words(one).startswith(said)
-        assert said.startswith(measuring.short_words(one))
+        assert measurement.words(one).startswith(said)
+        assert said.startswith(measurement.short_words(one))
 
 
 def test_a_films_spacing_is_said_in_german_and_kept_in_english():
@@ -171,7 +172,11 @@ def test_numbers_are_rounded_and_not_cut_off():
 def test_the_report_prints_measurements_in_german():
     row = {"film": "Aufnahme 1", "one": Annotation(kind="length"), "figures": "6,2 mm", "no_mm": "so"}
     with translation.override("de"):
-        says(render_to_string("reports/_measurements.html", {"measurements": [row]}), ("Messungen", "Länge"), ("Film",))
+        says(
+            render_to_string("analyses/reports/_measurements.html", {"measurements": [row]}),
+            ("Messungen", "Länge"),
+            ("Film",),
+        )
 
 
 def test_german_nouns_keep_their_capital_in_the_sizes_of_a_report(monkeypatch):
@@ -181,6 +186,6 @@ def test_german_nouns_keep_their_capital_in_the_sizes_of_a_report(monkeypatch):
     class Analysis:
         image = Image()
 
-    film = reports.Film(1, Analysis(), "", "", "", [], [], reports.report_images.Pictures(), "", [Lesion()])
+    film = reports.Film(1, Analysis(), "", "", "", [], [], reports.images.Pictures(), "", [Lesion()])
     with translation.override("de"):
         assert film.sizes.startswith("Größter Durchmesser 30 px, Fläche 400 px² (keine mm: die Datei gibt")

@@ -12,15 +12,19 @@ from django.utils import translation
 from accounts.models import Language
 from accounts.tests.factories import UserFactory
 from analyses import stored_words
+from analyses.answers import wording
+from analyses.answers.tags import figure
+from analyses.evidence.drift import services as drift
+from analyses.model_pages.tests.test_model_page import joint_card
+from analyses.model_pages.tests.test_views_registry import stored_film
 from analyses.models import DriftAlarm
-from analyses.services import assigning, comparing, notifying, registry, running, sweeping, watching
-from analyses.templatetags.cases import figure
+from analyses.notifications import services as notifications
+from analyses.pipeline import comparison, running, sweeper
+from analyses.registry import services as registry
 from analyses.tests.factories import StudyFactory, result
 from analyses.tests.models import TOY, install_toy
-from analyses.tests.test_model_page import joint_card
-from analyses.tests.test_views_registry import stored_film
 from analyses.tests.watched import KEY
-from analyses.views import wording
+from analyses.worklist import assignment
 from inference import card as cards
 from inference.errors import InferenceError, WeightsError
 from inference.imaging.limits import DECODE_CODES
@@ -122,10 +126,10 @@ def test_the_models_page_is_german_with_hold_forms_and_refusals(administrator, d
 
 def test_a_comparison_is_german_while_it_runs_and_when_it_is_over(administrator, toy):
     stored_film(0)
-    made = comparing.request_comparison(TOY, registry.default_model(), films=1, by=administrator, wake=False)
+    made = comparison.request_comparison(TOY, registry.default_model(), films=1, by=administrator, wake=False)
     web, url = speaking(administrator), reverse("analyses:model_comparison", args=[made.pk])
     all_in(text(web.get(url)), "0 von 1 Aufnahme", "Wartet", "Aktualisieren", "Angefordert: ")
-    result_of = comparing.summary(
+    result_of = comparison.summary(
         [{"analysis": "1", "a": "benign", "b": "malignant", "a_malignant": 0.1, "b_malignant": 0.7}]
     )
     type(made).objects.update(status="succeeded", result={"rows": [], "waiting": [], **result_of})
@@ -143,7 +147,7 @@ def test_the_drift_page_is_german_with_alarms_and_answers(administrator, films):
         text(web.get("/admin/drift/")), "kein Alarm zu beantworten", "Je 100 Aufnahmen werden", "von 1 % einen Alarm"
     )
     films.add(100, grey=40.0)
-    watching.watch(KEY)
+    drift.watch(KEY)
     alarm = DriftAlarm.objects.get()
     shown = text(web.get("/admin/drift/"))
     all_in(
@@ -166,7 +170,7 @@ def test_mails_of_drift_speak_to_each_administrator_in_their_language(
     german = UserFactory(roles=["administrator"], department=None, language=Language.GERMAN)
     films.add(100, grey=40.0)
     with django_capture_on_commit_callbacks(execute=True):
-        watching.watch(KEY)
+        drift.watch(KEY)
     letters = {letter.to[0]: letter for letter in mail.outbox}
     assert set(letters) == {german.email, administrator.email}
     assert letters[german.email].subject == "BoneScan: Drift-Alarm"
@@ -184,7 +188,7 @@ def test_mails_of_cases_speak_the_language_of_their_reader(doctor, department, d
     study = StudyFactory(owner=department)
     result("benign", study=study)
     with django_capture_on_commit_callbacks(execute=True):
-        notifying.notify("assigned", study, [colleague], by=doctor)
+        notifications.notify("assigned", study, [colleague], by=doctor)
     (letter,) = mail.outbox
     assert letter.subject == "BoneScan: Ein Fall wartet"
     all_in(letter.body, "wartet ein Fall auf Sie", f"/cases/{study.pk}/", "Konto, Mitteilungen")
@@ -193,7 +197,7 @@ def test_mails_of_cases_speak_the_language_of_their_reader(doctor, department, d
     department.language = Language.GERMAN
     department.save()
     with django_capture_on_commit_callbacks(execute=True):
-        assigning.assign(study, doctor, colleague)
+        assignment.assign(study, doctor, colleague)
     assert len(mail.outbox) == 2
     assert mail.outbox[-1].subject == "BoneScan: Ein Fall wartet"
 
@@ -211,7 +215,7 @@ def test_numbers_are_rounded_before_they_are_written():
 
 
 def test_every_reason_why_a_film_failed_has_its_german_sentence():
-    told = {*DECODE_CODES.values(), sweeping.EXHAUSTED_MESSAGE}
+    told = {*DECODE_CODES.values(), sweeper.EXHAUSTED_MESSAGE}
     for error in (
         SoftTimeLimitExceeded(),
         ValueError(),

@@ -15,7 +15,8 @@ from django.utils import translation
 from accounts import services
 from accounts.models import Language, User
 from accounts.services import create_token
-from analyses.services import cases, sweeping
+from analyses.case_page import corrections
+from analyses.pipeline import sweeper
 from analyses.tests.factories import StudyFactory
 
 GERMAN = {"Accept-Language": "de"}
@@ -52,7 +53,7 @@ def page(client: Client, name: str, *args, status: int = 200, **query: str) -> s
     ],
 )
 def test_an_administrator_reads_german(administrator, department, name, gone, said):
-    sweeping.sweep()
+    sweeper.sweep()
     text = page(web_of(administrator), name)
     assert [words for words in gone if words in text] == []
     assert [words for words in said if words not in text] == []
@@ -170,7 +171,7 @@ def test_a_refused_report_is_german(doctor, department):
 
 
 def test_verification_follows_the_browser(client, signed, doctor, quick_pdf):
-    report = cases.reporting.issue_report(signed, doctor)
+    report = corrections.reports.issue_report(signed, doctor)
     text = client.get(reverse("analyses:verify"), headers=GERMAN).content.decode()
     for words in ("Verify a report", "fingerprint", "Look up", "Paste the 64"):
         assert words not in text

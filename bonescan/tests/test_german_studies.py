@@ -7,10 +7,10 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Language
+from analyses.evidence.reader_studies import reading, services
+from analyses.evidence.reader_studies.tests import draft, plain_judge, read_session, started
 from analyses.models import Condition
-from analyses.reader_studies import reading, services
-from analyses.services import holding
-from analyses.tests.reader_studies import draft, plain_judge, read_session, started
+from analyses.pipeline import holds
 
 pytestmark = pytest.mark.django_db
 
@@ -89,10 +89,10 @@ def test_an_open_study_and_its_readers_pages(administrator, department):
             ("Case ", "Submit", "Session", "Condition", "Film viewer", "the model", "Second opinion", "certainly"),
         )
     read_until(held, Condition.WITH)
-    holding.withhold_for_all(reason="drift", by=administrator)
+    holds.withhold_for_all(reason="drift", by=administrator)
     told(shown(admin, "reader_study", study.pk), ("Befundungen mit Antwort warten",), ("Readings with",))
     told(shown(german(held.user), "study_read", study.pk), ("Ihr nächster Fall wartet",), ("Your next case waits",))
-    holding.lift(reason="repaired", by=administrator)
+    holds.lift(reason="repaired", by=administrator)
     read_session(with_it)
     told(shown(page, "study_read", study.pk), ("Sitzung 1 ist befundet", "28 Tage Auswaschphase"), ("Session", "days"))
 

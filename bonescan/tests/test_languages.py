@@ -14,9 +14,10 @@ from django.utils import translation
 from pypdf import PdfReader
 
 from accounts.models import AuditEvent, Language
-from analyses.services import reading, reporting
-from analyses.structure.content import Structured
-from analyses.structure.findings import Findings
+from analyses.reading import services as reading
+from analyses.reports import services as reports
+from analyses.structured_reading.content import Structured
+from analyses.structured_reading.findings import Findings
 from analyses.tests.factories import StudyFactory, result
 
 CATALOGUE = Path(settings.BASE_DIR) / "locale" / "de" / "LC_MESSAGES"
@@ -32,8 +33,8 @@ REFUSALS = {"Refused", "ServiceError", "Invalid", "Conflict", "Unprocessable", "
 OTHER_READERS = {"api", "management", "tests"}
 # (file, code) of the other refusals that no page shows, with the reason.
 FOR_PROGRAMS = {
-    ("analyses/services/intake.py", "idempotency_key_reused"): "only requests to the API have an Idempotency-Key",
-    ("analyses/services/reanalysing.py", "case_signed"): "only the management command reanalyse asks again",
+    ("analyses/intake/services.py", "idempotency_key_reused"): "only requests to the API have an Idempotency-Key",
+    ("analyses/pipeline/reanalysis.py", "case_signed"): "only the management command reanalyse asks again",
 }
 CLASSES = re.compile(r"\{% block (page|plain)_class %\}.*?\{% endblock %\}")
 
@@ -274,7 +275,7 @@ def test_an_administrator_sets_the_language_of_a_departments_reports(administrat
         structure=Structured(findings=findings, recommendation="refer"),
     )
     reading.sign(case, doctor)
-    pdf = PdfReader(io.BytesIO(reporting.report_bytes(reporting.issue_report(case, doctor))))
+    pdf = PdfReader(io.BytesIO(reports.report_bytes(reports.issue_report(case, doctor))))
     text = re.sub(r"\s+", " ", " ".join(page.extract_text() for page in pdf.pages))
     assert pdf.trailer["/Root"]["/Lang"] == "de"
     for said in (

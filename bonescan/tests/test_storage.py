@@ -18,7 +18,7 @@ BUCKET, FOLDER = "films", "orthopaedics"
 # The first model draws saliency maps, which are files too; later ones do so only where their card allows it.
 ANSWER_WITH_MAPS = """
 from accounts.models import User
-from analyses.services.registry import activate_model
+from analyses.registry.services import activate_model
 admin = User.objects.get(email="admin@example.org")
 activate_model("DX", "bonescan-paper-cnn-1.0.1", reason="draws maps", by=admin)
 """

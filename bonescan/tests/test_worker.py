@@ -10,7 +10,7 @@ import structlog
 from django.db import DatabaseError
 
 from analyses.models import ProcessSeen
-from analyses.services import running, sweeping
+from analyses.pipeline import running, sweeper
 from bonescan import worker
 from inference.errors import WeightsError
 
@@ -58,7 +58,7 @@ def test_a_worker_is_seen_at_once_and_again(monkeypatch):
     timer = Timer()
     worker.start_heartbeat(sender=SimpleNamespace(hostname="celery@x", timer=timer))
     first = ProcessSeen.objects.get(kind="worker", name="celery@x").seen_at
-    assert timer.seconds < sweeping.LATE_AFTER_S / 2
+    assert timer.seconds < sweeper.LATE_AFTER_S / 2
     time.sleep(0.01)
     timer.call()
     assert ProcessSeen.objects.get().seen_at > first
@@ -68,7 +68,7 @@ def test_a_heartbeat_outlives_a_database_outage(monkeypatch):
     def away(*_):
         raise DatabaseError
 
-    monkeypatch.setattr(sweeping, "seen", away)
+    monkeypatch.setattr(sweeper, "seen", away)
     monkeypatch.setattr("django.db.connection.close", lambda: None)
     with structlog.testing.capture_logs() as logs:
         worker.start_heartbeat(sender=SimpleNamespace(hostname="celery@x", timer=Timer()))

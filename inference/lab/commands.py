@@ -11,11 +11,12 @@ import torch
 
 from inference.card import WEIGHTS
 from inference.errors import DataError
-from inference.lab.build import assemble
-from inference.lab.compare import compare
-from inference.lab.data import Film, data_root, load_films
-from inference.lab.documents import describe, write_documents
-from inference.lab.evaluate import (
+from inference.lab.cards.build import assemble
+from inference.lab.data.folder import Film, data_root, load_films
+from inference.lab.data.leakage_commands import add_leakage
+from inference.lab.data.protocols import DEFAULT_HELD_OUT, FOLDS, PROTOCOLS, load_split
+from inference.lab.evaluation.compare import compare
+from inference.lab.evaluation.evaluate import (
     evaluate_model,
     evaluate_run,
     known_point,
@@ -23,14 +24,13 @@ from inference.lab.evaluate import (
     refuse_training_images,
     write_measurement,
 )
-from inference.lab.experiment import EXPERIMENTS, load_experiment
-from inference.lab.gate import add_gate
-from inference.lab.leakage_commands import add_leakage
-from inference.lab.measure_again import SECTIONS, measure_section_again
-from inference.lab.outputs import Outputs
-from inference.lab.protocols import DEFAULT_HELD_OUT, FOLDS, PROTOCOLS, load_split
-from inference.lab.rows import train_row
-from inference.lab.runs import read_run
+from inference.lab.evaluation.measure_again import SECTIONS, measure_section_again
+from inference.lab.gate.training import add_gate
+from inference.lab.recipes.experiment import EXPERIMENTS, load_experiment
+from inference.lab.reports.documents import describe, write_documents
+from inference.lab.training.outputs import Outputs
+from inference.lab.training.rows import train_row
+from inference.lab.training.runs import read_run
 
 FILMS_FOLDER = "btxrd"
 DEFAULT_RUNS = Path("runs")

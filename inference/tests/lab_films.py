@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 
 from inference.calibration import OUTCOMES
-from inference.lab.data import Film
-from inference.lab.outputs import Outputs, Thresholds
+from inference.lab.data.folder import Film
+from inference.lab.training.outputs import Outputs, Thresholds
 
 THRESHOLDS = Thresholds(
     malignant=0.4, tumour=0.5, specificity_90=0.3, specificity_95=0.5, mask=0.5, subtype_names=("x", "y")

@@ -6,13 +6,13 @@ from PIL import Image
 
 from inference.calibration import OUTCOMES
 from inference.errors import DataError
-from inference.lab.classical import Classical, labelled, train_classical
-from inference.lab.data import Film, read_squares
-from inference.lab.experiment import Experiment
-from inference.lab.hybrid import Hybrid, train_hybrid
-from inference.lab.networks import build_network
-from inference.lab.svm import Features, TwoSteps, train_two_steps
-from inference.lab.texture import glcm, hog, lbp, texture_features
+from inference.lab.data.folder import Film, read_squares
+from inference.lab.networks.catalogue import build_network
+from inference.lab.recipes.experiment import Experiment
+from inference.lab.training.classical import Classical, labelled, train_classical
+from inference.lab.training.hybrid import Hybrid, train_hybrid
+from inference.lab.training.svm import Features, TwoSteps, train_two_steps
+from inference.lab.training.texture import glcm, hog, lbp, texture_features
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.errors import DataError
-from inference.lab.compare import compare, two_sided_p
-from inference.lab.figures import figures
-from inference.lab.lesions import read_truth
+from inference.lab.evaluation.compare import compare, two_sided_p
+from inference.lab.evaluation.figures import figures
+from inference.lab.evaluation.lesions import read_truth
 from inference.tests.lab_films import THRESHOLDS, made_films, made_outputs
 
 RESAMPLES = 300

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from inference.errors import DataError
-from inference.lab.data import load_films, read_grey, read_masks, select
+from inference.lab.data.folder import load_films, read_grey, read_masks, select
 from inference.tests.toy import toy_data, toy_film
 
 

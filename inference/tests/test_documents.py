@@ -8,12 +8,12 @@ import pytest
 from inference.card import load_card
 from inference.errors import DataError
 from inference.imaging.canonical import PREPROCESSING_VERSION
-from inference.lab.compare import compare
-from inference.lab.documents import describe, write_documents
-from inference.lab.documents_describe import saliency_verdict
-from inference.lab.documents_goals import GOALS, verdict
-from inference.lab.evaluate import write_measurement
-from inference.lab.figures import figures
+from inference.lab.evaluation.compare import compare
+from inference.lab.evaluation.evaluate import write_measurement
+from inference.lab.evaluation.figures import figures
+from inference.lab.reports.describe import saliency_verdict
+from inference.lab.reports.documents import describe, write_documents
+from inference.lab.reports.goals import GOALS, verdict
 from inference.tests.lab_films import THRESHOLDS, made_films, made_outputs
 
 SHA = "a" * 64

@@ -5,8 +5,8 @@ import shlex
 import pytest
 
 from inference.__main__ import build_parser
-from inference.lab.documents_runs import StoredRun, runs_table
-from inference.lab.documents_sections import outline_section
+from inference.lab.reports.runs import StoredRun, runs_table
+from inference.lab.reports.sections import outline_section
 
 COMMAND = "python -m inference train {} --protocol {} --held-out fold4 --data DIR"
 

@@ -9,16 +9,16 @@ from safetensors.torch import load_file, save_file
 
 from inference.__main__ import main
 from inference.errors import DataError
-from inference.lab.build import fit, tensors_of
-from inference.lab.data import load_films
-from inference.lab.evaluate import model_folder, refuse_training_images, write_measurement
-from inference.lab.fitting import choose_points, rule_out_cut_off, specificity_cut_off, tumour_cut_off
-from inference.lab.gate import save_gate
-from inference.lab.oof import OutOfFold, collect, halves, training_features
-from inference.lab.outputs import Outputs
-from inference.lab.perturb import PERTURBATIONS, perturbed
-from inference.lab.runs import read_run
-from inference.models.gate_net import build as build_gate
+from inference.families.gate.network import build as build_gate
+from inference.lab.cards.build import fit, tensors_of
+from inference.lab.data.folder import load_films
+from inference.lab.evaluation.evaluate import model_folder, refuse_training_images, write_measurement
+from inference.lab.gate.training import save_gate
+from inference.lab.metrics.perturb import PERTURBATIONS, perturbed
+from inference.lab.training.fitting import choose_points, rule_out_cut_off, specificity_cut_off, tumour_cut_off
+from inference.lab.training.oof import OutOfFold, collect, halves, training_features
+from inference.lab.training.outputs import Outputs
+from inference.lab.training.runs import read_run
 from inference.predictor import Predictor
 from inference.tests.toy import toy_data, toy_film, toy_joint, toy_labelled
 from inference.withholding import fit_conformal, fit_distance

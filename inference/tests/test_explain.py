@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from inference.explain import grad_cam
 from inference.imaging.overlay import MAX_SIDE_PX, colour_table, saliency_png
+from inference.saliency import grad_cam
 
 
 def test_the_map_shows_the_channel_that_raises_the_score_and_not_the_one_that_lowers_it():

@@ -17,11 +17,12 @@ from sklearn.metrics import (
 )
 
 from inference.errors import DataError
-from inference.lab.data import Film
-from inference.lab.figures import figures, labels_of, restated_precision
-from inference.lab.figures_curves import decision_curve, precision_recall_curve, risk_coverage_curve, roc_curve
-from inference.lab.figures_lesions import best_hits, dice, hits_at, outline_figures
-from inference.lab.figures_saliency import (
+from inference.lab.data.folder import Film
+from inference.lab.evaluation.curves import decision_curve, precision_recall_curve, risk_coverage_curve, roc_curve
+from inference.lab.evaluation.figures import figures, labels_of, restated_precision
+from inference.lab.evaluation.lesion_figures import best_hits, dice, hits_at, outline_figures
+from inference.lab.evaluation.lesions import Regions, Truth, connected, find_regions, read_truth
+from inference.lab.evaluation.saliency import (
     at_least_half,
     highest,
     overlap,
@@ -31,9 +32,8 @@ from inference.lab.figures_saliency import (
     structural_similarity,
     widened,
 )
-from inference.lab.lesions import Regions, Truth, connected, find_regions, read_truth
-from inference.lab.outputs import Outputs
-from inference.lab.resampling import Resampling
+from inference.lab.metrics.resampling import Resampling
+from inference.lab.training.outputs import Outputs
 from inference.tests.lab_films import THRESHOLDS, made_films, made_outputs, square
 
 RESAMPLES = 150

@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import load_file
 
 from inference.errors import DataError
-from inference.lab import gate
-from inference.lab.data import load_films
-from inference.lab.gate_fitting import GateSettings, fit_gate
-from inference.models.gate_net import FEATURES, GateNet, build
+from inference.families.gate.network import FEATURES, GateNet, build
+from inference.lab.data.folder import load_films
+from inference.lab.gate import training as gate
+from inference.lab.gate.fitting import GateSettings, fit_gate
 from inference.tests.toy import toy_data, toy_film
 
 SMALL = GateSettings(size=64, components=8, steps=15, made=12)

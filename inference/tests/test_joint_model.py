@@ -8,12 +8,12 @@ import torch
 
 from inference.calibration import OUTCOMES
 from inference.errors import WeightsError
-from inference.joint_model import folded
-from inference.models.joint import build
+from inference.families.joint.model import folded
+from inference.families.joint.network import build
 from inference.outline import regions_of
 from inference.predictor import Predictor
 from inference.tests.toy import JOINT_SUBTYPES, toy_film, toy_joint
-from inference.views import turned, views_of
+from inference.variants import turned, views_of
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +77,8 @@ def test_a_label_that_flips_between_views_is_withheld(predictor, tmp_path):
 
 
 def _logits_by_view(predictor, film):
+    from inference.families.joint.model import look_at
     from inference.imaging.prepare import common_square
-    from inference.joint_model import look_at
 
     square = torch.from_numpy(common_square(film).copy())[None, None].float().div_(255)
     return look_at(predictor.model.members, square).logits.mean(axis=0)

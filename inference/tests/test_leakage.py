@@ -9,10 +9,10 @@ import pytest
 from PIL import Image, ImageFilter
 
 from inference.errors import DataError
-from inference.lab.data import Film, load_films
-from inference.lab.leakage import condemned, name_pattern, names_tell, trained_on
-from inference.lab.leakage_commands import add_leakage, load_own_split
-from inference.lab.perceptual import POSITIONS, TWIN_THRESHOLD, fingerprints, nearest
+from inference.lab.data.folder import Film, load_films
+from inference.lab.data.leakage import condemned, name_pattern, names_tell, trained_on
+from inference.lab.data.leakage_commands import add_leakage, load_own_split
+from inference.lab.data.perceptual import POSITIONS, TWIN_THRESHOLD, fingerprints, nearest
 from inference.tests.toy import toy_data
 
 

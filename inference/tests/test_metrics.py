@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from inference.lab import metrics
-from inference.lab.resampling import Resampling, aurocs, average_precisions, calibration_errors
+from inference.lab.metrics import scores as metrics
+from inference.lab.metrics.resampling import Resampling, aurocs, average_precisions, calibration_errors
 
 
 def test_auroc_agrees_with_a_second_implementation_ties_included():

@@ -7,16 +7,16 @@ import pytest
 import torch
 
 from inference.errors import DataError
-from inference.lab.augment import Augmentation
-from inference.lab.examples import Examples
-from inference.lab.experiment import EXPERIMENTS, Experiment, load_experiment
-from inference.lab.losses import Targets, total_loss
-from inference.lab.mask_rcnn import MaskTrainer, objects
-from inference.lab.nets.efficientnet_lite import SameConv, efficientnet_lite
-from inference.lab.networks import BUILDERS, build_network
-from inference.lab.pretrained import start_efficientnet_lite
-from inference.lab.train import look
-from inference.models.paper_cnn import PaperCNN
+from inference.families.paper_cnn.network import PaperCNN
+from inference.lab.data.examples import Examples
+from inference.lab.networks.catalogue import BUILDERS, build_network
+from inference.lab.networks.efficientnet_lite import SameConv, efficientnet_lite
+from inference.lab.networks.losses import Targets, total_loss
+from inference.lab.networks.pretrained import start_efficientnet_lite
+from inference.lab.recipes.augment import Augmentation
+from inference.lab.recipes.experiment import EXPERIMENTS, Experiment, load_experiment
+from inference.lab.training.mask_rcnn import MaskTrainer, objects
+from inference.lab.training.train import look
 
 SIDE = 64
 # The heaviest networks see less, so that the suite stays quick.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from inference.errors import DataError
-from inference.lab.outputs import Outputs, Thresholds
+from inference.lab.training.outputs import Outputs, Thresholds
 
 
 def full_outputs():

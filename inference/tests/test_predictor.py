@@ -11,7 +11,7 @@ from inference.errors import InferenceError, WeightsError
 from inference.imaging.blank import is_blank
 from inference.imaging.canonical import canonical_sha256
 from inference.imaging.prepare import common_square
-from inference.lab.synthetic import synthetic_image
+from inference.lab.data.synthetic import synthetic_image
 from inference.predictor import Predictor
 from inference.tests.toy import toy_film, toy_weights
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from inference.lab.experiment import PREPARATIONS
-from inference.lab.preparation import clahe, denoise, prepare
+from inference.lab.data.preparation import clahe, denoise, prepare
+from inference.lab.recipes.experiment import PREPARATIONS
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import csv
 import pytest
 
 from inference.errors import DataError
-from inference.lab.data import file_sha256
-from inference.lab.protocols import PROTOCOLS, RECIPES, load_split, read_recipes
+from inference.lab.data.folder import file_sha256
+from inference.lab.data.protocols import PROTOCOLS, RECIPES, load_split, read_recipes
 from inference.tests.toy import toy_data
 
 

@@ -7,11 +7,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from inference.lab import plots
-from inference.lab.compare import compare
-from inference.lab.figures import figures
-from inference.lab.report import report_html
-from inference.lab.report_tables import facts_table, figure_table, number
+from inference.lab.evaluation.compare import compare
+from inference.lab.evaluation.figures import figures
+from inference.lab.reports import plots
+from inference.lab.reports.measurement import report_html
+from inference.lab.reports.tables import facts_table, figure_table, number
 from inference.tests.lab_films import THRESHOLDS, made_films, made_outputs
 
 FACTS = {"leaking": False, "model": "joint 1 <b>", "protocol": "grouped", "parameters": 2_400_000, "minutes": 38.25}

@@ -4,10 +4,10 @@ import numpy as np
 import torch
 
 from inference.calibration import OperatingPoint
+from inference.families.joint.model import folded
+from inference.families.joint.network import build
 from inference.imaging.prepare import common_square
-from inference.joint_model import folded
-from inference.lab.subjects import attributions, randomised, thresholds_of
-from inference.models.joint import build
+from inference.lab.evaluation.subjects import attributions, randomised, thresholds_of
 from inference.tests.toy import toy_film
 
 SHAPE = {"size": 256, "subtypes": 3}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from inference.lab.subtypes import adjust, choose_strength, mean_hit, shares_of
-from inference.models.joint import JointNet
+from inference.families.joint.network import JointNet
+from inference.lab.metrics.subtypes import adjust, choose_strength, mean_hit, shares_of
 
 
 def test_shares_count_named_subtypes_only_and_are_never_zero():

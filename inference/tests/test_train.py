@@ -9,14 +9,14 @@ import torch
 from safetensors.torch import load_file
 
 from inference.errors import DataError
-from inference.lab.augment import Augmentation, augment
-from inference.lab.examples import load_examples
-from inference.lab.experiment import EXPERIMENTS, Experiment, load_experiment
-from inference.lab.protocols import load_split
-from inference.lab.rows import train_row
-from inference.lab.runs import load_network, read_run
-from inference.lab.synthetic import KINDS, synthetic_image
-from inference.lab.train import Trainer
+from inference.lab.data.examples import load_examples
+from inference.lab.data.protocols import load_split
+from inference.lab.data.synthetic import KINDS, synthetic_image
+from inference.lab.recipes.augment import Augmentation, augment
+from inference.lab.recipes.experiment import EXPERIMENTS, Experiment, load_experiment
+from inference.lab.training.rows import train_row
+from inference.lab.training.runs import load_network, read_run
+from inference.lab.training.train import Trainer
 from inference.tests.toy import toy_data
 
 MILD = Augmentation(rotation=3, zoom=0.02, stretch=0.02, shift=0.02)

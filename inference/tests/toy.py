@@ -13,12 +13,12 @@ import torch
 from PIL import Image
 from safetensors.torch import save
 
+from inference.families.gate.network import build as build_gate
+from inference.families.joint.network import build as build_joint
+from inference.families.paper_cnn.network import build
 from inference.imaging.canonical import PREPROCESSING_VERSION, canonical_sha256
 from inference.imaging.prepare import common_square
-from inference.lab.build import HASH_CHARACTERS, tensors_of
-from inference.models.gate_net import build as build_gate
-from inference.models.joint import build as build_joint
-from inference.models.paper_cnn import build
+from inference.lab.cards.build import HASH_CHARACTERS, tensors_of
 from inference.withholding import fit_distance
 
 SMALL = {"widths": [4, 4], "size": 32, "dense": 8, "dropout": 0.0}

@@ -70,7 +70,7 @@
       form.dataset.sent = "1";
     }
   });
-  // Whoever signs out, on whatever page, leaves nothing of what was typed on a shared computer (reading.js, own_reading.js).
+  // Whoever signs out, on whatever page, leaves nothing of what was typed on a shared computer (reading.js, unaided_reading.js).
   document.addEventListener("submit", (event) => {
     if (event.defaultPrevented || !(event.target.getAttribute("action") || "").includes("logout")) return;
     for (const name of ["localStorage", "sessionStorage"]) {

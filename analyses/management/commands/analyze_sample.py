@@ -8,8 +8,9 @@ from django.core.files.base import ContentFile
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import Role, User
+from analyses.intake import services as intake
 from analyses.models import Status
-from analyses.services import intake, running
+from analyses.pipeline import running
 from inference.imaging.supervisor import start_server
 
 SAMPLE = "RG3_J2KR.dcm"

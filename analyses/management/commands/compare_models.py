@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from analyses.errors import ServiceError
 from analyses.models import ComparisonStatus, Outcome
-from analyses.services import comparing
+from analyses.pipeline import comparison
 
 
 class Command(BaseCommand):
@@ -19,10 +19,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            made = comparing.request_comparison(options["a"], options["b"], films=options["cases"], by=None, wake=False)
+            made = comparison.request_comparison(
+                options["a"], options["b"], films=options["cases"], by=None, wake=False
+            )
         except ServiceError as error:
             raise CommandError(f"{error.code}: {error.message}") from error
-        while comparing.run_slice(made.pk):
+        while comparison.run_slice(made.pk):
             pass
         made.refresh_from_db()
         if made.status != ComparisonStatus.SUCCEEDED:

@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from analyses.errors import ServiceError
 from analyses.models import Study
-from analyses.services import registry
-from analyses.services.reanalysing import reanalyse_case
+from analyses.pipeline.reanalysis import reanalyse_case
+from analyses.registry import services as registry
 
 
 class Command(BaseCommand):

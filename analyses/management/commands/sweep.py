@@ -12,7 +12,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error, connection
 from django.utils import timezone
 
-from analyses.services import holding, sweeping, watching
+from analyses.evidence.drift import services as drift
+from analyses.pipeline import holds, sweeper
 
 log = structlog.get_logger(__name__)
 TIDY_EVERY_S, WATCH_EVERY_S = 3600.0, 60.0
@@ -26,7 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["once"]:
-            report = sweeping.sweep(name=socket.gethostname())
+            report = sweeper.sweep(name=socket.gethostname())
             self.stdout.write(f"requeued {report.requeued}, failed {report.failed}, woken {report.woken}")
             return
         stop = threading.Event()
@@ -41,14 +42,14 @@ def sweep_until(stop: threading.Event) -> None:
     tidied, watched = -TIDY_EVERY_S, -WATCH_EVERY_S
     while not stop.is_set():
         try:
-            sweeping.sweep(socket.gethostname(), started_at)
+            sweeper.sweep(socket.gethostname(), started_at)
             if time.monotonic() - tidied > TIDY_EVERY_S:
-                sweeping.tidy()
+                sweeper.tidy()
                 tidied = time.monotonic()
             if time.monotonic() - watched > WATCH_EVERY_S:
                 watched = time.monotonic()
-                holding.settle()
-                watching.watch()
+                holds.settle()
+                drift.watch()
         except Error as error:
             log.warning("sweep_not_done", error=type(error).__name__)
             connection.close()

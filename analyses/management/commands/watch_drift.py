@@ -4,8 +4,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from analyses.evidence.drift import services as drift
 from analyses.models import DriftCheck, WatchSeries
-from analyses.services import registry, watching
+from analyses.registry import services as registry
 from inference.errors import WeightsError
 
 
@@ -21,7 +22,7 @@ class Command(BaseCommand):
             registry.folder_of(key)
         except WeightsError as error:
             raise CommandError(error.message) from error
-        done = watching.watch(key)
+        done = drift.watch(key)
         self.stdout.write(f"{done} windows compared for {key}")
         for series in WatchSeries.values:
             newest = DriftCheck.objects.filter(series=series, model_key=key).first()

@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from accounts.tests.factories import UserFactory
-from analyses.models import Image, OwnReading, Study
-from analyses.services import queue, second_reading
+from analyses.models import Image, Study, UnaidedReading
+from analyses.pipeline import queue
+from analyses.reading import second_reading
 from analyses.tests.factories import AnalysisFactory, ImageFactory, StudyFactory, png_bytes, result
 from bonescan.tests.e2e.conftest import signed_in_page
 
@@ -130,7 +131,7 @@ def undecoded(department) -> Study:
 def test_a_blind_reading_outlives_the_decoding_of_a_film(page, undecoded, doctor, department, locked):
     department.reading_mode = "trial" if locked else "own_first"
     department.save()
-    own = OwnReading(study=undecoded, reader=doctor, mode=department.reading_mode, opened_at=undecoded.created_at)
+    own = UnaidedReading(study=undecoded, reader=doctor, mode=department.reading_mode, opened_at=undecoded.created_at)
     if locked:
         own.arm, own.reading, own.likelihood = "hidden", "benign", 20
         own.locked_at = own.opened_at + timedelta(seconds=1)

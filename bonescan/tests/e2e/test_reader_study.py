@@ -18,7 +18,7 @@ from PIL import Image
 from accounts.models import User
 from accounts.tests.factories import UserFactory
 from analyses.models import Study
-from analyses.reader_studies import services
+from analyses.evidence.reader_studies import services
 from analyses.tests.factories import result
 from analyses.tests.reader_studies import plain_judge, read_session, signed_case
 from bench.films import film_jpeg

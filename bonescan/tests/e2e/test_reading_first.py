@@ -15,8 +15,8 @@ from PIL import Image as Picture
 from playwright.sync_api import Page, Route, expect
 
 from accounts.tests.factories import PASSWORD
-from analyses.models import OwnReading
-from analyses.services import trials
+from analyses.evidence.trial import services as trials
+from analyses.models import UnaidedReading
 from analyses.tests.factories import REGION, SUBTYPES, PatientFactory, StudyFactory, result
 from bench.films import film_jpeg
 
@@ -100,7 +100,7 @@ def test_a_reading_is_begun_kept_locked_and_compared(live_server, browser, docto
     expect(page.get_by_text("Suspicious for malignancy").first).to_be_visible()
     expect(page.locator("#answer-head")).to_be_in_viewport()
     look(page, "3-revealed")
-    own = OwnReading.objects.get()
+    own = UnaidedReading.objects.get()
     assert (own.reading, own.likelihood) == ("benign", 35)
     assert own.region["box"][0] == pytest.approx(0.4, abs=0.1)
 
@@ -212,8 +212,8 @@ def test_a_lock_that_is_called_off_still_keeps_what_was_typed_before(reading_pag
       form.querySelector("button[type=submit]").click();
     }""")
     expect(page.get_by_text("Kept.", exact=True)).to_be_visible()
-    assert OwnReading.objects.get().likelihood == 35
-    assert not OwnReading.objects.get().is_locked
+    assert UnaidedReading.objects.get().likelihood == 35
+    assert not UnaidedReading.objects.get().is_locked
 
 
 def test_an_answer_to_what_was_typed_before_does_not_forget_what_was_typed_since(
@@ -238,7 +238,7 @@ def test_an_answer_to_what_was_typed_before_does_not_forget_what_was_typed_since
     likelihood.fill("35")
     with page.expect_response(drafts):
         first.continue_()
-    assert OwnReading.objects.get().likelihood == 20
+    assert UnaidedReading.objects.get().likelihood == 20
     Session.objects.all().delete()
     next_of(held, page).continue_()
     expect(page.locator("[data-own-state]")).to_contain_text("Your session has ended.")
@@ -268,7 +268,7 @@ def test_a_trial_hides_the_answer_and_its_page_tells_no_arm(live_server, browser
     study = result("malignant", image__study__owner=doctor.department, image__film_bytes=film()).image.study
     reader = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme="dark").new_page()
     sign_in(reader, live_server.url, doctor.email)
-    OwnReading.objects.create(
+    UnaidedReading.objects.create(
         study=study,
         reader=doctor,
         mode="trial",

@@ -13,9 +13,10 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from accounts.models import Language
 from analyses.models import Review
-from analyses.services import reading, reading_templates
-from analyses.structure.content import Structured
-from analyses.structure.findings import Findings
+from analyses.reading import services as reading
+from analyses.reading import templates as reading_templates
+from analyses.structured_reading.content import Structured
+from analyses.structured_reading.findings import Findings
 from analyses.tests.factories import ImageFactory, StudyFactory, png_bytes, result
 from bonescan.tests.e2e.conftest import give_session, signed_in_page
 

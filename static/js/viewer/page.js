@@ -217,7 +217,7 @@
     return element;
   }
 
-  // What the model drew, as the case page writes it (templates/analyses/_outline.html).
+  // What the model drew, as the case page writes it (templates/analyses/case_page/_outline.html).
   function overlay(pane, film) {
     pane.scene.replaceChildren();
     if (film.saliency) {

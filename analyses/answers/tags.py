@@ -1,0 +1,259 @@
+"""Template tags that draw an outcome, a probability on its scale, a time and an age the same way on every page."""
+
+from datetime import date, datetime
+from typing import Any
+
+from django import template
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from analyses.answers import lesions as found
+from analyses.answers import wording
+from analyses.formatting import written
+from analyses.models import Analysis, Image, Outcome, Stage, Study
+from analyses.record.forms import BODY_PARTS
+
+register = template.Library()
+
+
+@register.simple_tag
+def outcome_tag(row: Analysis | Study) -> SafeString:
+    """Word and shape of the outcome or state of an analysis or a case."""
+    css, word = wording.tag_and_word(row)
+    return format_html('<span class="tag tag--{}">{}</span>', css, word)
+
+
+@register.filter
+def probability(value: float | None) -> str:
+    """Two decimals; nothing where there is no number."""
+    return wording.probability(value)
+
+
+@register.filter
+def percent_of(value: float | None) -> str:
+    """A share of 1 as a percentage for SVG attributes, e.g. ``81.2%``."""
+    return f"{100 * min(1.0, max(0.0, value or 0.0)):.1f}%"
+
+
+@register.inclusion_tag("analyses/answers/_scale.html")
+def probability_scale(analysis: Analysis) -> dict[str, Any]:
+    """The malignant probability as a mark on a scale with its operating point; labels stay inside the drawing.
+
+    Nothing is drawn for an answer that was withheld: a mark beside a cut-off would be one.
+    """
+    threshold, value = (analysis.operating_point or {}).get("malignant"), shown_probability(analysis)
+    return {
+        "value": value,
+        "threshold": threshold,
+        "threshold_name": wording.point_name(analysis.operating_point),
+        "above": None if threshold is None else 1 - threshold,
+        "value_anchor": _anchor(value),
+        "threshold_anchor": _anchor(threshold),
+    }
+
+
+def _anchor(position: float | None) -> str:
+    if position is None or 0.15 <= position <= 0.85:
+        return "middle"
+    return "start" if position < 0.15 else "end"
+
+
+@register.simple_tag
+def when(moment: datetime | None, *, relative: bool = True) -> SafeString | str:
+    """A time: relative on screen (ui.js), the exact one in the text without script and on hover."""
+    if moment is None:
+        return ""
+    local = timezone.localtime(moment)
+    exact = date_format(local, "SHORT_DATETIME_FORMAT")
+    return format_html(
+        '<time datetime="{}" title="{}"{}>{}</time>',
+        local.isoformat(timespec="seconds"),
+        f"{date_format(local, 'SHORT_DATE_FORMAT')} {local:%H:%M:%S %Z}",
+        SafeString(" data-relative") if relative else "",
+        exact,
+    )
+
+
+@register.simple_tag
+def age(born: date | None, on: date | None = None) -> str:
+    """Full years at the examination, or today."""
+    if born is None:
+        return ""
+    day = on or timezone.localdate()
+    years = day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+    return _("%(years)s y") % {"years": years}
+
+
+@register.filter
+def duration(milliseconds: float | None) -> str:
+    """A stage time: ms below one second, seconds above."""
+    if milliseconds is None:
+        return ""
+    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{written(milliseconds / 1000, 1)} s"
+
+
+@register.filter
+def action_word(action: str) -> str:
+    """A line of the trail in words."""
+    return str(wording.ACTIONS.get(action, action.replace("_", " ")))
+
+
+@register.filter
+def spacing(image: Image) -> str:
+    """Pixel spacing with what it is worth, e.g. ``0.143 mm/px, detector plane, uncalibrated``."""
+    if not image.pixel_spacing_mm:
+        return _("no pixel spacing")
+    row, column = image.pixel_spacing_mm
+    one = abs(row - column) < 0.0005
+    size = written(row, 3) if one else f"{written(row, 3)} x {written(column, 3)}"
+    worth = found.spacing_word(image)
+    return f"{size} mm/px, {worth}" if worth else f"{size} mm/px"
+
+
+@register.filter
+def shown_probability(row: Analysis | Study) -> float | None:
+    """P(malignant) where the model answered; a withheld answer has none to show."""
+    return None if row.outcome == Outcome.WITHHELD else row.malignant_probability
+
+
+@register.filter
+def withheld_reasons(analysis: Analysis) -> list[str]:
+    """Why the answer is withheld, a sentence for each reason."""
+    return wording.withheld_reasons(analysis)
+
+
+@register.simple_tag
+def not_an_answer() -> str:
+    """What the probabilities of a withheld answer are not."""
+    return str(wording.NOT_AN_ANSWER)
+
+
+@register.simple_tag
+def model_url(analysis: Analysis) -> str:
+    """The model page of the version that answered, not of the one that answers now."""
+    if not analysis.model_name:
+        return reverse("analyses:model")
+    return reverse("analyses:model_version", args=[f"{analysis.model_name}-{analysis.model_version}"])
+
+
+@register.filter
+def saliency_worth(analysis: Analysis) -> str:
+    """What the saliency map is worth: ``not validated`` or where its measurement stands."""
+    return wording.saliency_worth(analysis)
+
+
+@register.filter
+def point_name(point: dict[str, Any] | None) -> str:
+    """The name of an operating point in words."""
+    return wording.point_name(point)
+
+
+@register.filter
+def point_words(point: dict[str, Any] | None) -> str:
+    """An operating point with its cut-offs."""
+    return wording.point_words(point)
+
+
+@register.filter
+def class_words(prediction_set: list[str]) -> str:
+    """The outcomes of a conformal set in words."""
+    return ", ".join(wording.class_names(prediction_set)) or _("empty")
+
+
+@register.filter
+def lesions(analysis: Analysis | None) -> list[found.Lesion]:
+    """The outlined regions with their sizes."""
+    return found.lesions_of(analysis) if analysis else []
+
+
+@register.filter
+def ranking(analysis: Analysis) -> list[tuple[str, float]]:
+    """Subtypes, the highest first; empty unless a tumour is called."""
+    return found.ranking_of(analysis)
+
+
+@register.filter
+def subtype_word(name: str) -> str:
+    """A subtype as people write it."""
+    return wording.subtype_word(name)
+
+
+@register.filter
+def no_mm_because(image: Image) -> str:
+    """Why sizes on this film are in px; empty where they are in mm."""
+    return found.no_mm_because(image)
+
+
+@register.filter
+def svg_number(value: float) -> str:
+    """A number for SVG attributes, which no locale changes."""
+    return f"{value:.1f}"
+
+
+@register.filter
+def short_hash(digest: str) -> str:
+    """The first twelve hex digits; the whole stands in the title."""
+    return digest[:12]
+
+
+@register.simple_tag
+def standing(analysis: Analysis) -> str:
+    """The probability against its operating point, in a sentence."""
+    return wording.standing(analysis)
+
+
+@register.simple_tag
+def meaning(analysis: Analysis) -> str:
+    """What the answer means for the reader."""
+    return wording.meaning(analysis)
+
+
+@register.filter
+def probability_rows(analysis: Analysis) -> list[tuple[str, float]]:
+    """Malignant first, in words."""
+    given = analysis.probabilities or {}
+    words = (("malignant", _("malignant")), ("benign", _("benign")), ("normal", _("no tumour found")))
+    return [(word, given[name]) for name, word in words if name in given]
+
+
+@register.filter
+def stage_times(analysis: Analysis) -> list[tuple[str, float]]:
+    """Stage in words and ms, in the order of work; what is no stage comes last."""
+    times = dict(analysis.timings_ms or {})
+    known = [(str(stage.label), times.pop(stage.value)) for stage in Stage if stage.value in times]
+    return known + sorted(times.items())
+
+
+@register.simple_tag
+def body_parts() -> tuple[str, ...]:
+    """Suggestions for the body part, DICOM's words (PS3.16, CID 4)."""
+    return BODY_PARTS
+
+
+@register.filter
+def figure(value: float | None) -> str:
+    """A measured figure: three decimals; whole numbers stay whole."""
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, int) else written(value, 3)
+
+
+@register.filter
+def waited(seconds: float) -> str:
+    """A time span in the largest unit that fits."""
+    if seconds >= 172800:
+        return _("%(number)s days") % {"number": round(seconds / 86400)}
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+@register.filter
+def millions(count: int) -> str:
+    """A number of pixels in millions, without needless decimals."""
+    return str(number_format(f"{count / 1e6:g}"))

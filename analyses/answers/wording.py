@@ -1,0 +1,222 @@
+"""The words that pages use for states, reasons and warnings: one sentence each, and what to do next."""
+
+from typing import Any
+
+from django.utils.text import capfirst
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from analyses.formatting import written
+from analyses.models import Analysis, Outcome, Reading, Stage, Status, Study
+from analyses.registry import services as registry
+
+TAGS = {
+    Outcome.NORMAL: "normal",
+    Outcome.BENIGN: "benign",
+    Outcome.MALIGNANT: "malignant",
+    Outcome.WITHHELD: "withheld",
+    Outcome.NOT_ANALYSABLE: "not-analysable",
+}
+
+MEANINGS = {
+    Outcome.MALIGNANT: _("Refer to a bone tumour centre before biopsy."),
+    Outcome.BENIGN: _(
+        "Not an all-clear: the model misses malignant tumours. If in doubt, refer to a bone tumour centre "
+        "before biopsy."
+    ),
+    Outcome.NORMAL: _("The model misses small lesions. A film without a finding does not end the search for one."),
+    Outcome.WITHHELD: _("The model declines to answer on this film. Read it without a second opinion."),
+}
+
+REASONS = {
+    "not_a_bone_radiograph": _(
+        "The gate did not recognise a bone radiograph, so the model was not asked. Read the film "
+        "without a second opinion, or upload the right one."
+    ),
+    "blank_image": _(
+        "The image holds next to no contrast, so the model was not asked. Export the film again and upload it."
+    ),
+    "no_model_for_modality": _("No validated model for this modality. Read the images without a second opinion."),
+}
+
+# Why an answer is withheld. ``{classes}`` are the outcomes that the conformal set holds.
+WITHHELD = {
+    "set_undecided": _(
+        "The film does not decide between {classes}: at the error rate that the model keeps to, each remains possible."
+    ),
+    "unlike_training": _("The film is unlike the films that the model learnt from."),
+    "unstable": _("The answer changes under small changes of the film, such as a slight turn or crop."),
+    "withheld_for_all": _("The model's answers are withheld on every film at present."),
+}
+SET_EMPTY = _("No class fits the film: at the error rate that the model keeps to, each of the three is excluded.")
+NOT_AN_ANSWER = _("These numbers are no answer: the model withheld it for the reasons above.")
+
+CLASSES = {Outcome.NORMAL: _("no tumour"), Outcome.BENIGN: _("benign"), Outcome.MALIGNANT: _("malignant")}
+POINTS = {"rule_out": _("rule-out"), "balanced": _("balanced"), "chosen": _("chosen")}
+CUTS = {"malignant": _("malignant from %(value)s"), "tumour": _("tumour from %(value)s")}
+# Names of the data set that the model learnt from, where they are no words that people use.
+SUBTYPES = {
+    "other bt": _("other benign tumour"),
+    "other mt": _("other malignant tumour"),
+    "giant cell tumor": _("giant cell tumour"),
+    "osteosarcoma": _("osteosarcoma"),
+    "osteochondroma": _("osteochondroma"),
+    "multiple osteochondromas": _("multiple osteochondromas"),
+    "simple bone cyst": _("simple bone cyst"),
+    "osteofibroma": _("osteofibroma"),
+    "synovial osteochondroma": _("synovial osteochondroma"),
+}
+
+FIELDS = {
+    "patient_id": _("record number"),
+    "patient_name": _("name"),
+    "patient_birth_date": _("birth date"),
+    "patient_sex": _("sex"),
+    "accession_number": _("accession number"),
+    "modality": _("modality"),
+    "body_part_examined": _("body part"),
+    "laterality": _("side"),
+    "view_position": _("view"),
+    "study_date": _("date of the examination"),
+    "study_instance_uid": _("study"),
+}
+
+NOTES = {
+    "burned_in_annotation": _("The file says that text is burned into the pixels: it may show patient identity."),
+}
+
+ACTIONS = {
+    "upload": _("film received"),
+    "result": _("analysis ended"),
+    "view_case": _("case opened"),
+    "save_reading": _("reading saved"),
+    "sign": _("reading signed"),
+    "addendum": _("addendum added"),
+    "start_reading": _("reading begun"),
+    "take_over": _("case taken over"),
+    "release": _("case released"),
+    "assign_reader": _("case assigned to a colleague"),
+    "ask_second_reading": _("second reading asked"),
+    "answer_second_reading": _("second reading answered"),
+    "withdraw_second_reading": _("question withdrawn"),
+    "refer": _("referred before biopsy"),
+    "download_referral": _("referral downloaded"),
+    "issue_report": _("report issued"),
+    "download_report": _("report downloaded"),
+    "download_archive": _("report downloaded in an archive"),
+    "assign_patient": _("patient assigned"),
+    "reassign": _("case reassigned"),
+    "confirm_identity": _("identity confirmed"),
+    "edit_case": _("case details changed"),
+    "cancel": _("analysis cancelled"),
+    "retry": _("analysis retried"),
+    "reanalyse": _("films queued for another answer"),
+    "verify_document": _("document verified"),
+    "enter_outcome": _("outcome entered"),
+    "correct_outcome": _("outcome corrected"),
+    "access_denied": _("access denied"),
+    "open_own_reading": _("own reading begun"),
+    "allocate": _("allocated in the trial"),
+    "lock_own_reading": _("own reading locked"),
+    "compare_readings": _("own and final reading compared"),
+}
+
+AGREEING = {
+    Outcome.NORMAL: Reading.NORMAL,
+    Outcome.BENIGN: Reading.BENIGN,
+    Outcome.MALIGNANT: Reading.MALIGNANT,
+}
+
+
+def tag_and_word(row: Analysis | Study) -> tuple[str, str]:
+    """CSS tag and word for the state or, once there is one, the outcome of an analysis or a case."""
+    if row.status == Status.SUCCEEDED and row.outcome:
+        return TAGS[Outcome(row.outcome)], str(Outcome(row.outcome).label)
+    if row.status == Status.FAILED:
+        return "failed", gettext("Failed")
+    if row.status == Status.CANCELLED:
+        return "neutral", gettext("Cancelled")
+    stage = getattr(row, "stage", "") if row.status == Status.RUNNING else ""
+    word = Stage(stage).label if stage else Status(row.status).label
+    return "waiting", str(capfirst(str(word)))
+
+
+def meaning(analysis: Analysis) -> str:
+    """What the answer means for the person reading the film."""
+    if analysis.outcome == Outcome.NOT_ANALYSABLE:
+        return str(
+            REASONS.get(
+                analysis.reason_code, _("The model does not judge this film. Read it without a second opinion.")
+            )
+        )
+    return str(MEANINGS.get(Outcome(analysis.outcome), "")) if analysis.outcome else ""
+
+
+def withheld_reasons(analysis: Analysis) -> list[str]:
+    """Why the answer is withheld, a sentence for each reason; empty for every other answer."""
+    if analysis.outcome != Outcome.WITHHELD:
+        return []
+    return [_withheld_reason(code, analysis.prediction_set) for code in analysis.withheld_reasons]
+
+
+def _withheld_reason(code: str, prediction_set: list[str]) -> str:
+    classes = class_names(prediction_set)
+    if code == "set_undecided" and not classes:
+        return str(SET_EMPTY)
+    last = gettext(" and ")
+    together = last.join([", ".join(classes[:-1]), classes[-1]] if len(classes) > 1 else classes)
+    unknown = gettext("The model gave the reason %(code)s.") % {"code": code}
+    return str(WITHHELD.get(code, unknown)).format(classes=together)
+
+
+def class_names(prediction_set: list[str]) -> list[str]:
+    """The outcomes of a conformal set in words, in the order of the outcomes."""
+    return [str(word) for outcome, word in CLASSES.items() if outcome.value in prediction_set]
+
+
+def subtype_word(name: str) -> str:
+    """A subtype as people write it."""
+    return str(SUBTYPES.get(name, name.replace("_", " ")))
+
+
+def point_name(point: dict[str, Any] | None) -> str:
+    """The name of an operating point in words; *chosen* where it has none."""
+    name = (point or {}).get("name") or "chosen"
+    return str(POINTS.get(name, name))
+
+
+def point_words(point: dict[str, Any] | None) -> str:
+    """An operating point with its cut-offs, e.g. ``rule-out: malignant from 0.12, tumour from 0.48``."""
+    point = point or {}
+    cuts = [
+        str(words) % {"value": probability(point[name])} for name, words in CUTS.items() if point.get(name) is not None
+    ]
+    return f"{point_name(point)}: {', '.join(cuts)}" if cuts else ""
+
+
+def saliency_worth(analysis: Analysis) -> str:
+    """What the saliency map is worth, by the card of the version that drew it."""
+    measured = registry.saliency_is_measured(f"{analysis.model_name}-{analysis.model_version}")
+    return gettext("measured: see the model page") if measured else gettext("not validated")
+
+
+def standing(analysis: Analysis) -> str:
+    """Where the probability stands against the operating point, in a sentence; empty where there is no answer."""
+    threshold = (analysis.operating_point or {}).get("malignant")
+    if threshold is None or analysis.malignant_probability is None or analysis.outcome not in AGREEING:
+        return ""
+    above = analysis.malignant_probability >= threshold
+    words = {"name": point_name(analysis.operating_point), "value": probability(threshold)}
+    if above:
+        return gettext("At or above the %(name)s operating point of %(value)s for malignancy.") % words
+    return gettext("Below the %(name)s operating point of %(value)s for malignancy.") % words
+
+
+def probability(value: float | None) -> str:
+    """A share of 1 with two decimals, as the language writes them; nothing where there is no number."""
+    return "" if value is None else written(value, 2)
+
+
+def agreeing_reading(outcome: str) -> str:
+    """The reading that agrees with the model's outcome of a case; empty where there is no answer to agree with."""
+    return AGREEING.get(Outcome(outcome), "") if outcome else ""

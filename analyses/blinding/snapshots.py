@@ -1,0 +1,134 @@
+"""The model's answer to a case as it stood when an own reading was locked: what is revealed, whatever comes later."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from analyses.answers.current import current_analyses
+from analyses.answers.suspicion import rank
+from analyses.blinding.rules import without_answer
+from analyses.models import Analysis, Arm, Outcome, Status, Study, UnaidedReading
+from analyses.models.registry import WITHHELD_FOR_ALL
+
+
+def snapshot(study: Study, at: datetime) -> dict[str, Any]:
+    """The current answer of every film, in the order in which the films came, and what the case sums up to."""
+    return _summed_up([_entry(analysis) for analysis in current_analyses(study)], at)
+
+
+def settle(study_id: UUID) -> None:
+    """Complete the answers that were still being computed when a reading was locked; call where an analysis ended."""
+    waiting = UnaidedReading.objects.filter(study_id=study_id, locked_at__isnull=False, answer__complete=False)
+    keys = list(waiting.values_list("pk", flat=True))
+    if not keys:
+        return
+    with transaction.atomic():
+        for unaided in waiting.select_for_update().filter(pk__in=keys):
+            _complete(unaided, timezone.now())
+
+
+def answered_outcome(study: Study, user: User) -> str:
+    """The outcome that this user's final reading stands beside: that of the lock, else that of the case as it is.
+
+    A film that came after the lock counts with its newest answer, as it does in `answered_analyses`.
+    """
+    unaided = UnaidedReading.objects.filter(study=study, reader=user, locked_at__isnull=False).first()
+    if unaided is None or not unaided.answer or not unaided.answer["complete"] or _is_put_away(study):
+        return study.outcome
+    newest = {str(analysis.image_id): analysis for analysis in current_analyses(study)}
+    films = [entry for entry in unaided.answer["films"] if entry["image"] in newest]
+    at_lock = {entry["image"] for entry in films}
+    later = [_entry(analysis) for image, analysis in newest.items() if image not in at_lock]
+    return str(_summed_up([*films, *later], timezone.now())["outcome"])
+
+
+def _is_put_away(study: Study) -> bool:
+    """Whether a hold took the answers to this case from everybody: what was seen before is not told again either."""
+    return study.outcome == Outcome.WITHHELD and any(
+        analysis.reason_code == WITHHELD_FOR_ALL for analysis in current_analyses(study)
+    )
+
+
+def answered_analyses(study: Study, reader: User | None) -> list[Analysis]:
+    """The analyses that this reader's final reading stands beside, one for each film, in the order of the films.
+
+    Those of the lock, as they stood then, where the reader has a locked own reading; else the newest. A film that came
+    after the lock counts with its newest.
+    """
+    newest = current_analyses(study)
+    unaided = UnaidedReading.objects.filter(study=study, reader=reader, locked_at__isnull=False).first()
+    entries = {entry["image"]: entry for entry in unaided.answer["films"]} if unaided and unaided.answer else {}
+    moved = {
+        entry["analysis"]
+        for analysis in newest
+        if (entry := entries.get(str(analysis.image_id))) and entry["analysis"] != str(analysis.pk)
+    }
+    pinned = {str(row.pk): row for row in Analysis.objects.filter(pk__in=moved).select_related("image")}
+    return [
+        _as_at_lock(pinned.get(entry["analysis"], analysis), entry)
+        if (entry := entries.get(str(analysis.image_id)))
+        else analysis
+        for analysis in newest
+    ]
+
+
+def _as_at_lock(analysis: Analysis, entry: dict[str, Any]) -> Analysis:
+    """The row as it stood at the lock: a failed or cancelled one may have been tried again since (never saved)."""
+    if not entry["final"] or analysis.status == entry["status"]:
+        return analysis
+    then = without_answer(analysis)
+    for name in ("status", "error_code", "error_message"):
+        setattr(then, name, entry[name])
+    return then
+
+
+def _complete(unaided: UnaidedReading, at: datetime) -> None:
+    answer: dict[str, Any] = unaided.answer or {}
+    films = answer["films"]
+    open_ones = {film["analysis"] for film in films if not film["final"]}
+    ended = {str(row.pk): row for row in Analysis.objects.filter(pk__in=open_ones) if row.is_final}
+    if not ended:
+        return
+    number = {film["analysis"]: film for film in films}
+    unaided.answer = _summed_up([_entry(ended[key]) if key in ended else number[key] for key in number], at)
+    if unaided.answer["complete"] and unaided.arm != Arm.HIDDEN:
+        unaided.revealed_at = at
+    unaided.save(update_fields=["answer", "revealed_at"])
+
+
+def _entry(analysis: Analysis) -> dict[str, Any]:
+    return {
+        "image": str(analysis.image_id),
+        "analysis": str(analysis.pk),
+        "status": analysis.status,
+        "final": analysis.is_final,
+        "outcome": analysis.outcome,
+        "reason_code": analysis.reason_code,
+        "probabilities": analysis.probabilities,
+        "malignant_probability": analysis.malignant_probability,
+        "operating_point": analysis.operating_point,
+        "withheld_reasons": analysis.withheld_reasons,
+        "model": {
+            "name": analysis.model_name,
+            "version": analysis.model_version,
+            "sha256": analysis.model_sha256,
+        },
+        "error_code": analysis.error_code,
+        "error_message": analysis.error_message,
+    }
+
+
+def _summed_up(films: list[dict[str, Any]], at: datetime) -> dict[str, Any]:
+    answers = [(film["outcome"], film["malignant_probability"]) for film in films if film["status"] == Status.SUCCEEDED]
+    outcome, probability = min(answers, key=lambda answer: rank(*answer), default=("", None))
+    return {
+        "complete": all(film["final"] for film in films),
+        "outcome": outcome,
+        "malignant_probability": probability,
+        "taken_at": at.isoformat(),
+        "films": films,
+    }

@@ -1,0 +1,48 @@
+"""Moved here by the plan."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from analyses.models import Laterality
+from analyses.record.forms import MODALITIES, PatientForm, StudyForm
+
+
+class AssignForm(PatientForm):
+    """Give an unassigned case its patient."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["patient_id"].required = True
+
+
+class EditForm(StudyForm):
+    """Correct what was typed about the examination."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        del self.fields["laterality"]  # the side is changed by a reassignment, with a reason
+        # A file may have brought a modality that the form does not offer: leaving it alone must not clear it.
+        codes = sorted({code for code, _ in MODALITIES if code} | {self.initial.get("modality") or "DX"})
+        self.fields["modality"] = forms.ChoiceField(
+            label=_("Modality"), required=False, choices=[("", _("not stated")), *((code, code) for code in codes)]
+        )
+
+
+class ReassignForm(PatientForm):
+    """Move a case to the right patient or the right side; issued reports become void."""
+
+    laterality = forms.ChoiceField(
+        label=_("Side"), required=False, choices=[("", _("not stated")), *Laterality.choices]
+    )
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=120,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Kept in the trail with both identities."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["patient_id"].required = True

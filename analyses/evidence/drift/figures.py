@@ -1,0 +1,118 @@
+"""What is watched: each figure with its value for one film or one signed reading, and where its reference stands."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analyses.models import Analysis, Outcome, WatchSeries
+from analyses.pipeline.holds import REASON
+from analyses.statistics import drift
+from analyses.statistics.drift import CUTS, Reference
+
+YES, NO = "yes", "no"
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One figure. ``value`` gives a number or a category, or None where a row has none."""
+
+    name: str
+    group: str  # inputs, outputs, withheld, overruled
+    series: str
+    value: Callable[[Any], Any]
+    is_quantity: bool = False
+    card: Callable[[dict[str, Any]], Reference | None] = lambda reference: None
+
+    def local(self, values: Sequence[Any]) -> Reference:
+        """The reference that the first local values make."""
+        return drift.of_values(values) if self.is_quantity else drift.of_categories(values)
+
+
+def _answer(film: Analysis, name: str) -> Any:
+    """What was computed of the film, also while the model is withheld for all."""
+    return (film.computed or {}).get(name, getattr(film, name))
+
+
+def _withheld(film: Analysis) -> str | None:
+    outcome = _answer(film, "outcome")
+    if outcome == Outcome.NOT_ANALYSABLE:
+        return None
+    reasons = set(_answer(film, "withheld_reasons")) - {REASON}
+    return YES if outcome == Outcome.WITHHELD and reasons else NO
+
+
+def _quantiles(name: str) -> Callable[[dict[str, Any]], Reference | None]:
+    def read(reference: dict[str, Any]) -> Reference | None:
+        entry = reference.get(name) or {}
+        given = {float(key): value for key, value in (entry.get("quantiles") or {}).items()}
+        if not entry.get("n") or not set(CUTS) <= set(given):
+            return None
+        edges = [given[cut] for cut in CUTS]
+        return drift.of_quantiles(edges, entry["n"]) if edges == sorted(set(edges)) else None
+
+    return read
+
+
+def _shares(*names: str, rest: str = "") -> Callable[[dict[str, Any]], Reference | None]:
+    def read(reference: dict[str, Any]) -> Reference | None:
+        entry = reference.get("shares") or {}
+        values = entry.get("values") or {}
+        if not entry.get("n") or not all(name in values for name in names):
+            return None
+        found = {name.removeprefix("leaning "): float(values[name]) for name in names}
+        if rest:
+            found = {YES: found[names[0]], rest: 1 - found[names[0]]}
+        return drift.of_shares(found, entry["n"])
+
+    return read
+
+
+FILMS, READINGS = WatchSeries.FILMS, WatchSeries.READINGS
+LEANINGS = ("leaning normal", "leaning benign", "leaning malignant")
+WATCHED: tuple[Watched, ...] = (
+    Watched(
+        *("grey mean", "inputs", FILMS, lambda film: film.input_stats.get("grey_mean")),
+        is_quantity=True,
+        card=_quantiles("grey mean"),
+    ),
+    Watched(
+        *("grey spread", "inputs", FILMS, lambda film: film.input_stats.get("grey_spread")),
+        is_quantity=True,
+        card=_quantiles("grey spread"),
+    ),
+    Watched(
+        *("film size, megapixels", "inputs", FILMS, lambda film: film.input_stats.get("megapixels")), is_quantity=True
+    ),
+    Watched("modality", "inputs", FILMS, lambda film: film.image.study.modality or "not stated"),
+    Watched("body part", "inputs", FILMS, lambda film: film.image.study.body_part_examined.lower() or "not stated"),
+    Watched(
+        *("distance from the training films", "inputs", FILMS, lambda film: film.distance),
+        is_quantity=True,
+        card=_quantiles("distance from the training films"),
+    ),
+    Watched(
+        "refused by the gate",
+        "inputs",
+        FILMS,
+        lambda film: YES if _answer(film, "outcome") == Outcome.NOT_ANALYSABLE else NO,
+    ),
+    Watched(
+        *("probability of malignancy", "outputs", FILMS, lambda film: _answer(film, "malignant_probability")),
+        is_quantity=True,
+        card=_quantiles("probability of malignant"),
+    ),
+    Watched(
+        *("answers by the cut-offs", "outputs", FILMS, lambda film: _answer(film, "leaning") or None),
+        card=_shares(*LEANINGS),
+    ),
+    Watched("withheld", "withheld", FILMS, _withheld, card=_shares("withheld", rest=NO)),
+    Watched("overruled", "overruled", READINGS, lambda review: NO if review.agrees_with_model else YES),
+)
+
+
+def watched(series: str) -> list[Watched]:
+    """The figures of one series."""
+    return [figure for figure in WATCHED if figure.series == series]
+
+
+__all__ = ["WATCHED", "Watched", "watched"]

@@ -1,0 +1,257 @@
+"""The watch of drift: windows of films and of signed readings compared with their reference, alarms raised, answered.
+
+A window is ``WINDOW`` consecutive films that the model in force answered (or signed readings of its answers); windows
+do not overlap. A figure is compared with the card's reference distribution; where the card has none, with the first
+``LOCAL`` local rows, and is not tested while these are being collected. Where an administrator accepted an alarm as how
+this site is, the figure is compared with the ``LOCAL`` rows up to that window from then on. The chance of any false
+alarm in a window is ``LEVEL``, see ``analyses.statistics.drift``.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.mail import send_mail
+from django.db import IntegrityError, models, transaction
+from django.db.models import Exists, OuterRef, Q
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from accounts import audit
+from accounts.languages import language_of_user
+from accounts.models import ReadingMode, Role, User
+from accounts.permissions import Action, require
+from analyses.errors import Conflict, Invalid
+from analyses.evidence.drift.figures import Watched, watched
+from analyses.models import (
+    Analysis,
+    DriftAlarm,
+    DriftCheck,
+    ModelActivation,
+    Review,
+    Status,
+    UnaidedReading,
+    WatchSeries,
+)
+from analyses.registry import services as registry
+from analyses.statistics.drift import Reference, compare, holm
+from analyses.stored_words import watched_word
+from inference import card as cards
+from inference.errors import WeightsError
+
+log = structlog.get_logger(__name__)
+WINDOW, LOCAL, LEVEL = 100, 200, 0.01
+# Fewer values than this in a window say too little.
+LEAST_VALUES = 50
+# Rows that are still being committed by another process come late; none is passed over by waiting a little.
+SETTLED = timedelta(seconds=60)
+MAX_WINDOWS = 5
+MAX_REASON = 200
+
+
+def watch(key: str = "") -> int:
+    """Compare every window that is complete, and return how many; called by the sweeper again and again."""
+    key = key or registry.active_model()
+    done = 0
+    for series in WatchSeries.values:
+        while done < MAX_WINDOWS and check_next(series, key):
+            done += 1
+    return done
+
+
+def check_next(series: str, key: str) -> DriftCheck | None:
+    """Compare the next window of a series, or return None while it is not complete."""
+    rows = _rows(series, key)
+    last = DriftCheck.objects.filter(series=series, model_key=key).order_by("-number").first()
+    field = _time_field(series)
+    if last is not None:
+        behind = Q(**{f"{field}__gt": last.to_at}) | Q(**{field: last.to_at, "pk__gt": last.last_id})
+        rows = rows.filter(behind)
+    window = list(rows[:WINDOW])
+    if len(window) < WINDOW:
+        return None
+    number = last.number + 1 if last else 1
+    figures = _figures(series, key, window, collecting=number * WINDOW <= LOCAL)
+    check = DriftCheck(
+        series=series,
+        model_key=key,
+        number=number,
+        from_at=getattr(window[0], field),
+        to_at=getattr(window[-1], field),
+        last_id=window[-1].pk,
+        figures=figures,
+    )
+    return check if _store(check) else None
+
+
+def state(key: str) -> list[dict[str, Any]]:
+    """For each series: the newest check, the checks before it (the oldest first), and how many rows wait."""
+    found = []
+    for series, label in WatchSeries.choices:
+        checks = list(DriftCheck.objects.filter(series=series, model_key=key).order_by("-number")[:30])
+        rows, field = _rows(series, key), _time_field(series)
+        if checks:
+            rows = rows.filter(Q(**{f"{field}__gt": checks[0].to_at}))
+        waiting = rows.order_by().values("pk")[: WINDOW + 1].count()
+        found.append({"series": series, "label": label, "checks": checks[::-1], "waiting": waiting})
+    return found
+
+
+@transaction.atomic
+def acknowledge(alarm: DriftAlarm, *, reason: str, user: User, accepted: bool = False) -> None:
+    """Close an alarm with what was found.
+
+    Args:
+        accepted: this is how the site is; the figure is compared with the site's own films from now on.
+
+    Raises:
+        Invalid: ``bad_field`` without a reason.
+        Conflict: ``already_acknowledged``.
+    """
+    require(user, Action.MANAGE_MODELS)
+    reason = " ".join(reason.split())
+    if not reason or len(reason) > MAX_REASON:
+        message = _("State what was found in at most %(most)s characters.") % {"most": MAX_REASON}
+        raise Invalid("bad_field", message, fields={"reason": [message]})
+    open_rows = DriftAlarm.objects.filter(pk=alarm.pk, acknowledged_at__isnull=True)
+    answer = {"acknowledged_by": user, "acknowledged_at": timezone.now(), "reason": reason, "accepted": accepted}
+    if not open_rows.update(**answer):
+        raise Conflict("already_acknowledged", _("Somebody has answered this alarm already. Reload the page."))
+    detail = {"figure": alarm.figure, "reason": reason, "accepted": accepted}
+    audit.record("acknowledge_alarm", user=user, obj=alarm, detail=detail)
+
+
+def _time_field(series: str) -> str:
+    return "finished_at" if series == WatchSeries.FILMS else "signed_at"
+
+
+def _rows(series: str, key: str) -> models.QuerySet:
+    """The rows of a series, the oldest first."""
+    before = timezone.now() - SETTLED
+    if series == WatchSeries.FILMS:
+        name, _, version = key.rpartition("-")
+        answered = Analysis.objects.filter(status=Status.SUCCEEDED, model_name=name, model_version=version)
+        return answered.filter(finished_at__lte=before).select_related("image__study").order_by("finished_at", "pk")
+    # Readings of a trial do not count: not all saw the answer, and how many did is nobody's to know while it runs.
+    by_lot = UnaidedReading.objects.filter(study=OuterRef("study"), mode=ReadingMode.TRIAL)
+    signed = Review.objects.filter(signed_at__lte=before, agrees_with_model__isnull=False).exclude(Exists(by_lot))
+    since = ModelActivation.objects.filter(modality=registry.RADIOGRAPHS, model_key=key).order_by("-id").first()
+    if since is not None:
+        signed = signed.filter(signed_at__gte=since.activated_at)
+    return signed.order_by("signed_at", "pk")
+
+
+def _figures(series: str, key: str, window: Sequence[Any], *, collecting: bool) -> list[dict[str, Any]]:
+    references = _References(series, key, collecting)
+    entries = [_entry(figure, *references.of(figure), _values(figure, window)) for figure in watched(series)]
+    tested = [entry for entry in entries if entry["p"] is not None]
+    for entry, adjusted in zip(tested, holm([entry["p"] for entry in tested]), strict=True):
+        entry |= {"adjusted_p": adjusted, "alarm": adjusted <= LEVEL}
+    return entries
+
+
+class _References:
+    """Where each figure's reference comes from: an accepted window, the card, or the first local rows."""
+
+    def __init__(self, series: str, key: str, collecting: bool) -> None:
+        self._series, self._key, self._collecting = series, key, collecting
+        self._card = _card_reference(key)
+        accepted = DriftAlarm.objects.filter(accepted=True, check_row__series=series, check_row__model_key=key)
+        self._accepted = {
+            alarm.figure: alarm.check_row for alarm in accepted.select_related("check_row").order_by("acknowledged_at")
+        }
+        self._rows: dict[Any, list[Any]] = {}
+
+    def of(self, figure: Watched) -> tuple[str, Reference | None]:
+        """The word for the source, and the reference; None while it is being collected."""
+        check = self._accepted.get(figure.name)
+        if check is not None:
+            return "accepted", self._local(figure, check)
+        stated = figure.card(self._card)
+        if stated is not None:
+            return "card", stated
+        return "local", None if self._collecting else self._local(figure, None)
+
+    def _local(self, figure: Watched, until: DriftCheck | None) -> Reference | None:
+        number = until.number if until else None
+        if number not in self._rows:
+            rows = _rows(self._series, self._key)
+            if until is None:
+                self._rows[number] = list(rows[:LOCAL])
+            else:
+                before = rows.filter(**{f"{_time_field(self._series)}__lte": until.to_at})
+                self._rows[number] = list(before.reverse()[:LOCAL])
+        values = _values(figure, self._rows[number])
+        return figure.local(values) if len(values) >= LEAST_VALUES else None
+
+
+def _entry(figure: Watched, source: str, reference: Reference | None, values: list[Any]) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "name": figure.name,
+        "group": figure.group,
+        "source": source,
+        "n": len(values),
+        "reference_n": reference.n if reference else 0,
+        "p": None,
+        "alarm": False,
+    }
+    if reference is None or len(values) < LEAST_VALUES:
+        return entry
+    found = compare(values, reference)
+    return entry | {
+        "bins": list(reference.labels),
+        "reference": list(reference.shares),
+        "observed": list(found.observed),
+        "psi": found.psi,
+        "p": found.p,
+    }
+
+
+def _values(figure: Watched, rows: Sequence[Any]) -> list[Any]:
+    return [value for row in rows if (value := figure.value(row)) is not None]
+
+
+def _card_reference(key: str) -> dict[str, Any]:
+    try:
+        reference = cards.load_card(registry.folder_of(key)).get("reference")
+    except WeightsError:
+        return {}
+    return reference if isinstance(reference, dict) else {}
+
+
+def _store(check: DriftCheck) -> bool:
+    """Keep a check and its alarms; another sweeper may have been quicker."""
+    try:
+        with transaction.atomic():
+            check.save()
+            alarms = [
+                DriftAlarm(check_row=check, figure=entry["name"], adjusted_p=entry["adjusted_p"], psi=entry["psi"])
+                for entry in check.figures
+                if entry["alarm"]
+            ]
+            DriftAlarm.objects.bulk_create(alarms)
+            names = [alarm.figure for alarm in alarms]
+            detail = {"series": check.series, "model": check.model_key, "window": check.number, "alarms": names}
+            audit.record("drift_check", obj=check, detail=detail)
+            if names:
+                transaction.on_commit(lambda: _tell_administrators(check, names), robust=True)
+    except IntegrityError:
+        return False
+    return True
+
+
+def _tell_administrators(check: DriftCheck, names: list[str]) -> None:
+    """Mail every administrator which figures left their reference; nothing about a patient, a case or a film."""
+    people = User.objects.filter(is_active=True, role_assignments__role=Role.ADMINISTRATOR).distinct()
+    for person in people.select_related("department").order_by("email"):
+        with translation.override(language_of_user(person)):
+            context = {"check": check, "names": [watched_word(name) for name in names], "level": LEVEL}
+            text = render_to_string("analyses/evidence/drift/email/drift_alarm.txt", context)
+            subject = _("BoneScan: an alarm of drift")
+        try:
+            send_mail(subject, text, settings.DEFAULT_FROM_EMAIL, [person.email])
+        except OSError as error:  # smtplib's errors are OSErrors too
+            log.warning("alarm_not_mailed", error=type(error).__name__)

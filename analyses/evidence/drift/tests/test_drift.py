@@ -1,0 +1,251 @@
+"""The watch of drift: which films make a window, what they are compared with, alarms, mail and answers."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.core.management import call_command
+from django.utils import timezone
+
+from accounts.models import AuditEvent
+from accounts.tests.factories import UserFactory
+from analyses.errors import Conflict, Invalid
+from analyses.evidence.drift import services as drift
+from analyses.models import Analysis, DriftAlarm, DriftCheck, Patient, Review, Study, UnaidedReading
+from analyses.registry import services as registry
+from analyses.tests.watched import KEY, START
+from inference.card import load_card
+
+pytestmark = pytest.mark.django_db
+
+
+def entry(check: DriftCheck, name: str) -> dict:
+    return next(figure for figure in check.figures if figure["name"] == name)
+
+
+def test_a_window_is_compared_once_it_is_complete_and_not_before(films):
+    films.add(99)
+    assert drift.watch(KEY) == 0
+    films.add(1)
+    assert (drift.watch(KEY), drift.watch(KEY)) == (1, 0)
+    films.add(230)
+    assert drift.watch(KEY) == 2
+    assert list(DriftCheck.objects.order_by("number").values_list("number", flat=True)) == [1, 2, 3]
+
+
+def test_the_card_is_the_reference_where_it_has_one_and_the_first_200_films_otherwise(films):
+    films.add(300)
+    drift.watch(KEY)
+    first, third = DriftCheck.objects.get(number=1), DriftCheck.objects.get(number=3)
+    for name in ("grey mean", "grey spread", "distance from the training films", "probability of malignancy"):
+        assert (entry(first, name)["source"], entry(first, name)["p"] is not None) == ("card", True)
+    shares = load_card(registry.folder_of(KEY))["reference"]["shares"]["values"]
+    assert entry(first, "withheld")["reference"] == pytest.approx([shares["withheld"], 1 - shares["withheld"]])
+    leaning = [shares[f"leaning {name}"] for name in ("normal", "benign", "malignant")]
+    assert entry(first, "answers by the cut-offs")["reference"] == pytest.approx(leaning, abs=1e-4)
+    for name in ("body part", "modality", "film size, megapixels", "refused by the gate"):
+        assert (entry(first, name)["source"], entry(first, name)["p"]) == ("local", None)
+        assert (entry(third, name)["reference_n"], entry(third, name)["p"] is not None) == (200, True)
+
+
+def test_films_as_the_reference_raise_no_alarm(films, mailoutbox):
+    films.add(300)
+    drift.watch(KEY)
+    assert not DriftAlarm.objects.exists()
+    assert mailoutbox == []
+
+
+@pytest.mark.parametrize(
+    ("change", "figure"),
+    [
+        ({"grey": 30.0}, "grey mean"),
+        ({"withheld": 0.75}, "withheld"),
+        ({"part": "SKULL"}, "body part"),
+        ({"size": 0.3}, "film size, megapixels"),
+    ],
+)
+def test_a_change_raises_the_alarm_of_its_figure_only(films, change, figure):
+    films.add(200)
+    drift.watch(KEY)
+    assert not DriftAlarm.objects.exists()
+    films.add(100, **change)
+    drift.watch(KEY)
+    assert list(DriftAlarm.objects.values_list("figure", flat=True)) == [figure]
+
+
+def test_administrators_are_mailed_without_a_word_about_a_patient(
+    films, administrator, mailoutbox, django_capture_on_commit_callbacks
+):
+    UserFactory(roles=["administrator"], department=None, is_active=False)
+    films.add(100, grey=40.0)
+    with django_capture_on_commit_callbacks(execute=True):
+        drift.watch(KEY)
+    assert [mail.to for mail in mailoutbox] == [[administrator.email]]
+    assert "grey mean" in mailoutbox[0].body
+    patient = Patient.objects.get(pk=films.base.patient_id)
+    for word in (patient.patient_id, patient.patient_name, str(films.base.pk), films.base.accession_number):
+        assert word not in mailoutbox[0].body + mailoutbox[0].subject
+    event = AuditEvent.objects.get(action="drift_check")
+    assert event.detail == {"series": "films", "model": KEY, "window": 1, "alarms": ["grey mean"]}
+
+
+def test_a_mail_server_that_is_away_costs_nothing_but_the_mail(
+    films, administrator, monkeypatch, django_capture_on_commit_callbacks
+):
+    def away(*args, **kwargs):
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(drift, "send_mail", away)
+    films.add(100, grey=40.0)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert drift.watch(KEY) == 1
+    assert DriftAlarm.objects.count() == 1
+
+
+def test_films_of_another_model_and_films_that_just_ended_are_left_out(films):
+    films.add(100, key="other-1.0")
+    late = films.add(100)
+    Analysis.objects.filter(pk__in=[row.pk for row in late]).update(finished_at=timezone.now())
+    assert drift.watch(KEY) == 0
+
+
+def test_two_sweepers_make_one_check(films, monkeypatch):
+    films.add(100)
+    assert drift.watch(KEY) == 1
+    first = DriftCheck.objects.get()
+    copy = DriftCheck(
+        series="films", model_key=KEY, number=1, from_at=START, to_at=START, last_id=uuid.uuid4(), figures=[]
+    )
+    assert not drift._store(copy)
+    assert DriftCheck.objects.get() == first
+
+
+def test_a_hold_changes_nothing_of_what_is_watched(films, administrator):
+    from analyses.pipeline import holds
+
+    films.add(100)
+    holds.withhold_for_all(reason="x", by=administrator)
+    assert Analysis.objects.filter(computed__isnull=False).count() == 100
+    drift.watch(KEY)
+    check = DriftCheck.objects.get()
+    assert not [figure for figure in check.figures if figure["alarm"]]
+    assert entry(check, "probability of malignancy")["n"] == 100
+
+
+def test_the_share_of_overruled_answers_is_watched_over_signed_readings(films, doctor):
+    Study.objects.bulk_create(
+        [Study(department=doctor.department, created_by=doctor, reading_state="final") for _ in range(300)]
+    )
+    for place, study in enumerate(Study.objects.filter(reading_state="final")):
+        agrees = place % 10 != 0 if place < 200 else place % 2 == 0
+        at = START + timedelta(seconds=place)
+        Review.objects.create(study=study, reader=doctor, reading="benign", agrees_with_model=agrees, signed_at=at)
+    assert drift.watch(KEY) == 3
+    third = DriftCheck.objects.get(series="readings", number=3)
+    found = entry(third, "overruled")
+    assert (found["alarm"], found["source"], found["n"]) == (True, "local", 100)
+
+
+def test_readings_of_a_trial_are_not_watched(doctor):
+    studies = [Study(department=doctor.department, created_by=doctor, reading_state="final") for _ in range(100)]
+    Study.objects.bulk_create(studies)
+    for study in studies:
+        Review.objects.create(study=study, reader=doctor, reading="benign", agrees_with_model=True, signed_at=START)
+    UnaidedReading.objects.create(study=studies[0], reader=doctor, mode="trial", arm="shown", opened_at=START)
+    UnaidedReading.objects.create(study=studies[1], reader=doctor, mode="own_first", opened_at=START)
+    assert drift.watch(KEY) == 0
+    extra = Study.objects.create(department=doctor.department, created_by=doctor, reading_state="final")
+    Review.objects.create(study=extra, reader=doctor, reading="benign", agrees_with_model=True, signed_at=START)
+    assert drift.watch(KEY) == 1
+
+
+def alarm_of(films) -> DriftAlarm:
+    films.add(100, grey=40.0)
+    drift.watch(KEY)
+    return DriftAlarm.objects.get()
+
+
+def test_an_alarm_is_answered_once_with_what_was_found(films, administrator, doctor):
+    alarm = alarm_of(films)
+    with pytest.raises(PermissionDenied):
+        drift.acknowledge(alarm, reason="x", user=doctor)
+    with pytest.raises(Invalid):
+        drift.acknowledge(alarm, reason=" ", user=administrator)
+    drift.acknowledge(alarm, reason="new detector in room 2", user=administrator)
+    with pytest.raises(Conflict):
+        drift.acknowledge(alarm, reason="again", user=administrator)
+    event = AuditEvent.objects.get(action="acknowledge_alarm")
+    assert event.detail == {"figure": "grey mean", "reason": "new detector in room 2", "accepted": False}
+
+
+def test_what_was_accepted_as_how_the_site_is_alarms_only_when_it_changes_again(films, administrator):
+    drift.acknowledge(alarm_of(films), reason="our detector", user=administrator, accepted=True)
+    films.add(100, grey=40.0)
+    drift.watch(KEY)
+    second = entry(DriftCheck.objects.get(number=2), "grey mean")
+    assert (second["source"], second["reference_n"], second["alarm"]) == ("accepted", 100, False)
+    films.add(100)
+    drift.watch(KEY)
+    assert entry(DriftCheck.objects.get(number=3), "grey mean")["alarm"]
+
+
+# --- the page and the commands -----------------------------------------------------------------------------------
+@pytest.fixture
+def web(client, administrator):
+    client.force_login(administrator)
+    return client
+
+
+def test_the_empty_page_says_what_will_be_compared(web):
+    text = web.get("/admin/drift/").content.decode()
+    assert "No window is complete yet" in text
+    assert "no alarm to answer" in text
+    assert "probability of 1 %" in text
+
+
+def test_the_page_shows_figures_alarms_and_answers(web, films):
+    films.add(200)
+    alarm = alarm_of(films)
+    text = web.get("/admin/drift/").content.decode()
+    for words in ("Alarm: grey mean", "left its reference", "as the reference", "PSI in 3 windows, 1 with an alarm"):
+        assert words in text
+    url = f"/admin/drift/alarms/{alarm.pk}/answer/"
+    assert web.post(url, {"reason": ""}).status_code == 400
+    text = web.post(url, {"reason": "new detector", "accepted": "on"}, follow=True).content.decode()
+    assert "new detector · accepted as how this site is" in text
+    assert "Alarm: grey mean" not in text
+    again = web.post(url, {"reason": "again"})
+    assert (again.status_code, "answered this alarm already" in again.content.decode()) == (409, True)
+
+
+def test_the_page_asks_the_same_number_of_questions_however_many_windows(web, films, django_assert_max_num_queries):
+    films.add(300)
+    drift.watch(registry.active_model())
+    with django_assert_max_num_queries(25):
+        web.get("/admin/drift/")
+
+
+def test_the_command_and_the_sweeper_compare(films, capsys, monkeypatch):
+    from analyses.management.commands import sweep
+
+    films.add(100, grey=40.0)
+    call_command("watch_drift")
+    out = capsys.readouterr().out
+    assert f"1 windows compared for {KEY}" in out
+    assert "grey mean: adjusted p" in out
+    assert "ALARM" in out
+    films.add(100)
+
+    class Once:
+        waits = 0
+
+        def is_set(self):
+            return self.waits > 0
+
+        def wait(self, _):
+            self.waits += 1
+
+    monkeypatch.setattr(sweep, "connection", sweep.connection)
+    sweep.sweep_until(Once())
+    assert DriftCheck.objects.count() == 2

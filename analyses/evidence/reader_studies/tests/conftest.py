@@ -1,0 +1,32 @@
+"""What the tests of reader studies share: an open study of four cases, one of its readers, and their browsers."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from analyses.evidence.reader_studies.tests import signed_in, started
+from analyses.models import ReaderStudy, ReaderStudyReader
+
+
+@pytest.fixture
+def study(administrator: User, department: Any) -> ReaderStudy:
+    return started(department, administrator, cases=4, readers=2)
+
+
+@pytest.fixture
+def reader(study: ReaderStudy) -> ReaderStudyReader:
+    return study.readers.select_related("user", "reader_study").earliest("number")
+
+
+@pytest.fixture
+def page(reader: ReaderStudyReader) -> Client:
+    """The reader's browser."""
+    return signed_in(reader.user)
+
+
+@pytest.fixture
+def admin(administrator: User) -> Client:
+    """The administrator's browser."""
+    return signed_in(administrator)

@@ -1,0 +1,19 @@
+"""Moved here by the plan."""
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+
+class TrialForm(forms.Form):
+    """A trial to be started."""
+
+    name = forms.CharField(label=_("Name"), max_length=120, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    planned_cases = forms.IntegerField(
+        label=_("Planned cases"),
+        min_value=2,
+        max_value=100_000,
+        help_text=_(
+            "When so many cases are allocated, no further case is allocated: cases after them show the answer after "
+            "the own reading."
+        ),
+    )

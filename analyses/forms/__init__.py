@@ -1,1 +1,0 @@
-"""Forms of the pages: they check what was typed and hand clean values to the services."""

@@ -1,0 +1,68 @@
+"""Moved here by the plan."""
+
+from typing import Any
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext_lazy as _
+
+from analyses.record.fields import CaseFields
+from analyses.record.forms import PatientForm, StudyForm, to_case_fields
+
+VIEWS = [
+    ("", _("from file")),
+    ("AP", "AP"),
+    ("PA", "PA"),
+    ("LATERAL", _("lateral")),
+    ("OBLIQUE", _("oblique")),
+    ("AXIAL", _("axial")),
+]
+
+
+class FilmForm(forms.Form):
+    """What belongs to one film rather than to the case."""
+
+    view_position = forms.ChoiceField(label=_("View"), required=False, choices=VIEWS)
+    case_key = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    again = forms.BooleanField(
+        label=_("Analyse again"),
+        required=False,
+        help_text=_("A film that this patient already has is otherwise answered with its existing result."),
+    )
+
+
+class MultipleFileInput(forms.ClearableFileInput):
+    """A picker for several files."""
+
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """One or several files, in the order they were chosen; their content is the services' matter."""
+
+    widget = MultipleFileInput
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+        files = data if isinstance(data, list | tuple) else [data]
+        present = [file for file in files if file]
+        if not present:
+            raise forms.ValidationError(_("Choose at least one film."), code="required")
+        return present
+
+
+class UploadForm(PatientForm, StudyForm, FilmForm):
+    """A whole case as the upload page sends it."""
+
+    image = FilesField(label=_("Films"))
+
+    def to_fields(self) -> CaseFields:
+        return to_case_fields(self.cleaned_data)
+
+
+class AddFilmsForm(FilmForm):
+    """Further films of a case that exists."""
+
+    image = FilesField(label=_("Films"))
+
+    def to_fields(self) -> CaseFields:
+        return to_case_fields(self.cleaned_data)

@@ -1,0 +1,307 @@
+"""Films in: check, store unaltered, put into the right case, queue. Pages and API share every rule here."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.files.base import File
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import audit
+from accounts.models import ApiToken, Department, User
+from analyses.errors import Invalid, ServiceError, Unprocessable
+from analyses.models import Analysis, IdempotencyKey, Image, ReadingState, Status, Study
+from analyses.pipeline import queue
+from analyses.record import cases, storage
+from analyses.record.fields import CASE_FIELDS, CaseFields, cleaned
+from analyses.record.identity import contradictions, name_words, recorded
+from analyses.record.patients import complete_case, find_or_make, lock_department, value_of
+from analyses.record.storage import StoredFile
+from inference.imaging.limits import Limits
+
+FORMATS = ("JPEG", "PNG", "TIFF", "WebP", "BMP", "DICOM (one frame)")
+LIMITS: dict[str, Any] = {
+    "formats": list(FORMATS),
+    "max_bytes": settings.MAX_UPLOAD_BYTES,
+    "max_pixels": Limits.from_env().max_pixels,
+}
+UNSIGNED = (ReadingState.UNREAD, ReadingState.IN_READING, ReadingState.PRELIMINARY)
+
+__all__ = ["FORMATS", "LIMITS", "CaseFields", "Submission", "submit_film"]
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The analysis that answers a posted film, and whether it was made for it."""
+
+    analysis: Analysis
+    created: bool
+
+
+@dataclass(frozen=True)
+class _Post:
+    """One posted film with all that was said about it."""
+
+    user: User
+    token: ApiToken | None
+    film: StoredFile
+    fields: CaseFields
+    case_key: UUID | None
+    study: Study | None
+    again: bool
+    idempotency_key: str
+
+    @property
+    def department_id(self) -> UUID:
+        """The poster's department; ``submit_film`` has refused posters without one."""
+        assert self.user.department_id is not None
+        return self.user.department_id
+
+    @property
+    def said(self) -> dict[str, str]:
+        return self.fields.said()
+
+    @property
+    def body_sha256(self) -> str:
+        """Fingerprint of everything that makes two posts the same."""
+        case = str(self.case_key or ""), str(self.study.pk if self.study else "")
+        body = json.dumps([self.film.sha256, self.said, *case, self.again], sort_keys=True)
+        return hashlib.sha256(body.encode()).hexdigest()
+
+
+def submit_film(
+    *,
+    user: User,
+    token: ApiToken | None,
+    upload: File,
+    fields: CaseFields,
+    case_key: UUID | None = None,
+    study: Study | None = None,
+    again: bool = False,
+    idempotency_key: str = "",
+) -> Submission:
+    """Store one film and queue its analysis, or return the analysis that this patient's same bytes already have.
+
+    The film joins ``study``; else the case with the same ``case_key``; else the patient's unsigned case with the same
+    accession number; else a new case. Its file is stored before the transaction, so that no lock waits for a disk, and
+    removed when the transaction fails or finds that there is nothing to add.
+
+    Raises:
+        Invalid: ``no_department``, ``empty_file``, ``bad_field``.
+        ServiceError: ``too_large`` (413), ``storage_unavailable`` (503).
+        StorageFull: ``storage_full``.
+        Conflict: ``case_signed``.
+        Unprocessable: ``idempotency_key_reused``.
+    """
+    if user.department_id is None:
+        raise Invalid(
+            "no_department", _("Your account belongs to no department. Ask an administrator to add it to one.")
+        )
+    if study is not None and study.department_id != user.department_id:
+        raise ServiceError("not_found", _("There is no such case."), status=404)
+    fields = cleaned(fields)
+    _check_size(upload)
+    film = storage.store_original(upload)
+    try:
+        if not film.size_bytes:
+            raise _empty()
+        with transaction.atomic():
+            post = _Post(user, token, film, fields, case_key, study, again, idempotency_key)
+            submission = _submit(post)
+    except BaseException:
+        storage.discard(film.name)
+        raise
+    if submission.analysis.image.original_file != film.name:
+        storage.discard(film.name)
+    return submission
+
+
+def _check_size(upload: File) -> None:
+    size = upload.size
+    if size == 0:
+        raise _empty()
+    if size > settings.MAX_UPLOAD_BYTES:
+        limit = settings.MAX_UPLOAD_BYTES // (1024 * 1024)
+        message = _("The file is larger than %(limit)s MB. Export the single film, or compressed.") % {"limit": limit}
+        raise ServiceError("too_large", message, status=413)
+
+
+def _empty() -> Invalid:
+    message = _("The file is empty. Export it again and upload the new copy.")
+    return Invalid("empty_file", message, fields={"image": [message]})
+
+
+def _submit(post: _Post) -> Submission:
+    department = lock_department(post.user.department_id)
+    answered = _by_idempotency_key(post)
+    if answered is None:
+        existing = _same_film(post)
+        answered = Submission(existing, False) if existing and not post.again else None
+        if answered is None:
+            answered = Submission(_queue_film(post, department, existing), True)
+        if post.idempotency_key:
+            IdempotencyKey.objects.create(
+                user=post.user,
+                key=post.idempotency_key,
+                body_sha256=post.body_sha256,
+                analysis=answered.analysis,
+            )
+    return answered
+
+
+def _by_idempotency_key(post: _Post) -> Submission | None:
+    if not post.idempotency_key:
+        return None
+    rows = IdempotencyKey.objects.select_related("analysis__image__study")
+    used = rows.filter(user=post.user, key=post.idempotency_key).first()
+    if used is None:
+        return None
+    if used.body_sha256 != post.body_sha256:
+        raise Unprocessable(
+            "idempotency_key_reused", "This Idempotency-Key was used for another request. Use a new key for each film."
+        )
+    return Submission(used.analysis, False)
+
+
+def _same_film(post: _Post) -> Analysis | None:
+    """The newest analysis of the same bytes of the same patient that the poster may see, if any."""
+    # Nearly always nobody has sent these bytes: the cheap question first.
+    if not Image.objects.filter(original_sha256=post.film.sha256).exists():
+        return None
+    rows = Analysis.objects.for_user(post.user).filter(
+        image__original_sha256=post.film.sha256, image__study__department_id=post.user.department_id
+    )
+    for analysis in rows.select_related("image__study__patient").order_by("-created_at", "id"):
+        if _same_patient(analysis.image, post):
+            return analysis
+    return None
+
+
+def _same_patient(image: Image, post: _Post) -> bool:
+    """The patient the film is filed under now has the typed record number; without one, as little was typed then."""
+    patient = image.study.patient
+    if post.study is not None:
+        return post.study.patient_id == image.study.patient_id if patient else post.study.pk == image.study_id
+    if post.fields.patient_id:
+        return patient is not None and patient.patient_id == post.fields.patient_id
+    typed = image.typed
+    born = post.said.get("patient_birth_date", "")
+    return (
+        not typed.get("patient_id")
+        and name_words(typed.get("patient_name", "")) == name_words(post.fields.patient_name)
+        and typed.get("patient_birth_date", "") == born
+    )
+
+
+def _queue_film(post: _Post, department: Department, existing: Analysis | None) -> Analysis:
+    """Make the rows of a new film, or of one more analysis of a film that is there, and wake a worker on commit."""
+    reused = existing.image if existing and _may_reuse(existing.image, post) else None
+    if reused is not None:
+        study = cases.lock(reused.study_id)
+        image, warnings = reused, list(existing.warnings) if existing else []
+    else:
+        study, warnings = _find_or_make_case(post)
+        image = _make_image(post, study)
+    now = timezone.now()
+    context = audit.request_context.get()
+    analysis = Analysis.objects.create(
+        image=image,
+        department=department,
+        requested_by=post.user,
+        api_token=post.token,
+        queued_at=now,
+        # Taken back when the message cannot be sent, so that the ordinary upload costs one statement less.
+        woken_at=now,
+        request_id=context.request_id,
+        warnings=warnings,
+    )
+    if study.status != Status.QUEUED:
+        Study.objects.filter(pk=study.pk).update(status=Status.QUEUED)
+    audit.record(
+        "upload",
+        user=post.user,
+        department=department,
+        obj=analysis,
+        case_id=study.pk,
+        subject=study.record_number,
+        detail={"again": post.again} if post.again else {},
+    )
+    transaction.on_commit(lambda: queue.wake(analysis.pk))
+    return analysis
+
+
+def _may_reuse(image: Image, post: _Post) -> bool:
+    """*Again* is about the same film: nothing else was said of it, its case is open, and no other case was named."""
+    elsewhere = (post.study is not None and post.study.pk != image.study_id) or (
+        post.case_key is not None and post.case_key != image.study.case_key
+    )
+    same_words = all(image.typed.get(name, value) == value for name, value in post.said.items())
+    return same_words and not elsewhere and not cases.is_signed(image.study)
+
+
+def _find_or_make_case(post: _Post) -> tuple[Study, list[dict[str, Any]]]:
+    """The case that the film belongs to, and where what was typed contradicts it or its patient."""
+    said = post.said
+    study = _named_case(post)
+    if study is None:
+        study = _new_case(post, said)
+        patient_before: Mapping[str, str] = {}
+    else:
+        cases.require_unsigned(study)
+        patient_before = recorded(study)
+    if study.patient is None and said.get("patient_id"):
+        study.patient = find_or_make(study.department_id, said)
+    if study.patient is not None and not patient_before.get("patient_id"):
+        known = {name: value for name, value in recorded(study).items() if name.startswith("patient_")}
+        patient_before = {**patient_before, **known}
+    warnings = contradictions(said, {}, patient_before)
+    if study._state.adding:
+        study.save(force_insert=True)
+    else:
+        if study.patient is not None:
+            Study.objects.filter(pk=study.pk, patient__isnull=True).update(patient=study.patient)
+        complete_case(study, said)
+    return study, warnings
+
+
+def _named_case(post: _Post) -> Study | None:
+    if post.study is not None:
+        return cases.lock(post.study.pk)
+    rows = Study.objects.filter(department_id=post.department_id).order_by("-created_at")
+    if post.case_key is not None:
+        found = rows.filter(case_key=post.case_key).values_list("pk", flat=True).first()
+    elif post.fields.accession_number and post.fields.patient_id:
+        rows = rows.filter(accession_number=post.fields.accession_number, reading_state__in=UNSIGNED)
+        rows = rows.filter(patient__patient_id=post.fields.patient_id)
+        found = rows.values_list("pk", flat=True).first()
+    else:
+        found = None
+    return cases.lock(found) if found else None
+
+
+def _new_case(post: _Post, said: Mapping[str, str]) -> Study:
+    details = {name: value_of(name, said[name]) for name in CASE_FIELDS if said.get(name)}
+    return Study(
+        department_id=post.department_id,
+        case_key=post.case_key,
+        created_by=post.user,
+        api_token=post.token,
+        **details,
+    )
+
+
+def _make_image(post: _Post, study: Study) -> Image:
+    return Image.objects.create(
+        study=study,
+        original_file=post.film.name,
+        original_sha256=post.film.sha256,
+        original_size_bytes=post.film.size_bytes,
+        view_position=post.fields.view_position,
+        typed=post.said,
+    )

@@ -1,0 +1,94 @@
+"""Intake by page: one case with several films, film by film with an answer each, or as one plain form."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.contrib import messages
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext, gettext_lazy, ngettext
+from django.views.decorators.http import require_http_methods
+
+from accounts.permissions import Action, requires
+from analyses.errors import Invalid, ServiceError
+from analyses.intake import services as intake
+from analyses.intake.forms import VIEWS, AddFilmsForm, UploadForm
+from analyses.models import Study
+from analyses.pages import add_service_error, in_scope
+from analyses.record.cases import CASES
+from analyses.record.forms import BODY_PARTS
+
+FORMATS_IN_WORDS = {"DICOM (one frame)": gettext_lazy("DICOM (one frame)")}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Action.VIEW_CASES)
+@requires(Action.UPLOAD)
+def upload(request: HttpRequest) -> HttpResponse:
+    """A new case. A request that accepts JSON gets ``{id, status, url, created}`` or ``{code, detail, fields}``."""
+    return _intake(request, None)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Action.VIEW_CASES)
+@requires(Action.UPLOAD)
+def case_add(request: HttpRequest, study_id: UUID) -> HttpResponse:
+    """Further films of a case."""
+    return _intake(request, in_scope(request, CASES, study_id))
+
+
+def _intake(request: HttpRequest, study: Study | None) -> HttpResponse:
+    form_class = UploadForm if study is None else AddFilmsForm
+    if request.method != "POST":
+        return _page(request, form_class(initial={"case_key": uuid4()}), study)
+    form = form_class(request.POST, request.FILES)
+    by_script = request.accepts("application/json") and not request.accepts("text/html")
+    try:
+        if not form.is_valid():
+            raise Invalid("bad_field", gettext("Some fields are not valid."), fields=form.errors)  # type: ignore[arg-type]
+        submissions = [_submit(request, form, file, study) for file in form.cleaned_data["image"]]
+    except ServiceError as error:
+        if by_script:
+            return _refusal(error)
+        if form.is_valid():
+            add_service_error(form, error)
+        return _page(request, form, study, status=error.status)
+    if by_script:
+        return _answer(submissions[0])
+    received = ngettext("%(number)s film received.", "%(number)s films received.", len(submissions))
+    messages.success(request, received % {"number": len(submissions)})
+    return redirect("analyses:case", submissions[0].analysis.image.study_id)
+
+
+def _submit(request: HttpRequest, form: Any, file: UploadedFile, study: Study | None) -> intake.Submission:
+    cleaned = form.cleaned_data
+    return intake.submit_film(
+        user=request.user,  # type: ignore[arg-type]
+        token=None,
+        upload=file,
+        fields=form.to_fields(),
+        case_key=cleaned["case_key"],
+        study=study,
+        again=cleaned["again"],
+    )
+
+
+def _answer(submission: intake.Submission) -> JsonResponse:
+    analysis = submission.analysis
+    url = reverse("analyses:case", args=[analysis.image.study_id])
+    answer = {"id": analysis.pk, "status": analysis.status, "url": f"{url}?film={analysis.pk}", "case": url}
+    return JsonResponse(answer | {"created": submission.created}, status=202 if submission.created else 200)
+
+
+def _refusal(error: ServiceError) -> JsonResponse:
+    fields = {name: [str(text) for text in texts] for name, texts in error.fields.items()}
+    return JsonResponse({"code": error.code, "detail": error.message, "fields": fields}, status=error.status)
+
+
+def _page(request: HttpRequest, form: Any, study: Study | None, status: int = 200) -> HttpResponse:
+    formats = [FORMATS_IN_WORDS.get(name, name) for name in intake.FORMATS]
+    limits = intake.LIMITS | {"formats": formats}
+    context = {"form": form, "study": study, "limits": limits, "body_parts": BODY_PARTS, "views": VIEWS}
+    return render(request, "analyses/intake/upload.html", context, status=status)

@@ -1,0 +1,58 @@
+"""How every page fetches an object: in the user's scope, else 404 with a line in the log."""
+
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django import forms
+from django.db.models import Model, QuerySet
+from django.forms import Form
+from django.http import Http404, HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts import audit
+from analyses.errors import ServiceError
+
+
+def add_service_error(form: Form, error: ServiceError) -> None:
+    """Show a service's refusal where the person can mend it."""
+    named = {name: texts for name, texts in error.fields.items() if name in form.fields}
+    for name, texts in named.items():
+        form.add_error(name, texts)
+    if not named:
+        form.add_error(None, error.message)
+
+
+def safe_cell(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+class ReasonForm(forms.Form):
+    """Why something is done to the model; kept, and readable on the page."""
+
+    reason = forms.CharField(label=_("Reason"), max_length=200, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+
+    def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
+        super().__init__(*args, **{"auto_id": f"{name}_%s"} | kwargs)
+
+
+M = TypeVar("M", bound=Model)
+
+
+def in_scope(request: HttpRequest, rows: QuerySet[M], pk: UUID) -> M:
+    """The row with this key among those the user may know of.
+
+    Args:
+        rows: an unscoped queryset of a model whose queryset has ``for_user``.
+
+    Raises:
+        Http404: it does not exist, or belongs to somebody else; the second is recorded as denied access.
+    """
+    scoped: Any = rows
+    found = scoped.for_user(request.user).filter(pk=pk).first()
+    if found is not None:
+        return found
+    foreign = rows.filter(pk=pk).first()
+    if foreign is not None:
+        audit.record("access_denied", user=request.user, allowed=False, obj=foreign)  # type: ignore[arg-type]
+    raise Http404

@@ -1,0 +1,184 @@
+"""Asks two models about the same films, in a worker or a command. Nothing of it enters a case.
+
+The work is done in slices: a worker that compares goes back to the films that wait after some seconds.
+"""
+
+import io
+import time
+from collections import Counter
+from statistics import median
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import structlog
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from PIL import Image as Picture
+
+from accounts import audit
+from accounts.models import User
+from analyses.errors import Invalid, ServiceError
+from analyses.models import Analysis, ComparisonStatus, Image, ModelComparison, Outcome
+from analyses.pipeline import queue, running
+from analyses.pipeline.results import NO_MODEL
+from analyses.record import storage
+from analyses.registry import services as registry
+from inference.errors import InferenceError
+
+log = structlog.get_logger(__name__)
+TASK = "analyses.tasks.run_comparison"
+MOST_FILMS = 1000
+SLICE_S = 20.0
+Row = dict[str, Any]
+
+
+def request_comparison(
+    model_a: str, model_b: str, *, films: int, by: User | None, modality: str = registry.RADIOGRAPHS, wake: bool = True
+) -> ModelComparison:
+    """Note which two models are to be asked about the newest films, and wake a worker on commit.
+
+    Args:
+        by: None for the operator's command.
+        wake: False where the caller does the work.
+
+    Raises:
+        Invalid: ``bad_field``; and as ``registry.require_fit``.
+        Conflict: as ``registry.require_fit``.
+    """
+    if model_a == model_b:
+        message = _("Choose two different models.")
+        raise Invalid("bad_field", message, fields={"model_b": [message]})
+    if not 1 <= films <= MOST_FILMS:
+        message = _("Choose between 1 and %(most)s films.") % {"most": MOST_FILMS}
+        raise Invalid("bad_field", message, fields={"films": [message]})
+    for key in (model_a, model_b):
+        registry.require_fit(key, modality)
+    with transaction.atomic():
+        made = ModelComparison.objects.create(
+            modality=modality,
+            model_a=model_a,
+            model_b=model_b,
+            films=films,
+            requested_by=by,
+            result={"waiting": _newest_films(modality, films), "rows": []},
+        )
+        detail = {"models": [model_a, model_b], "films": films}
+        audit.record("compare_models", user=by, obj=made, detail=detail)
+        if wake:
+            transaction.on_commit(lambda: wake_comparison(made.pk))
+    return made
+
+
+def wake_comparison(comparison_id: UUID) -> bool:
+    """Send the message that lets a worker do the next slice; False where the broker is away."""
+    try:
+        queue.send(TASK, str(comparison_id))
+    except Exception as error:
+        # Whatever a broker library raises: the page offers to go on.
+        log.warning("comparison_not_woken", comparison_id=str(comparison_id), error=type(error).__name__)
+        return False
+    return True
+
+
+def run_slice(comparison_id: UUID | str, seconds: float = SLICE_S) -> bool:
+    """Ask both models about as many films as the time allows; return whether films are left.
+
+    A comparison that is over, or gone, has nothing left. Running a slice twice asks about some films twice.
+    """
+    row = ModelComparison.objects.filter(pk=comparison_id).first()
+    if row is None or row.is_over:
+        return False
+    waiting, rows = list(row.result.get("waiting", [])), list(row.result.get("rows", []))
+    until = time.monotonic() + seconds
+    try:
+        while waiting and time.monotonic() < until:
+            rows.append(_compare(waiting.pop(0), row.model_a, row.model_b))
+    except InferenceError as error:
+        _write(row, status=ComparisonStatus.FAILED, finished_at=timezone.now(), error_message=error.message[:400])
+        return False
+    if waiting:
+        _write(row, status=ComparisonStatus.RUNNING, result={"waiting": waiting, "rows": rows})
+        return True
+    _write(
+        row,
+        status=ComparisonStatus.SUCCEEDED,
+        finished_at=timezone.now(),
+        result={"waiting": [], "rows": rows, **summary(rows)},
+    )
+    return False
+
+
+def _write(row: ModelComparison, **values: Any) -> None:
+    ModelComparison.objects.filter(pk=row.pk).exclude(status__in=("succeeded", "failed")).update(**values)
+
+
+def _newest_films(modality: str, count: int) -> list[str]:
+    """Ids of the newest analyses of the newest films that are stored and of this modality."""
+    films = Image.objects.exclude(canonical_file="").exclude(analyses__reason_code=NO_MODEL).order_by("-created_at")
+    found: list[Any] = []
+    for film, said in films.values_list("pk", "study__modality").iterator():
+        if registry.group_of(said) == modality:
+            found.append(film)
+        if len(found) == count:
+            break
+    newest: dict[Any, str] = {}
+    analyses = Analysis.objects.filter(image__in=found).order_by("-created_at", "id")
+    for film, analysis in analyses.values_list("image_id", "pk"):
+        newest.setdefault(film, str(analysis))
+    return [newest[film] for film in found if film in newest]
+
+
+def _compare(analysis_id: str, model_a: str, model_b: str) -> Row:
+    """One film before both models; a film whose file is gone has no answers."""
+    name = Analysis.objects.filter(pk=analysis_id).values_list("image__canonical_file", flat=True).first()
+    try:
+        grey = read_canonical(storage.read(name or ""))
+    except (OSError, ServiceError, ValueError):
+        return {"analysis": analysis_id, "missing": True}
+    row: Row = {"analysis": analysis_id}
+    for side, key in (("a", model_a), ("b", model_b)):
+        prediction = running.predictor(key).predict(grey, explain=False)
+        chances = prediction.probabilities
+        row[side] = prediction.outcome
+        row[f"{side}_malignant"] = round(chances["malignant"], 4) if chances else None
+    return row
+
+
+def read_canonical(png: bytes) -> np.ndarray:
+    """The canonical image, uint8 (H, W), as this portal stored it."""
+    with Picture.open(io.BytesIO(png), formats=["PNG"]) as picture:
+        return np.asarray(picture.convert("L"))
+
+
+def summary(rows: list[Row]) -> dict[str, Any]:
+    """What two models say of the same films.
+
+    Keys: ``films``, ``missing``, ``same``, ``matrix`` (counts of a's outcome by b's, in the order of Outcome),
+    ``differences`` of the malignant probability, b less a (median, median and largest size; None without films that
+    both judged) and ``flips``, the largest difference first.
+    """
+    judged = [row for row in rows if not row.get("missing")]
+    pairs = Counter((row["a"], row["b"]) for row in judged)
+    flips = [row | {"difference": _difference(row)} for row in judged if row["a"] != row["b"]]
+    flips.sort(key=lambda row: -abs(row["difference"] or 0.0))
+    gaps = [gap for gap in map(_difference, judged) if gap is not None]
+    differences = None
+    if gaps:
+        sizes = [abs(gap) for gap in gaps]
+        differences = {"n": len(gaps), "median": median(gaps), "median_size": median(sizes), "largest": max(sizes)}
+    return {
+        "films": len(judged),
+        "missing": len(rows) - len(judged),
+        "same": len(judged) - len(flips),
+        "matrix": [[pairs[(a, b)] for b in Outcome.values] for a in Outcome.values],
+        "differences": differences,
+        "flips": flips,
+    }
+
+
+def _difference(row: Row) -> float | None:
+    if row["a_malignant"] is None or row["b_malignant"] is None:
+        return None
+    return round(row["b_malignant"] - row["a_malignant"], 4)

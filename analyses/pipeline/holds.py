@@ -1,0 +1,189 @@
+"""*Withheld for all*: administrators take the model's answers away from everybody, and give them back.
+
+While a hold is in force every answer is stored as computed, in ``Analysis.computed`` where no page, list, report or
+API looks, and its row says *withheld* with the reason ``withheld_for_all``. Answers to cases that are not signed yet
+are put away in the same form, by the same function; signed cases keep what their reader saw. When the hold is lifted,
+answers to cases that are still unsigned come back; a case signed meanwhile stays as it was signed.
+
+Workers ask the database for every film. Whoever stores an answer looks again once it is committed: either the hold was
+there by then, and the answer is put away, or the hold came later, and putting it in force found the answer.
+"""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.core.cache import cache
+from django.db import IntegrityError, transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import audit
+from accounts.models import User
+from accounts.permissions import Action, require
+from analyses.errors import Conflict
+from analyses.models import Analysis, ModelHold, Outcome, ReadingState, Report, ReportState, Status, Study
+from analyses.models.registry import WITHHELD_FOR_ALL
+from analyses.pipeline import summary
+from analyses.record.fields import stated_reason
+from analyses.registry.services import RADIOGRAPHS
+
+REASON = WITHHELD_FOR_ALL
+MAX_REASON = 200
+CHUNK = 50
+# What an answer says, with what stands in its place while it is put away. A refusal by the gate is no answer.
+EMPTY: dict[str, Any] = {
+    "outcome": Outcome.WITHHELD.value,
+    "reason_code": REASON,
+    "withheld_reasons": [REASON],
+    "probabilities": None,
+    "malignant_probability": None,
+    "leaning": "",
+    "prediction_set": [],
+    "subtypes": [],
+    "regions": [],
+    "saliency_file": "",
+}
+ANSWERS = (Outcome.NORMAL, Outcome.BENIGN, Outcome.MALIGNANT, Outcome.WITHHELD)
+SIGNED = (ReadingState.FINAL, ReadingState.AMENDED)
+_SHOWN, _SHOWN_S = "model-hold", 15
+
+
+def in_force(modality: str = RADIOGRAPHS) -> ModelHold | None:
+    """The hold that is not lifted; one indexed query."""
+    return ModelHold.objects.filter(modality=modality, lifted_at__isnull=True).first()
+
+
+def is_shown() -> bool:
+    """Whether pages say that the model is withheld for all; up to some seconds old."""
+    found = cache.get(_SHOWN)
+    if found is None:
+        found = in_force() is not None
+        cache.set(_SHOWN, found, _SHOWN_S)
+    return bool(found)
+
+
+def history(modality: str = RADIOGRAPHS) -> list[ModelHold]:
+    """Every hold, the newest first."""
+    return list(ModelHold.objects.filter(modality=modality).select_related("set_by", "lifted_by"))
+
+
+def withheld(fields: dict[str, Any]) -> dict[str, Any]:
+    """An answer's fields as they are stored during a hold: put away in ``computed``; what is no answer stays."""
+    if fields["outcome"] not in ANSWERS:
+        return fields
+    return fields | EMPTY | {"computed": {name: fields[name] for name in EMPTY}}
+
+
+def stored_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    """What a worker stores of this answer now."""
+    return withheld(fields) if in_force() else fields
+
+
+def look_again(analysis_id: UUID) -> None:
+    """Once an answer is committed: put it away where a hold came into force while it was being stored."""
+    if in_force() is None:
+        return
+    with transaction.atomic():
+        _put_away(Analysis.objects.filter(pk=analysis_id))
+
+
+def withhold_for_all(*, reason: str, by: User, modality: str = RADIOGRAPHS) -> ModelHold:
+    """Take the model's answers away from everybody, from now on and in every case that is not signed.
+
+    Raises:
+        Invalid: ``bad_field`` without a reason.
+        Conflict: ``already_withheld``.
+    """
+    require(by, Action.MANAGE_MODELS)
+    reason = stated_reason(reason, MAX_REASON)
+    try:
+        with transaction.atomic():
+            hold = ModelHold.objects.create(modality=modality, reason=reason, set_by=by)
+            audit.record("withhold_for_all", user=by, obj=hold, detail={"modality": modality, "reason": reason})
+    except IntegrityError:
+        raise Conflict("already_withheld", _("The model is withheld for all already.")) from None
+    # Committed first: a worker that does not find the hold has then stored its answer before this looks for it.
+    cache.delete(_SHOWN)
+    settle(modality)
+    return hold
+
+
+def lift(*, reason: str, by: User, modality: str = RADIOGRAPHS) -> ModelHold:
+    """Let the model answer again; answers to cases that are still unsigned come back as they were computed.
+
+    Raises:
+        Invalid: ``bad_field`` without a reason.
+        Conflict: ``not_withheld``.
+    """
+    require(by, Action.MANAGE_MODELS)
+    reason = stated_reason(reason, MAX_REASON)
+    with transaction.atomic():
+        hold = ModelHold.objects.select_for_update().filter(modality=modality, lifted_at__isnull=True).first()
+        if hold is None:
+            raise Conflict("not_withheld", _("The model is not withheld for all."))
+        hold.lift_reason, hold.lifted_by, hold.lifted_at = reason, by, timezone.now()
+        hold.save(update_fields=["lift_reason", "lifted_by", "lifted_at"])
+        audit.record("lift_hold", user=by, obj=hold, detail={"modality": modality, "reason": reason})
+    cache.delete(_SHOWN)
+    settle(modality)
+    return hold
+
+
+def settle(modality: str = RADIOGRAPHS) -> int:
+    """Bring the answers to unsigned cases to what the hold says, and return how many were changed.
+
+    The sweeper calls it too, for what was left over when somebody's request or process ended half-way.
+    """
+    if in_force(modality):
+        return _put_away(Analysis.objects.all())
+    return _bring_back(Analysis.objects.filter(computed__isnull=False))
+
+
+def _put_away(rows: QuerySet[Analysis]) -> int:
+    """Put the answers to unsigned cases away and return how many. In few statements: somebody waits for it."""
+
+    def change(answers: list[Analysis], studies: list[Study]) -> None:
+        for answer in answers:
+            answer.computed = {name: getattr(answer, name) for name in EMPTY}
+        Analysis.objects.bulk_update(answers, ["computed"])
+        Analysis.objects.filter(pk__in=[answer.pk for answer in answers]).update(**EMPTY)
+        # No answer of these cases is left, and a withheld one stands before a film that was refused.
+        answered = Study.objects.filter(pk__in=[study.pk for study in studies], outcome__in=ANSWERS)
+        answered.update(outcome=Outcome.WITHHELD, malignant_probability=None)
+
+    return _in_parts(rows.filter(status=Status.SUCCEEDED, outcome__in=ANSWERS, computed__isnull=True), change)
+
+
+def _bring_back(rows: QuerySet[Analysis]) -> int:
+    """Give the answers to unsigned cases back as they were computed and return how many."""
+
+    def change(answers: list[Analysis], studies: list[Study]) -> None:
+        for answer in answers:
+            Analysis.objects.filter(pk=answer.pk).update(**(answer.computed or {}), computed=None)
+        for study in studies:
+            summary.summarise(study)
+
+    return _in_parts(rows, change)
+
+
+def _in_parts(rows: QuerySet[Analysis], change: Callable[[list[Analysis], list[Study]], None]) -> int:
+    """Apply a change to the answers of unsigned cases and to these cases, some of them in each transaction."""
+    unsigned = rows.exclude(image__study__reading_state__in=SIGNED).order_by()
+    studies = list(unsigned.values_list("image__study_id", flat=True).distinct())
+    count = 0
+    for start in range(0, len(studies), CHUNK):
+        part = studies[start : start + CHUNK]
+        with transaction.atomic():
+            # A case that was signed since then keeps what its reader saw.
+            held = Study.objects.select_for_update(no_key=True).filter(pk__in=part).exclude(reading_state__in=SIGNED)
+            open_cases = list(held.order_by("pk"))
+            affected = list(rows.filter(image__study__in=open_cases))
+            change(affected, open_cases)
+            ids = [study.pk for study in open_cases]
+            Study.objects.filter(pk__in=ids).update(revision=F("revision") + 1)
+            valid = Report.objects.filter(study__in=ids, state=ReportState.VALID)
+            valid.update(state=ReportState.SUPERSEDED, ended_at=timezone.now())
+            count += len(affected)
+    return count

@@ -1,0 +1,74 @@
+"""Asks a model again about the films of cases that are not signed. What was signed stays as it was."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import audit
+from analyses.answers.current import current_analyses
+from analyses.errors import Conflict
+from analyses.models import Analysis, Status, Study
+from analyses.pipeline import queue, summary
+from analyses.record import cases
+from analyses.record.patients import lock_department
+from analyses.registry import services as registry
+
+
+@dataclass(frozen=True)
+class Reanalysed:
+    """How many films of a case were queued and how many still wait with an earlier question."""
+
+    queued: int
+    unfinished: int
+
+
+@transaction.atomic
+def reanalyse_case(study_id: Any, model: str = "") -> Reanalysed:
+    """Queue one more analysis for every film of an unsigned case whose newest analysis has ended.
+
+    The earlier answers stay in the record; the case sums up the newest. Who asked for the film asks again.
+
+    Args:
+        model: key of an installed model; empty: whatever is in force when a worker begins.
+
+    Raises:
+        Study.DoesNotExist: there is no such case.
+        Conflict: ``case_signed``; and as ``registry.require_fit``.
+        Invalid: as ``registry.require_fit``.
+    """
+    if model:
+        registry.require_fit(model, registry.RADIOGRAPHS)
+    # The department first, then the case: the order in which all locks are taken.
+    lock_department(Study.objects.values_list("department_id", flat=True).get(pk=study_id))
+    study = cases.lock(study_id)
+    if cases.is_signed(study):
+        raise Conflict("case_signed", "The case is signed: its answers stay as they are.")
+    newest = current_analyses(study)
+    ended = [analysis for analysis in newest if analysis.is_final]
+    for analysis in ended:
+        _ask_again(analysis, model)
+    if ended:
+        summary.summarise(study, changed=True)
+        detail = {"films": len(ended), "model": model}
+        audit.record("reanalyse", department=study.department, obj=study, case_id=study.pk, detail=detail)
+    return Reanalysed(len(ended), len(newest) - len(ended))
+
+
+def _ask_again(before: Analysis, model: str) -> None:
+    now = timezone.now()
+    again = Analysis.objects.create(
+        image=before.image,
+        department_id=before.department_id,
+        requested_by_id=before.requested_by_id,
+        api_token_id=before.api_token_id,
+        status=Status.QUEUED,
+        queued_at=now,
+        woken_at=now,
+        wanted_model=model,
+        # What a doctor decided about this film's identity stays decided.
+        warnings=list(before.warnings),
+        request_id=audit.request_context.get().request_id,
+    )
+    transaction.on_commit(lambda: queue.wake(again.pk))

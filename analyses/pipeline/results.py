@@ -1,0 +1,226 @@
+"""Writes what a worker found: the answer, the film as decoded, and what the file's header adds to the record."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from analyses.answers import current
+from analyses.models import Image, Outcome, ReadingState, Stage, Status, Study
+from analyses.pipeline import holds, queue, summary
+from analyses.pipeline.queue import Claim
+from analyses.record import cases
+from analyses.record.fields import IDENTITY_FIELDS
+from analyses.record.identity import AGAINST_FILE, AGREE, agree, contradictions, merged, recorded
+from analyses.record.patients import complete, complete_case, find_or_make, lock_department
+
+if TYPE_CHECKING:
+    from inference.prediction import Prediction, Region
+
+NO_MODEL = "no_model_for_modality"
+
+
+@dataclass(frozen=True)
+class Film:
+    """A decoded film: what its file says, and the canonical image that was stored of it."""
+
+    meta: Mapping[str, Any]
+    canonical_file: str
+    canonical_sha256: str
+    width_px: int
+    height_px: int
+    display_file: str = ""
+
+    @property
+    def header(self) -> dict[str, str]:
+        """What the file says of patient and examination; only what it says."""
+        return {name: value for name, value in self.meta.get("identity", {}).items() if value}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model said; ``prediction`` is None where no model judges the modality."""
+
+    prediction: "Prediction | None"
+    saliency_file: str
+    input_sha256: str
+    timings_ms: dict[str, float]
+    preprocessing_version: str
+    input_stats: Mapping[str, float] = field(default_factory=dict)
+
+
+@transaction.atomic
+def finish(claim: Claim, film: Film, answer: Answer) -> None:
+    """End a claimed analysis as succeeded, in one transaction with everything that follows from it.
+
+    Raises:
+        LeaseLost: the row is no longer this worker's; nothing is written.
+    """
+    header = film.header
+    if header:
+        lock_department(claim.analysis.department_id)
+    image = claim.analysis.image
+    # Only a header moves a film to another case, and whoever moves it holds the department.
+    if header:
+        study = cases.lock(Image.objects.values_list("study", flat=True).get(pk=image.pk))
+    else:
+        study = cases.hold(image.study_id)
+    values = holds.stored_fields(answer_fields(answer))
+    warnings, moved_from = claim.analysis.warnings, None
+    if header:
+        image = Image.objects.get(pk=image.pk)
+        warnings = _apply_header(study, image, header, _current_warnings(claim))
+        study, moved_from = _join_same_examination(study, image, header, warnings)
+    remarks = [{"code": code, "field": "", "confirmed": None} for code in film.meta.get("warnings", [])]
+    values["warnings"] = merged(warnings, remarks)
+    queue.end(claim, Status.SUCCEEDED, stage=Stage.DONE, canonical_sha256=film.canonical_sha256, **values)
+    _keep_film(image, film, header)
+    summary.summarise(study, changed=True)
+    detail = {"status": Status.SUCCEEDED, "outcome": values["outcome"]}
+    queue.record_result(claim.analysis, study.pk, detail | ({"moved_from": str(moved_from)} if moved_from else {}))
+    transaction.on_commit(lambda: holds.look_again(claim.analysis.pk))
+
+
+def answer_fields(answer: Answer) -> dict[str, Any]:
+    """The answer as fields of the analysis."""
+    fields: dict[str, Any] = {
+        "input_sha256": answer.input_sha256,
+        "saliency_file": answer.saliency_file,
+        "timings_ms": answer.timings_ms,
+        "preprocessing_version": answer.preprocessing_version,
+        "input_stats": dict(answer.input_stats),
+    }
+    prediction = answer.prediction
+    if prediction is None:
+        return fields | {"outcome": Outcome.NOT_ANALYSABLE, "reason_code": NO_MODEL}
+    gate = prediction.gate
+    chances = prediction.probabilities
+    withheld = list(prediction.withheld_reasons)
+    return fields | {
+        "outcome": prediction.outcome,
+        "reason_code": gate.reason_code or (withheld[0] if withheld else ""),
+        "probabilities": chances,
+        "malignant_probability": chances["malignant"] if chances else None,
+        "operating_point": prediction.operating_point,
+        "leaning": prediction.leaning,
+        "withheld_reasons": withheld,
+        "prediction_set": list(prediction.prediction_set),
+        "subtypes": [[name, chance] for name, chance in prediction.subtypes],
+        "regions": [_region(region) for region in prediction.regions],
+        "distance": prediction.distance,
+        "gate": {
+            "analysable": gate.analysable,
+            "score": gate.score,
+            "threshold": gate.threshold,
+            "reason_code": gate.reason_code,
+        },
+        "model_name": prediction.model.name,
+        "model_version": prediction.model.version,
+        "model_sha256": prediction.model.sha256,
+    }
+
+
+def _region(region: "Region") -> dict[str, Any]:
+    """One outline as JSON; lengths stay fractions of the film, so that they hold for every copy of it."""
+    return {
+        "polygon": [[float(x), float(y)] for x, y in region.polygon],
+        "box": [float(edge) for edge in region.box],
+        "area": float(region.area),
+        "probability": float(region.probability),
+    }
+
+
+def _current_warnings(claim: Claim) -> list[dict[str, Any]]:
+    """The warnings as they are now: a doctor may have decided some while the film was being judged."""
+    fresh = type(claim.analysis).objects.values_list("warnings", flat=True)
+    return list(fresh.get(pk=claim.analysis.pk))
+
+
+def _apply_header(
+    study: Study, image: Image, header: Mapping[str, str], warnings: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Fill what nobody typed from the header and return the warnings where the two contradict."""
+    typed = image.typed
+    contradicted = {w["field"] for w in contradictions(typed, header, recorded(study)) if w["against"] == AGAINST_FILE}
+    same_person = "patient_id" not in contradicted
+    had_patient = study.patient is not None
+    if study.patient is None and header.get("patient_id"):
+        study.patient = find_or_make(
+            study.department_id, {name: typed.get(name) or header.get(name, "") for name in IDENTITY_FIELDS}
+        )
+        study.save(update_fields=["patient"])
+    # After that, so that a patient who was known already is compared as well.
+    found = contradictions(typed, header, recorded(study))
+    fillable = {name: value for name, value in header.items() if name not in {w["field"] for w in found}}
+    patient = study.patient
+    if (
+        patient is not None
+        and fillable.get("patient_id")
+        and agree("patient_id", header["patient_id"], patient.patient_id)
+    ):
+        complete(patient, fillable)
+    if same_person:
+        complete_case(study, fillable)
+    first_look = not image.header
+    news = {name for name in AGREE if not agree(name, header.get(name, ""), recorded(study).get(name, ""))}
+    result = merged(warnings, found, news if first_look else ())
+    if not had_patient and patient is not None and study.images.count() > 1:
+        current.recheck(study, IDENTITY_FIELDS)
+    return result
+
+
+def _join_same_examination(
+    study: Study, image: Image, header: Mapping[str, str], warnings: list[dict[str, Any]]
+) -> tuple[Study, Any]:
+    """Move a film that was sent by itself to its patient's open case of the same Study Instance UID.
+
+    Only a case that this very post made, that nobody named and nobody worked on, is dissolved so.
+
+    Returns:
+        The case the film is in now, and the id of the dissolved one or None.
+    """
+    uid, open_questions = header.get("study_instance_uid", ""), [w for w in warnings if not w["confirmed"]]
+    alone = study.case_key is None and study.images.count() == 1
+    alone = alone and study.reading_state == ReadingState.UNREAD and study.assigned_to_id is None
+    if not uid or study.patient is None or open_questions or not alone:
+        return study, None
+    kept = (study.reports, study.second_readings, study.unaided_readings, study.referrals, study.case_outcomes)
+    if hasattr(study, "review") or any(rows.exists() for rows in kept):
+        return study, None
+    others = Study.objects.filter(department_id=study.department_id, study_instance_uid=uid, patient=study.patient)
+    target = others.exclude(reading_state__in=cases.SIGNED_STATES).exclude(pk=study.pk).order_by("created_at").first()
+    if target is None:
+        return study, None
+    target = cases.lock(target.pk)
+    if cases.is_signed(target):
+        return study, None
+    image.study = target
+    image.save(update_fields=["study"])
+    dissolved = study.pk
+    study.delete()
+    return target, dissolved
+
+
+def _keep_film(image: Image, film: Film, header: Mapping[str, str]) -> None:
+    meta = film.meta
+    values: dict[str, Any] = {
+        "file_format": meta["format"],
+        "width_px": meta["width_px"],
+        "height_px": meta["height_px"],
+        "canonical_file": film.canonical_file,
+        "canonical_sha256": film.canonical_sha256,
+        "canonical_width_px": film.width_px,
+        "canonical_height_px": film.height_px,
+        "display_file": film.display_file,
+        "display": meta.get("display"),
+        "pixel_spacing_mm": meta.get("canonical_pixel_spacing_mm") or meta.get("pixel_spacing_mm"),
+        "spacing_source": meta.get("spacing_source", ""),
+    }
+    if header:
+        values |= {name: header.get(name, "") for name in ("series_instance_uid", "sop_instance_uid")}
+        values |= {"header": header, "view_position": image.view_position or header.get("view_position", "")}
+    Image.objects.filter(pk=image.pk).update(**values)
+
+
+__all__ = ["NO_MODEL", "Answer", "Film", "answer_fields", "finish"]

@@ -1,0 +1,291 @@
+"""One analysis from claim to end: fetch, decode in the sandbox, judge, store. Only the worker runs this.
+
+The model is loaded lazily, in the process that uses it: torch must not be loaded before a fork.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import structlog
+from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+
+from accounts.models import OperatingPointChoice
+from analyses.errors import LeaseLost, ServiceError
+from analyses.models import Stage
+from analyses.pipeline import queue, results
+from analyses.pipeline.queue import Claim
+from analyses.record import storage
+from analyses.record.identity import modalities_agree
+from analyses.registry import services as registry
+from inference.card import operating_points
+from inference.errors import InferenceError
+from inference.imaging.canonical import PREPROCESSING_VERSION
+from inference.imaging.client import DecodeClient, DecodedRemote
+from inference.imaging.overlay import saliency_png
+from inference.imaging.stats import input_stats
+
+if TYPE_CHECKING:
+    from inference.predictor import Predictor
+
+log = structlog.get_logger(__name__)
+# A woken worker goes on with what waits, so that a lost message idles nobody; not for ever, so that it can be stopped.
+DRAIN_S, RENEW_S = 10.0, 2.0
+# Models that one process keeps loaded: the one in force, and one that a re-analysis or comparison asks for.
+KEPT_MODELS = 2
+# A stage that usually is over within this time is not worth an UPDATE: nobody could see it.
+WORTH_SHOWING_MS = 100.0
+_process: dict[str, Any] = {}
+_usual_ms: dict[str, float] = {}
+
+
+def predictor(key: str = "") -> "Predictor":
+    """The model of this key, else the one in force, loaded once per process.
+
+    Raises:
+        WeightsError: it is not installed, or weights and card do not match.
+    """
+    wanted = key or registry.active_model()
+    loaded = _process.setdefault("predictors", {})
+    found = loaded.pop(wanted, None)
+    if found is None:
+        from inference.predictor import Predictor
+
+        found = Predictor.load(registry.folder_of(wanted))
+        while len(loaded) >= KEPT_MODELS:
+            del loaded[next(iter(loaded))]
+    # The one asked for last stands last.
+    loaded[wanted] = found
+    return found
+
+
+def cut_offs(model: "Predictor", wanted: str) -> dict[str, Any]:
+    """How to ask for a department's operating point; nothing, which is *balanced*, where the model lacks it."""
+    if wanted == OperatingPointChoice.BALANCED or wanted not in operating_points(model.card):
+        return {}
+    return {"operating_point": wanted}
+
+
+def use_decoder(socket_path: str) -> None:
+    """Ask the decode server at this socket from now on."""
+    _process["decoder"] = DecodeClient(socket_path)
+
+
+def decoder() -> DecodeClient:
+    """This process's way to the decode server."""
+    if "decoder" not in _process:
+        use_decoder(settings.DECODE_SOCKET)
+    return _process["decoder"]
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A film's canonical image, the proof of the bytes it came from, and how long that took."""
+
+    decoded: DecodedRemote
+    input_sha256: str
+    took_ms: float
+
+
+class Line:
+    """Films of one worker, one after the other: while one is being judged, the next one is already decoded.
+
+    Only a film that nobody has begun before is taken ahead. Were it otherwise, a film that ends its worker each time
+    could use up the attempts of an innocent neighbour.
+    """
+
+    def __init__(self, worker: str, seconds: float = DRAIN_S) -> None:
+        self._worker = worker
+        self._until = time.monotonic() + seconds
+        self._ahead: tuple[Claim, Future[Fetched]] | None = None
+
+    def run(self, first: Claim) -> int:
+        """Analyse ``first`` and what waits behind it until the time is over or the queue is empty; return how many."""
+        done, current = 0, self._begin(first)
+        while current is not None:
+            self._ahead = None
+            work(*current, meanwhile=self._look_ahead)
+            done += 1
+            current = self._ahead or (self._begin(queue.claim_next(self._worker)) if self._in_time() else None)
+        return done
+
+    def _begin(self, claim: Claim | None) -> "tuple[Claim, Future[Fetched]] | None":
+        return (claim, _pool().submit(fetch, claim)) if claim else None
+
+    def _in_time(self) -> bool:
+        return time.monotonic() < self._until
+
+    def _look_ahead(self) -> None:
+        if self._in_time():
+            self._ahead = self._begin(queue.claim_next(self._worker, untried=True))
+
+
+def _pool() -> ThreadPoolExecutor:
+    if "pool" not in _process:
+        _process["pool"] = ThreadPoolExecutor(1, thread_name_prefix="fetch")
+    return _process["pool"]
+
+
+def run(analysis_id: UUID | str, worker: str, seconds: float = DRAIN_S) -> int:
+    """Analyse this film if it waits, then for some seconds what has waited longest; returns how many films.
+
+    A message about a film that was already taken is over at once: whoever took it goes on with the queue.
+    """
+    claim = queue.claim(analysis_id, worker)
+    return Line(worker, seconds).run(claim) if claim else 0
+
+
+def fetch(claim: Claim) -> Fetched:
+    """Read and decode a film; touches no database, so that it can run beside the worker's own thread."""
+    began = time.perf_counter()
+    image = claim.analysis.image
+    data = storage.read(image.original_file)
+    input_sha256 = hashlib.sha256(data).hexdigest()
+    if input_sha256 != image.original_sha256:
+        raise InferenceError("original_damaged", "The stored file is damaged. Tell the operator; backups hold it.")
+    return Fetched(decoder().decode(data), input_sha256, _ms_since(began))
+
+
+def work(claim: Claim, fetching: "Future[Fetched]", meanwhile: Callable[[], None] = lambda: None) -> None:
+    """Bring one claimed analysis to an end, or back into the queue.
+
+    Args:
+        meanwhile: called once the film is decoded and before it is judged.
+
+    Raises:
+        OperationalError, InterfaceError: the database is away; the lease runs out and another attempt follows.
+    """
+    analysis = claim.analysis
+    with structlog.contextvars.bound_contextvars(request_id=analysis.request_id, analysis_id=str(analysis.pk)):
+        try:
+            fetched = _await(claim, fetching)
+            meanwhile()
+            _analyse(claim, fetched)
+        except LeaseLost:
+            log.info("lease_lost")
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            _end_badly(claim, error)
+
+
+def _await(claim: Claim, fetching: "Future[Fetched]") -> Fetched:
+    """Wait for the decoded film and keep the lease meanwhile."""
+    while True:
+        try:
+            return fetching.result(timeout=RENEW_S)
+        except FutureTimeout:
+            if fetching.done():
+                raise
+            queue.renew(claim)
+
+
+def _end_badly(claim: Claim, error: Exception) -> None:
+    """Fail the analysis, or put it back when the fault may pass; whoever lost the lease meanwhile does neither."""
+    code, message, passing = _fault(error)
+    try:
+        if passing:
+            queue.release(claim, code, message)
+        else:
+            queue.fail(claim, code, message)
+    except LeaseLost:
+        log.info("lease_lost", code=code)
+    else:
+        log.info("analysis_ended", code=code, passing=passing)
+
+
+def _fault(error: Exception) -> tuple[str, str, bool]:
+    """Code, sentence, and whether trying again makes sense."""
+    if isinstance(error, InferenceError):
+        return error.code, error.message, error.retriable
+    if isinstance(error, ServiceError):
+        # The only services that a worker calls are about room and reachability of the file store.
+        return error.code, "The file store is full or away. Tell the operator, then try the analysis again.", True
+    if isinstance(error, FileNotFoundError):
+        return "original_missing", "The stored file is missing. Tell the operator; backups hold it.", False
+    if isinstance(error, SoftTimeLimitExceeded):
+        return (
+            "too_slow",
+            "The analysis took too long. Export the film smaller, or try again when less is going on.",
+            False,
+        )
+    log.exception("analysis_fault")
+    passing = isinstance(error, OSError | MemoryError)
+    return (
+        "internal_error",
+        "The analysis stopped on a technical fault. Try it again; if it stays, tell the operator.",
+        passing,
+    )
+
+
+def _analyse(claim: Claim, fetched: Fetched) -> None:
+    analysis, decoded = claim.analysis, fetched.decoded
+    waited = (analysis.started_at - analysis.queued_at).total_seconds() if analysis.started_at else 0.0
+    timings = {"waiting": round(max(0.0, waited) * 1000, 1), "decoding": fetched.took_ms}
+    prediction = None
+    if _has_model(decoded, analysis.image.typed):
+        model = predictor(analysis.wanted_model)
+        chosen = cut_offs(model, analysis.department.operating_point)
+        prediction = model.predict(decoded.grey, on_stage=lambda stage: _enter(claim, stage), **chosen)
+        _usual_ms.update(prediction.timings_ms)
+        timings |= prediction.timings_ms
+    height, width = decoded.grey.shape
+    stored: list[str] = []
+    try:
+        canonical_file = _keep_canonical(claim, decoded, stored)
+        display_file = _keep_display(claim, decoded, stored)
+        saliency_file = ""
+        if prediction is not None and prediction.saliency is not None:
+            saliency_file = storage.store_bytes("saliency", saliency_png(prediction.saliency, width, height))
+            stored.append(saliency_file)
+        film = results.Film(decoded.meta, canonical_file, decoded.canonical_sha256, width, height, display_file)
+        seen = input_stats(decoded.grey)
+        answer = results.Answer(prediction, saliency_file, fetched.input_sha256, timings, PREPROCESSING_VERSION, seen)
+        results.finish(claim, film, answer)
+    except BaseException:
+        storage.discard(*stored)
+        raise
+
+
+def _enter(claim: Claim, stage: str) -> None:
+    if _usual_ms.get(stage, WORTH_SHOWING_MS) >= WORTH_SHOWING_MS:
+        queue.enter_stage(claim, Stage(stage))
+
+
+def _keep_canonical(claim: Claim, decoded: DecodedRemote, stored: list[str]) -> str:
+    """The name of the stored canonical image; one that an earlier analysis stored is used again."""
+    image = claim.analysis.image
+    if image.canonical_file and image.canonical_sha256 == decoded.canonical_sha256:
+        return image.canonical_file
+    name = storage.store_bytes("canonical", decoded.png)
+    stored.append(name)
+    return name
+
+
+def _keep_display(claim: Claim, decoded: DecodedRemote, stored: list[str]) -> str:
+    """The name of the stored values for the viewer; empty where the canonical image holds every value of the film."""
+    image, facts = claim.analysis.image, decoded.meta.get("display") or {}
+    if not decoded.values:
+        return ""
+    if image.display_file and (image.display or {}).get("sha256") == facts.get("sha256"):
+        return image.display_file
+    name = storage.store_bytes("display", decoded.values, ".gz")
+    stored.append(name)
+    return name
+
+
+def _has_model(decoded: DecodedRemote, typed: dict[str, str]) -> bool:
+    """Only plain radiographs are judged; a file that does not say what it is passes on to the gate."""
+    said = decoded.meta.get("modality") or decoded.meta.get("identity", {}).get("modality", "")
+    return all(not modality or modalities_agree(modality, "DX") for modality in (said, typed.get("modality", "")))
+
+
+def _ms_since(began: float) -> float:
+    return round((time.perf_counter() - began) * 1000, 1)

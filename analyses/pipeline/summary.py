@@ -1,0 +1,40 @@
+"""Moved here by the plan."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import F
+
+from analyses.answers.suspicion import rank
+from analyses.blinding.snapshots import settle
+from analyses.models import Analysis, Status, Study
+
+
+def summarise(study: Study, *, changed: bool = False) -> None:
+    """Write the case's status, outcome and probability from its current analyses: the most suspicious, never a mean.
+
+    Args:
+        changed: also count a change that a report shows.
+    """
+    rows = Analysis.objects.filter(image__study_id=study.pk).order_by("-created_at", "id")
+    newest: dict[Any, tuple[str, str, float | None]] = {}
+    for image, status, outcome, probability in rows.values_list(
+        "image_id", "status", "outcome", "malignant_probability"
+    ):
+        newest.setdefault(image, (status, outcome, probability))
+    study.status = _status(status for status, _, _ in newest.values())
+    answers = [(outcome, chance) for status, outcome, chance in newest.values() if status == Status.SUCCEEDED]
+    study.outcome, study.malignant_probability = min(answers, key=lambda answer: rank(*answer), default=("", None))
+    values: dict[str, Any] = {name: getattr(study, name) for name in ("status", "outcome", "malignant_probability")}
+    if changed:
+        values["revision"] = F("revision") + 1
+    Study.objects.filter(pk=study.pk).update(**values)
+    if study.status != Status.QUEUED:
+        settle(study.pk)
+
+
+def _status(statuses: Iterable[str]) -> str:
+    found = set(statuses)
+    if not found or found & {Status.QUEUED, Status.RUNNING}:
+        return Status.QUEUED
+    return next(status for status in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED) if status in found)

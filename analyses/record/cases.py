@@ -1,0 +1,43 @@
+"""Moved here by the plan."""
+
+from typing import Any
+
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from analyses.errors import Conflict
+from analyses.models import ReadingState, Study
+
+SIGNED_STATES = (ReadingState.FINAL, ReadingState.AMENDED)
+
+
+def lock(study_id: Any) -> Study:
+    """The case as it is now, held until the transaction ends; taken after the department's lock, before analyses'."""
+    # Two statements: one that waited for a change of patient joins the new number with the patients of before.
+    hold(study_id)
+    return Study.objects.select_related("patient").get(pk=study_id)
+
+
+def hold(study_id: Any) -> Study:
+    """As ``lock``, for those who only write: nothing but the id is loaded."""
+    return Study.objects.select_for_update(no_key=True).only("pk").get(pk=study_id)
+
+
+def is_signed(study: Study) -> bool:
+    """A signed case takes no new films, results or edits: nothing changes behind the doctor's signature."""
+    return study.reading_state in SIGNED_STATES
+
+
+def require_unsigned(study: Study) -> None:
+    """Raise Conflict ``case_signed`` where the case is signed."""
+    if is_signed(study):
+        raise Conflict("case_signed", _("The case is signed. Upload further films as a new case, or add an addendum."))
+
+
+def touch(study: Study) -> None:
+    """Count a change that a report shows, so that the next report is a new one."""
+    Study.objects.filter(pk=study.pk).update(revision=F("revision") + 1)
+    study.refresh_from_db(fields=["revision"])
+
+
+CASES = Study.objects.select_related("patient", "department")

@@ -1,0 +1,90 @@
+"""Forms of the pages: they check what was typed and hand clean values to the services, which write."""
+
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from analyses.models import Laterality, Sex
+from analyses.record.fields import CaseFields
+
+MODALITIES = [("", _("from file")), ("DX", "DX"), ("CR", "CR"), ("MR", "MR"), ("CT", "CT")]
+BODY_PARTS = (
+    "ANKLE",
+    "CLAVICLE",
+    "ELBOW",
+    "FEMUR",
+    "FIBULA",
+    "FOOT",
+    "FOREARM",
+    "HAND",
+    "HIP",
+    "HUMERUS",
+    "KNEE",
+    "PELVIS",
+    "RADIUS",
+    "RIB",
+    "SCAPULA",
+    "SHOULDER",
+    "SPINE",
+    "TIBIA",
+    "ULNA",
+    "WRIST",
+)
+
+
+class DateInput(forms.DateInput):
+    """The browser's own date picker, which wants ISO dates."""
+
+    input_type = "date"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%d")
+
+
+def _past_date(value: Any) -> None:
+    if value and value > timezone.localdate():
+        raise forms.ValidationError(_("This date lies in the future."))
+
+
+def _text(label: Any, length: int, **options: Any) -> forms.CharField:
+    return forms.CharField(label=label, max_length=length, required=options.pop("required", False), **options)
+
+
+def _date(label: Any) -> forms.DateField:
+    return forms.DateField(label=label, required=False, widget=DateInput(), validators=[_past_date])
+
+
+class PatientForm(forms.Form):
+    """Who the patient is."""
+
+    patient_id = _text(_("Record number"), 64, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    patient_name = _text(_("Name"), 200, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    patient_birth_date = _date(_("Birth date"))
+    patient_sex = forms.ChoiceField(label=_("Sex"), required=False, choices=[("", _("not stated")), *Sex.choices])
+
+
+class StudyForm(forms.Form):
+    """What was examined and why."""
+
+    accession_number = _text(_("Accession number"), 64)
+    modality = forms.ChoiceField(label=_("Modality"), required=False, choices=MODALITIES)
+    body_part_examined = _text(_("Body part"), 64, widget=forms.TextInput(attrs={"list": "body-parts"}))
+    laterality = forms.ChoiceField(
+        label=_("Side"), required=False, choices=[("", _("not stated")), *Laterality.choices]
+    )
+    study_date = _date(_("Date of the examination"))
+    referring_physician_name = _text(_("Referring physician"), 200)
+    clinical_question = _text(_("Clinical question"), 2000, widget=forms.Textarea(attrs={"rows": 2}))
+
+
+def to_case_fields(cleaned: dict[str, Any]) -> CaseFields:
+    """The services' value object from whatever case fields a form has."""
+    names = CaseFields.__dataclass_fields__
+    return CaseFields(**{name: value for name, value in cleaned.items() if name in names})
+
+
+def _reason_field(help_text: Any) -> forms.CharField:
+    widget = forms.TextInput(attrs={"autocomplete": "off"})
+    return _text(_("Reason"), 200, required=True, help_text=help_text, widget=widget)

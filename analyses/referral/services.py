@@ -1,0 +1,208 @@
+"""Referral to the bone tumour centre before biopsy: letter, films and report as one archive, made with one click."""
+
+import hashlib
+import io
+import re
+import uuid
+import zipfile
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import audit
+from accounts.models import User
+from accounts.permissions import Action, require
+from accounts.services import portal_settings
+from analyses.blinding import snapshots
+from analyses.blinding.rules import sees_model
+from analyses.errors import Conflict, ServiceError
+from analyses.models import Analysis, Outcome, Reading, Referral, Report, Review, Study
+from analyses.reading.second_reading import hides_first_reading
+from analyses.record import cases, storage
+from analyses.referral import letter as letters
+from analyses.referral.letter import Enclosed
+from analyses.reports import archive as report_archive
+from analyses.reports import services as reports
+
+# Likelihood of malignancy (0 to 100) from which a reading asks for a referral whatever its word.
+LIKELY = 50
+TRIES = 3
+LETTER = "letter.pdf"
+
+
+class CaseMoved(Exception):
+    """The case changed while its archive was being made."""
+
+
+def is_suspicious(study: Study, review: Review | None, user: User, *, model_seen: bool) -> bool:
+    """Whether a referral is offered: by the reading, or by the model's answer where the user may see it."""
+    by_reading = review is not None and (review.reading == Reading.MALIGNANT or (review.likelihood or 0) >= LIKELY)
+    return by_reading or (model_seen and snapshots.answered_outcome(study, user) == Outcome.MALIGNANT)
+
+
+def shown_reading(review: Review | None, user: User, model_seen: bool) -> Review | None:
+    """The reading as far as this user may lean on it.
+
+    A colleague's may follow the answer that is hidden still, and is hidden itself from who is asked for a second one.
+    """
+    if review is None or review.reader_id == user.pk:
+        return review
+    return review if model_seen and not hides_first_reading(user, review.study) else None
+
+
+def refer(study: Study, user: User) -> Referral:
+    """Make the archive of a suspicious case as it stands; asking twice for the same state gives the same archive.
+
+    A user who must not see the model's answer yet gets an archive without it: the letter leaves it out, and the report,
+    which holds it, is not enclosed.
+
+    Raises:
+        Conflict: ``unassigned``, ``not_suspicious``, ``identity_unconfirmed``, ``no_film``, ``busy``.
+        StorageFull: ``storage_full``.
+    """
+    require(user, Action.READ_CASE)
+    for _attempt in range(TRIES):
+        current = Study.objects.select_related("patient", "department").get(pk=study.pk)
+        seen = sees_model(user, current)
+        review = shown_reading(Review.objects.select_related("reader").filter(study=current).first(), user, seen)
+        analyses = snapshots.answered_analyses(current, user)
+        _check(current, review, analyses, user, seen)
+        same = Referral.objects.filter(study=current, revision=current.revision, made_by=user, with_answer=seen)
+        if (made := same.first()) is not None:
+            return made
+        try:
+            return _make(current, review, analyses, user, seen)
+        except CaseMoved:
+            continue
+    raise Conflict("busy", _("The case keeps changing. Try again in a moment."))
+
+
+def archive_bytes(referral: Referral) -> bytes:
+    """The archive as made.
+
+    Raises:
+        ServiceError: ``archive_missing`` or ``archive_damaged`` (500).
+    """
+    try:
+        content = storage.read(referral.archive_file)
+    except FileNotFoundError as error:
+        why = _("The stored archive is missing. Tell the operator; backups hold it.")
+        raise ServiceError("archive_missing", why, status=500) from error
+    if hashlib.sha256(content).hexdigest() != referral.archive_sha256:
+        why = _("The stored archive is damaged. Tell the operator; backups hold it.")
+        raise ServiceError("archive_damaged", why, status=500)
+    return content
+
+
+def _check(study: Study, review: Review | None, analyses: list[Analysis], user: User, seen: bool) -> None:
+    if not is_suspicious(study, review, user, model_seen=seen):
+        raise Conflict("not_suspicious", _("Nothing calls this case suspicious. Save a reading that does, then refer."))
+    if study.patient_id is None:
+        raise Conflict("unassigned", _("The case has no patient. Assign it to a patient, then refer."))
+    if any(analysis.open_warnings for analysis in analyses):
+        raise Conflict(
+            "identity_unconfirmed",
+            _("What was typed and what the file says differ. Confirm one of the two, then refer."),
+        )
+    if not any(analysis.image.canonical_file for analysis in analyses):
+        raise Conflict("no_film", _("No film of this case can be shown. Add one that can be read, then refer."))
+
+
+def _make(study: Study, review: Review | None, analyses: list[Analysis], user: User, seen: bool) -> Referral:
+    made_at, key = timezone.now(), uuid.uuid4()
+    report = _report(study, user) if seen else None
+    if report is not None and report.revision != study.revision:
+        raise CaseMoved
+    files = _films(analyses)
+    films = len(files)
+    if report is not None:
+        files[report_archive.file_name(report)] = reports.report_bytes(report)
+    letter = letters.render(
+        key,
+        study,
+        review,
+        analysis=letters.most_suspicious(analyses) if seen else None,
+        enclosed=[Enclosed(name, hashlib.sha256(data).hexdigest()) for name, data in files.items()],
+        user=user,
+        made_at=made_at,
+    )
+    archive = _zip({LETTER: letter, **files}, made_at)
+    referral = Referral(
+        pk=key,
+        study=study,
+        revision=study.revision,
+        reading_state=study.reading_state,
+        recipient=portal_settings().tumour_centre,
+        report=report,
+        with_answer=seen,
+        films=films,
+        archive_sha256=hashlib.sha256(archive).hexdigest(),
+        archive_size_bytes=len(archive),
+        letter_sha256=hashlib.sha256(letter).hexdigest(),
+        made_by=user,
+        made_at=made_at,
+    )
+    referral.archive_file = storage.store_bytes("referrals", archive, ".zip")
+    try:
+        _keep(referral)
+    except BaseException:
+        storage.discard(referral.archive_file)
+        raise
+    return referral
+
+
+@transaction.atomic
+def _keep(referral: Referral) -> None:
+    """Write the row, unless the case moved on while the archive was made."""
+    locked = cases.lock(referral.study_id)
+    if locked.revision != referral.revision:
+        raise CaseMoved
+    referral.save(force_insert=True)
+    audit.record(
+        "refer",
+        user=referral.made_by,
+        obj=referral,
+        case_id=locked.pk,
+        subject=locked.record_number,
+        detail={
+            "films": referral.films,
+            "report": str(referral.report_id or ""),
+            "sha256": referral.archive_sha256,
+            "reading_state": referral.reading_state,
+        },
+    )
+
+
+def _report(study: Study, user: User) -> Report | None:
+    """The report of the case as it stands; None where there is nothing to report yet."""
+    try:
+        return reports.issue_report(study, user)
+    except Conflict as conflict:
+        if conflict.code == "no_result":
+            return None
+        raise
+
+
+def _films(analyses: list[Analysis]) -> dict[str, bytes]:
+    """The canonical images (re-encoded PNG, never an upload), by name."""
+    shown = [analysis.image for analysis in analyses if analysis.image.canonical_file]
+    named = {f"film-{number}{_view(image.view_position)}.png": image for number, image in enumerate(shown, start=1)}
+    return {name: storage.read(image.canonical_file) for name, image in named.items()}
+
+
+def _view(position: str) -> str:
+    word = re.sub(r"[^a-z0-9]+", "-", position.lower()).strip("-")[:20]
+    return f"-{word}" if word else ""
+
+
+def _zip(files: dict[str, bytes], made_at: datetime) -> bytes:
+    """An archive of files that do not shrink any more: stored, not compressed."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in files.items():
+            entry = zipfile.ZipInfo(name, date_time=timezone.localtime(made_at).timetuple()[:6])
+            entry.external_attr = 0o600 << 16
+            archive.writestr(entry, data)
+    return buffer.getvalue()

@@ -1,0 +1,91 @@
+"""One TOML file per experiment: what a network is, what it learns from, and within which budget."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from inference.errors import DataError
+from inference.lab.recipes.augment import Augmentation
+
+EXPERIMENTS = Path(__file__).parent / "experiments"
+PREPARATIONS = ("none", "clahe", "denoise", "both")
+STARTS = ("random", "imagenet")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A network's recipe. Minutes are of one core and end the training early where the epochs have not.
+
+    `network` names an entry of inference.lab.networks.catalogue, `architecture` holds its options. `start_from` names
+    an experiment whose run on the same split lends its weights. The first `small_epochs` see films of `small_size`.
+    `encoder_rate` scales the learning rate of what started from ImageNet. Weights of a loss are relative to the
+    classes' loss; `malignant_weight` is the positive weight of malignant among tumours.
+    `keep` says which weights count: of the `best` validation epoch, or the `last` (then validation chose nothing).
+    """
+
+    name: str
+    network: str
+    title: str = ""
+    architecture: dict[str, Any] = field(default_factory=dict)
+    start: str = "random"
+    start_from: str = ""
+    preparation: str = "none"
+    size: int = 224
+    small_size: int = 0
+    small_epochs: int = 0
+    epochs: int = 12
+    batch: int = 32
+    optimiser: str = "adamw"
+    learning_rate: float = 1e-3
+    encoder_rate: float = 1.0
+    weight_decay: float = 0.01
+    warm_up_epochs: float = 1.0
+    averaging: float = 0.995
+    classes_weight: float = 1.0
+    malignant_weight: float = 2.0
+    mask_weight: float = 0.0
+    subtype_weight: float = 0.0
+    focal: float = 0.0
+    keep: str = "best"
+    validate_every: int = 1
+    patience_epochs: int = 10
+    budget_minutes: float = 40.0
+    seed: int = 7
+    bfloat16: bool = True
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def settings(self) -> str:
+        """What a checkpoint is bound to; a larger budget may be granted later."""
+        return json.dumps({**self.as_dict(), "budget_minutes": None}, sort_keys=True)
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.settings.encode()).hexdigest()
+
+
+def load_experiment(path: Path) -> Experiment:
+    """Read an experiment; unknown keys, starts and preparations are errors that name the file."""
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))
+        entries["augmentation"] = Augmentation(**entries.get("augmentation", {}))
+        experiment = Experiment(**entries)
+    except FileNotFoundError as error:
+        known = ", ".join(sorted(found.stem for found in path.parent.glob("*.toml")))
+        raise DataError("no_experiment", f"There is no experiment {path.stem}. There are: {known}.") from error
+    except (tomllib.TOMLDecodeError, TypeError, OSError) as error:
+        raise DataError("bad_experiment", f"{path.name}: {error}") from error
+    if experiment.start not in STARTS or experiment.preparation not in PREPARATIONS:
+        raise DataError(
+            "bad_experiment",
+            f"{path.name}: start is one of {', '.join(STARTS)}, preparation one of {', '.join(PREPARATIONS)}.",
+        )
+    return experiment

@@ -1,0 +1,135 @@
+"""Out-of-fold material: each member answers only the fold that it never saw; all cut-offs of a card come from that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from inference.families.joint.model import image_of, look_at
+from inference.families.joint.network import JointNet
+from inference.lab.data.examples import SIDE, load_examples
+from inference.lab.data.folder import Film, file_sha256, read_masks, read_squares
+from inference.lab.data.protocols import load_split
+from inference.lab.training.progress import say
+from inference.lab.training.runs import Run, load_network
+from inference.lab.training.train import look
+
+_CELLS = 64
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """N films of the held-out folds: logits (N, V, 2) per view, cells (N, 64, 64), subtypes (N, S), labels and groups
+    (N,), masks bool (N, 64, 64), and squares' grey mean and spread (N, 2)."""
+
+    films: list[Film]
+    labels: np.ndarray
+    groups: np.ndarray
+    logits: np.ndarray
+    cells: np.ndarray
+    subtypes: np.ndarray
+    masks: np.ndarray
+    grey: np.ndarray
+
+
+def load_member(run: Run, experiments: Path) -> JointNet:
+    """Return the joint network of a run."""
+    network, _ = load_network(run, experiments)
+    assert isinstance(network, JointNet)
+    return network
+
+
+def _bound_to(run: Run, films: list[Film]) -> dict[str, np.ndarray]:
+    """What kept answers hold for: these weights and these films; a run trained again must be asked again."""
+    return {
+        "weights_sha256": np.array(file_sha256(run.folder / "weights.safetensors")),
+        "image_ids": np.array([film.image_id for film in films], dtype=np.str_),
+    }
+
+
+def _kept(cache: Path, bound: dict[str, np.ndarray]) -> dict[str, np.ndarray] | None:
+    """Return what is kept in `cache`, None where that is nothing or belongs to other weights or films."""
+    if not cache.is_file():
+        return None
+    with np.load(cache) as stored:
+        kept = dict(stored)
+    same = all(name in kept and np.array_equal(kept[name], value) for name, value in bound.items())
+    return kept if same else None
+
+
+def _answers(member: JointNet, squares: np.ndarray, cache: Path, bound: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Look at squares (N, 256, 256) as the portal does; kept beside the run, for it takes a minute."""
+    kept = _kept(cache, bound)
+    if kept is not None:
+        return kept
+    say(f"looking at {len(squares)} held-out films for {cache.parent.name}")
+    looks = [look_at([member], image_of(square)) for square in squares]
+    found = {
+        "logits": np.stack([one.logits[0] for one in looks]),
+        "cells": np.stack([one.cells for one in looks]).astype(np.float32),
+        "subtypes": np.stack([one.subtypes for one in looks]),
+        "features": np.stack([one.features for one in looks]),
+    }
+    np.savez(cache, **found, **bound)  # type: ignore[arg-type]
+    return found
+
+
+def coarse_masks(films: list[Film]) -> np.ndarray:
+    """Return bool (N, 64, 64): cells of which at least half are lesion, the largest cell where none is."""
+    fine = torch.from_numpy(read_masks(films, SIDE)).unsqueeze(1).float()
+    share = functional.adaptive_avg_pool2d(fine, (_CELLS, _CELLS))[:, 0].numpy()
+    return (share >= 0.5) | ((share > 0) & (share >= share.max(axis=(1, 2), keepdims=True)))
+
+
+def collect(folder: Path, runs: list[Run], experiments: Path) -> tuple[OutOfFold, np.ndarray]:
+    """Return the out-of-fold material of all runs and the first run's held-out features (N1, D)."""
+    films: list[Film] = []
+    parts: list[dict[str, np.ndarray]] = []
+    squares = []
+    for run in runs:
+        split = load_split(folder, run.facts["protocol"], run.facts["held_out"])
+        member = load_member(run, experiments)
+        own = read_squares([film.path for film in split.validation])
+        parts.append(_answers(member, own, run.folder / "held_out.npz", _bound_to(run, split.validation)))
+        films += split.validation
+        squares.append(own)
+    examples = load_examples(films)
+    grey = np.concatenate(squares).reshape(len(films), -1)
+    material = OutOfFold(
+        films=films,
+        labels=examples.labels,
+        groups=np.array([film.group_id for film in films]),
+        logits=np.concatenate([part["logits"] for part in parts]),
+        cells=np.concatenate([part["cells"] for part in parts]),
+        subtypes=np.concatenate([part["subtypes"] for part in parts]),
+        masks=coarse_masks(films),
+        grey=np.stack([grey.mean(axis=1), grey.std(axis=1)], axis=1),
+    )
+    return material, parts[0]["features"]
+
+
+def training_features(folder: Path, run: Run, experiments: Path) -> np.ndarray:
+    """Return what the head of the first run reads on its own training films, (N, D)."""
+    cache = run.folder / "training_features.npz"
+    split = load_split(folder, run.facts["protocol"], run.facts["held_out"])
+    bound = _bound_to(run, split.train)
+    kept = _kept(cache, bound)
+    if kept is not None:
+        return kept["features"]
+    say(f"reading features of {len(split.train)} training films")
+    found = look(load_member(run, experiments), read_squares([film.path for film in split.train]), SIDE)
+    assert found.features is not None
+    np.savez(cache, features=found.features, **bound)  # type: ignore[arg-type]
+    return found.features
+
+
+def halves(groups: np.ndarray) -> np.ndarray:
+    """Return bool (N,): one half of the groups, by a fixed shuffle; calibration uses it, the sets use the rest."""
+    names = np.unique(groups)
+    drawn = np.random.default_rng(23).permutation(len(names))
+    first = set(names[drawn[: len(names) // 2]].tolist())
+    return np.array([group in first for group in groups])
