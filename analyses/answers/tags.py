@@ -201,9 +201,9 @@ def short_hash(digest: str) -> str:
 
 
 @register.simple_tag
-def standing(analysis: Analysis) -> str:
+def operating_point_sentence(analysis: Analysis) -> str:
     """The probability against its operating point, in a sentence."""
-    return wording.standing(analysis)
+    return wording.operating_point_sentence(analysis)
 
 
 @register.simple_tag

@@ -200,7 +200,7 @@ def saliency_worth(analysis: Analysis) -> str:
     return gettext("measured: see the model page") if measured else gettext("not validated")
 
 
-def standing(analysis: Analysis) -> str:
+def operating_point_sentence(analysis: Analysis) -> str:
     """Where the probability stands against the operating point, in a sentence; empty where there is no answer."""
     threshold = (analysis.operating_point or {}).get("malignant")
     if threshold is None or analysis.malignant_probability is None or analysis.outcome not in AGREEING:

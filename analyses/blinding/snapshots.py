@@ -20,7 +20,7 @@ def snapshot(study: Study, at: datetime) -> dict[str, Any]:
     return _summed_up([_entry(analysis) for analysis in current_analyses(study)], at)
 
 
-def settle(study_id: UUID) -> None:
+def complete_snapshots(study_id: UUID) -> None:
     """Complete the answers that were still being computed when a reading was locked; call where an analysis ended."""
     waiting = UnaidedReading.objects.filter(study_id=study_id, locked_at__isnull=False, answer__complete=False)
     keys = list(waiting.values_list("pk", flat=True))

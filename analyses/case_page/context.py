@@ -28,7 +28,7 @@ TELLING = ("refer", "download_referral")
 
 
 @dataclass(frozen=True)
-class Film:
+class CaseFilm:
     """One film with its current analysis and the earlier ones."""
 
     image: Image
@@ -43,7 +43,7 @@ class Film:
         return *rank(self.analysis.outcome, self.analysis.malignant_probability), self.number
 
 
-def films_of(study: Study, blinding: BlindingState) -> list[Film]:
+def films_of(study: Study, blinding: BlindingState) -> list[CaseFilm]:
     """The films of a case, the most suspicious first; as they came, and without answers, for whoever is blind."""
     images = (
         study.images.select_related("study__patient")
@@ -59,15 +59,15 @@ def films_of(study: Study, blinding: BlindingState) -> list[Film]:
         shown = answered.get(image.pk, analyses[0])
         shown.image = image
         if blinding.blind:
-            films.append(Film(image, without_answer(shown), [], number))
+            films.append(CaseFilm(image, without_answer(shown), [], number))
             continue
         place = next((at for at, row in enumerate(analyses) if row.pk == shown.pk), 0)
         newer = place > 0 or shown.status != analyses[place].status
-        films.append(Film(image, shown, analyses[place + 1 :], number, newer))
+        films.append(CaseFilm(image, shown, analyses[place + 1 :], number, newer))
     return films if blinding.blind else sorted(films, key=lambda film: film.sort_key)
 
 
-def signature(films: list[Film], blinding: BlindingState) -> str:
+def change_marker(films: list[CaseFilm], blinding: BlindingState) -> str:
     """Changes when something on the page beyond the progress lines would: an answer came, or a film can be seen."""
     open_films = len(_unfinished(films, blinding))
     return f"{open_films}-{sum(bool(film.image.canonical_file) for film in films)}"
@@ -97,7 +97,7 @@ def case_context(study: Study, wanted: UUID | None = None, *, user: User, **extr
         "analysis": film.analysis if film else None,
         "open_films": open_films,
         "polling": bool(unfinished),
-        "signature": signature(films, blinding),
+        "change_marker": change_marker(films, blinding),
         "review": review,
         **reading_context(study, review, _initial(review, blinding, user) | _stands_on(kept)),
         "addendum_form": AddendumForm(),
@@ -129,13 +129,13 @@ def shown_review(review: Review | None, blinding: BlindingState, user: User) -> 
     return review
 
 
-def _unfinished(films: list[Film], blinding: BlindingState) -> list[Film]:
+def _unfinished(films: list[CaseFilm], blinding: BlindingState) -> list[CaseFilm]:
     """The films that the page waits for: their answers; for whoever is blind, only that they can be seen."""
     unfinished = [film for film in films if not film.analysis.is_final]
     return [film for film in unfinished if not film.image.canonical_file] if blinding.blind else unfinished
 
 
-def progress(film: Film | None) -> dict[str, Any]:
+def progress(film: CaseFilm | None) -> dict[str, Any]:
     """The stages of the film's analysis, each done, now or to do, and the place in the queue while it waits."""
     if film is None or film.analysis.is_final:
         return {"steps": [], "place": None}
@@ -162,7 +162,7 @@ def _initial(review: Review | None, blinding: BlindingState, user: User) -> dict
     return {"version": initial["version"], "reading": unaided.reading, "likelihood": unaided.likelihood}
 
 
-def _warning(film: Film, warning: dict[str, Any]) -> dict[str, Any]:
+def _warning(film: CaseFilm, warning: dict[str, Any]) -> dict[str, Any]:
     field = warning["field"]
     return {
         "analysis": film.analysis,
@@ -173,7 +173,7 @@ def _warning(film: Film, warning: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _choices(film: Film, field: str) -> list[dict[str, str]]:
+def _choices(film: CaseFilm, field: str) -> list[dict[str, str]]:
     """What was typed, what the file says and what the record holds: each value once, in that order."""
     record = {field: identity.recorded(film.image.study).get(field, "")}
     sources = (
@@ -193,7 +193,7 @@ def _note_codes(analysis: Analysis) -> list[str]:
     return [warning["code"] for warning in analysis.warnings if warning.get("code") in wording.NOTES]
 
 
-def _report_blocker(films: list[Film], open_films: list[Film], warnings: bool, signed: bool) -> str:
+def _report_blocker(films: list[CaseFilm], open_films: list[CaseFilm], warnings: bool, signed: bool) -> str:
     """Why there can be no report now, as a sentence; empty when there can."""
     if open_films:
         return gettext("The report waits until every film has its answer.")

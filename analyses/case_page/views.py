@@ -55,7 +55,7 @@ def case_panel(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> HttpR
     context = case_context(study, analysis_id, user=caller(request))
     if context["analysis"] is None or all(film.analysis.pk != analysis_id for film in context["films"]):
         raise Http404
-    if request.GET.get("seen") == context["signature"]:
+    if request.GET.get("seen") == context["change_marker"]:
         return render(request, "analyses/case_page/_progress.html", context)
     response = render(request, "analyses/case_page/_update.html", context)
     response["HX-Retarget"] = "#case-body"

@@ -28,13 +28,13 @@ class AnnotationQuerySet(ScopedQuerySet):
     through = "image__study__"
     posted_with = "image__study__api_token"
 
-    def standing(self) -> "AnnotationQuerySet":
+    def not_withdrawn(self) -> "AnnotationQuerySet":
         """Those that nobody withdrew."""
         return self.filter(withdrawn_at__isnull=True)
 
     def reported(self, images: Iterable[Image]) -> "AnnotationQuerySet":
         """Those that a report of these films prints: neither withdrawn nor made after the signature."""
-        return self.standing().filter(image__in=images, after_signature=False).select_related("author")
+        return self.not_withdrawn().filter(image__in=images, after_signature=False).select_related("author")
 
 
 class Annotation(models.Model):

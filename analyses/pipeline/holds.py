@@ -106,7 +106,7 @@ def withhold_for_all(*, reason: str, by: User, modality: str = RADIOGRAPHS) -> M
         raise Conflict("already_withheld", _("The model is withheld for all already.")) from None
     # Committed first: a worker that does not find the hold has then stored its answer before this looks for it.
     cache.delete(_SHOWN)
-    settle(modality)
+    apply_to_unsigned(modality)
     return hold
 
 
@@ -127,12 +127,12 @@ def lift(*, reason: str, by: User, modality: str = RADIOGRAPHS) -> ModelHold:
         hold.save(update_fields=["lift_reason", "lifted_by", "lifted_at"])
         audit.record("lift_hold", user=by, obj=hold, detail={"modality": modality, "reason": reason})
     cache.delete(_SHOWN)
-    settle(modality)
+    apply_to_unsigned(modality)
     return hold
 
 
-def settle(modality: str = RADIOGRAPHS) -> int:
-    """Bring the answers to unsigned cases to what the hold says, and return how many were changed.
+def apply_to_unsigned(modality: str = RADIOGRAPHS) -> int:
+    """Put the answers to unsigned cases away, or bring them back, as the hold says; return how many were changed.
 
     The sweeper calls it too, for what was left over when somebody's request or process ended half-way.
     """
@@ -177,8 +177,8 @@ def _in_parts(rows: QuerySet[Analysis], change: Callable[[list[Analysis], list[S
         part = studies[start : start + CHUNK]
         with transaction.atomic():
             # A case that was signed since then keeps what its reader saw.
-            held = Study.objects.select_for_update(no_key=True).filter(pk__in=part).exclude(reading_state__in=SIGNED)
-            open_cases = list(held.order_by("pk"))
+            locked = Study.objects.select_for_update(no_key=True).filter(pk__in=part).exclude(reading_state__in=SIGNED)
+            open_cases = list(locked.order_by("pk"))
             affected = list(rows.filter(image__study__in=open_cases))
             change(affected, open_cases)
             ids = [study.pk for study in open_cases]

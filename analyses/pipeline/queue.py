@@ -161,7 +161,7 @@ def end(claim: Claim, status: str, **values: Any) -> None:
 @transaction.atomic
 def fail(claim: Claim, code: str, message: str) -> None:
     """End as failed: the film could not be read, or a technical fault that trying again does not mend."""
-    study = cases.hold(claim.analysis.image.study_id)
+    study = cases.lock_row(claim.analysis.image.study_id)
     end(claim, Status.FAILED, error_code=code[:40], error_message=message[:400])
     summary.summarise(study, changed=True)
     record_result(claim.analysis, study.pk, {"status": Status.FAILED, "code": code})
@@ -194,7 +194,7 @@ def cancel(analysis: Analysis, user: User) -> None:
     Raises:
         Conflict: ``not_cancelable``.
     """
-    study = cases.hold(analysis.image.study_id)
+    study = cases.lock_row(analysis.image.study_id)
     stopped = (
         Analysis.objects.unfinished()
         .filter(pk=analysis.pk)

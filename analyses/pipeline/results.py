@@ -22,7 +22,7 @@ NO_MODEL = "no_model_for_modality"
 
 
 @dataclass(frozen=True)
-class Film:
+class DecodedFilm:
     """A decoded film: what its file says, and the canonical image that was stored of it."""
 
     meta: Mapping[str, Any]
@@ -51,7 +51,7 @@ class Answer:
 
 
 @transaction.atomic
-def finish(claim: Claim, film: Film, answer: Answer) -> None:
+def finish(claim: Claim, film: DecodedFilm, answer: Answer) -> None:
     """End a claimed analysis as succeeded, in one transaction with everything that follows from it.
 
     Raises:
@@ -61,11 +61,11 @@ def finish(claim: Claim, film: Film, answer: Answer) -> None:
     if header:
         lock_department(claim.analysis.department_id)
     image = claim.analysis.image
-    # Only a header moves a film to another case, and whoever moves it holds the department.
+    # Only a header moves a film to another case, and a move needs the department's lock.
     if header:
         study = cases.lock(Image.objects.values_list("study", flat=True).get(pk=image.pk))
     else:
-        study = cases.hold(image.study_id)
+        study = cases.lock_row(image.study_id)
     values = holds.stored_fields(answer_fields(answer))
     warnings, moved_from = claim.analysis.warnings, None
     if header:
@@ -202,7 +202,7 @@ def _join_same_examination(
     return target, dissolved
 
 
-def _keep_film(image: Image, film: Film, header: Mapping[str, str]) -> None:
+def _keep_film(image: Image, film: DecodedFilm, header: Mapping[str, str]) -> None:
     meta = film.meta
     values: dict[str, Any] = {
         "file_format": meta["format"],
@@ -223,4 +223,4 @@ def _keep_film(image: Image, film: Film, header: Mapping[str, str]) -> None:
     Image.objects.filter(pk=image.pk).update(**values)
 
 
-__all__ = ["NO_MODEL", "Answer", "Film", "answer_fields", "finish"]
+__all__ = ["NO_MODEL", "Answer", "DecodedFilm", "answer_fields", "finish"]

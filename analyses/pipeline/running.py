@@ -94,8 +94,8 @@ class Fetched:
     took_ms: float
 
 
-class Line:
-    """Films of one worker, one after the other: while one is being judged, the next one is already decoded.
+class DrainLoop:
+    """Works through the queue for some seconds: while one film is being judged, the next one is already decoded.
 
     Only a film that nobody has begun before is taken ahead. Were it otherwise, a film that ends its worker each time
     could use up the attempts of an innocent neighbour.
@@ -139,7 +139,7 @@ def run(analysis_id: UUID | str, worker: str, seconds: float = DRAIN_S) -> int:
     A message about a film that was already taken is over at once: whoever took it goes on with the queue.
     """
     claim = queue.claim(analysis_id, worker)
-    return Line(worker, seconds).run(claim) if claim else 0
+    return DrainLoop(worker, seconds).run(claim) if claim else 0
 
 
 def fetch(claim: Claim) -> Fetched:
@@ -173,7 +173,7 @@ def work(claim: Claim, fetching: "Future[Fetched]", meanwhile: Callable[[], None
         except (OperationalError, InterfaceError):
             raise
         except Exception as error:
-            _end_badly(claim, error)
+            _fail_or_release(claim, error)
 
 
 def _await(claim: Claim, fetching: "Future[Fetched]") -> Fetched:
@@ -187,7 +187,7 @@ def _await(claim: Claim, fetching: "Future[Fetched]") -> Fetched:
             queue.renew(claim)
 
 
-def _end_badly(claim: Claim, error: Exception) -> None:
+def _fail_or_release(claim: Claim, error: Exception) -> None:
     """Fail the analysis, or put it back when the fault may pass; whoever lost the lease meanwhile does neither."""
     code, message, passing = _fault(error)
     try:
@@ -245,7 +245,7 @@ def _analyse(claim: Claim, fetched: Fetched) -> None:
         if prediction is not None and prediction.saliency is not None:
             saliency_file = storage.store_bytes("saliency", saliency_png(prediction.saliency, width, height))
             stored.append(saliency_file)
-        film = results.Film(decoded.meta, canonical_file, decoded.canonical_sha256, width, height, display_file)
+        film = results.DecodedFilm(decoded.meta, canonical_file, decoded.canonical_sha256, width, height, display_file)
         seen = input_stats(decoded.grey)
         answer = results.Answer(prediction, saliency_file, fetched.input_sha256, timings, PREPROCESSING_VERSION, seen)
         results.finish(claim, film, answer)

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import F
 
 from analyses.answers.suspicion import rank
-from analyses.blinding.snapshots import settle
+from analyses.blinding.snapshots import complete_snapshots
 from analyses.models import Analysis, Status, Study
 
 
@@ -30,7 +30,7 @@ def summarise(study: Study, *, changed: bool = False) -> None:
         values["revision"] = F("revision") + 1
     Study.objects.filter(pk=study.pk).update(**values)
     if study.status != Status.QUEUED:
-        settle(study.pk)
+        complete_snapshots(study.pk)
 
 
 def _status(statuses: Iterable[str]) -> str:

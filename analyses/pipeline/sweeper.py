@@ -67,7 +67,7 @@ def _fail_exhausted() -> int:
 
 @transaction.atomic
 def _fail(analysis: Analysis, still: Q) -> bool:
-    study = cases.hold(analysis.image.study_id)
+    study = cases.lock_row(analysis.image.study_id)
     ended = Analysis.objects.filter(still, pk=analysis.pk, attempts__gte=settings.MAX_ATTEMPTS).update(
         status=Status.FAILED,
         finished_at=Now(),

@@ -1,4 +1,4 @@
-"""Moved here by the plan."""
+"""Locks on a case, and what a signed case refuses."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ SIGNED_STATES = (ReadingState.FINAL, ReadingState.AMENDED)
 
 
 def lock(study_id: Any) -> Study:
-    """The case as it is now, held until the transaction ends; taken after the department's lock, before analyses'."""
+    """The case as it is now, locked until the transaction ends; taken after the department's lock, before analyses'."""
     # Two statements: one that waited for a change of patient joins the new number with the patients of before.
-    hold(study_id)
+    lock_row(study_id)
     return Study.objects.select_related("patient").get(pk=study_id)
 
 
-def hold(study_id: Any) -> Study:
-    """As ``lock``, for those who only write: nothing but the id is loaded."""
+def lock_row(study_id: Any) -> Study:
+    """As ``lock``, where the case is only written: nothing but the id is loaded."""
     return Study.objects.select_for_update(no_key=True).only("pk").get(pk=study_id)
 
 

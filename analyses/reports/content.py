@@ -38,7 +38,7 @@ IMPRESSION_BESIDE = 420
 
 
 @dataclass(frozen=True)
-class Film:
+class ReportedFilm:
     """One film on paper, with the model's answer to it."""
 
     number: int
@@ -145,10 +145,10 @@ def report_context(report: Report, review: Review | None, analyses: list[Analysi
     }
 
 
-def _film(number: int, analysis: Analysis) -> Film:
+def _film(number: int, analysis: Analysis) -> ReportedFilm:
     tag, word = wording.tag_and_word(analysis)
     lesions = lesions_of(analysis)
-    return Film(
+    return ReportedFilm(
         number=number,
         analysis=analysis,
         tag=tag,
@@ -184,8 +184,8 @@ def answer_line(analysis: Analysis) -> str:
         return str(CANCELLED)
     if analysis.status != Status.SUCCEEDED:
         return str(UNFINISHED)
-    standing = wording.standing(analysis) if judged(analysis) else ""
-    return f"{standing} {wording.meaning(analysis)}".strip()
+    against_point = wording.operating_point_sentence(analysis) if judged(analysis) else ""
+    return f"{against_point} {wording.meaning(analysis)}".strip()
 
 
 def judged(analysis: Analysis) -> bool:

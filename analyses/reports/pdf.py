@@ -45,7 +45,7 @@ def static_root() -> Path:
     return Path(settings.STATICFILES_DIRS[0]).resolve()
 
 
-class _Press:
+class _Renderer:
     """Fonts and style sheet, unpacked once per process, and the lock that lets one report be drawn at a time.
 
     Pango's font map is not safe to share between threads, and one drawing needs some 100 MB.
@@ -62,7 +62,7 @@ class _Press:
             self.sheet = CSS(filename=static_root() / STYLESHEET, font_config=self.fonts, url_fetcher=OwnFilesFetcher())
 
 
-_press = _Press()
+_renderer = _Renderer()
 
 
 def write_pdf(html: str, *, identifier: bytes) -> bytes:
@@ -73,7 +73,7 @@ def write_pdf(html: str, *, identifier: bytes) -> bytes:
         identifier: goes into the file's ID, so that the same page is the same bytes.
     """
     options: dict[str, Any] = {"pdf_variant": "pdf/ua-1", "pdf_identifier": identifier}
-    with _press.lock:
-        _press.ready()
+    with _renderer.lock:
+        _renderer.ready()
         document = HTML(string=html, base_url=static_root().as_uri() + "/", url_fetcher=OwnFilesFetcher())
-        return document.write_pdf(stylesheets=[_press.sheet], font_config=_press.fonts, **options)
+        return document.write_pdf(stylesheets=[_renderer.sheet], font_config=_renderer.fonts, **options)

@@ -28,7 +28,7 @@ MAX_BODY_BYTES = 64 * 1024
 @require_safe
 @requires(Action.VIEW_CASES)
 def film_annotations(request: HttpRequest, analysis_id: UUID) -> JsonResponse:
-    """The standing measurements of a film that the reader may see now."""
+    """The measurements of a film that nobody withdrew, and that the reader may see now."""
     image = in_scope(request, FILMS, analysis_id).image
     user: Any = request.user
     return JsonResponse({"annotations": [as_json(one) for one in annotations.shown_to(user, image)]})

@@ -45,7 +45,7 @@ def add(image: Image, user: User, *, kind: Any, points: Any, label: Any = "") ->
     values, unit = _figures(image, chosen, places)
     with transaction.atomic():
         study = cases.lock(Image.objects.values_list("study", flat=True).get(pk=image.pk))
-        if image.annotations.standing().count() >= MAX_PER_FILM:
+        if image.annotations.not_withdrawn().count() >= MAX_PER_FILM:
             raise Conflict(
                 "too_many", _("The film has %(most)s measurements. Withdraw some first.") % {"most": MAX_PER_FILM}
             )
@@ -90,12 +90,12 @@ def withdraw(annotation: Annotation, user: User) -> Annotation:
 
 
 def shown_to(user: User, image: Image) -> list[Annotation]:
-    """The standing measurements of a film that a user may see now.
+    """The measurements of a film that nobody withdrew, and that a user may see now.
 
     Whoever must not see the model's answer yet sees only own ones: a colleague may have measured what it outlined. So
     does whoever is asked for a second reading, until it is given.
     """
-    rows = Annotation.objects.for_user(user).standing().filter(image=image).select_related("author")
+    rows = Annotation.objects.for_user(user).not_withdrawn().filter(image=image).select_related("author")
     alone = not sees_model(user, image.study) or second_reading.hides_first_reading(user, image.study)
     return list(rows.filter(author=user) if alone else rows)
 

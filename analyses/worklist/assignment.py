@@ -49,7 +49,7 @@ def take_if_free(locked: Study, user: User) -> None:
     """Whoever opens an own reading of a case that nobody has becomes its reader; a colleague's case stays as it is.
 
     Args:
-        locked: the case, held by the caller's transaction.
+        locked: the case, locked in the caller's transaction.
     """
     asked = SecondReading.objects.open().filter(study=locked).exists()
     if not asked and locked.assigned_to_id in (None, user.pk) and _take(locked, user):
@@ -60,7 +60,7 @@ def take_for_saving(locked: Study, user: User) -> None:
     """Whoever saves a reading has the case from then on; refuse when it is a colleague's.
 
     Args:
-        locked: the case, held by the caller's transaction; a signed one is left to the caller's own refusal.
+        locked: the case, locked in the caller's transaction; a signed one is left to the caller's own refusal.
 
     Raises:
         Conflict: ``assigned_to_other``, ``second_reading_open``.

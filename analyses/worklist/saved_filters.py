@@ -63,7 +63,7 @@ def delete_view(view: SavedView) -> None:
 
 
 def _held(user: User) -> list[SavedView]:
-    """The user's views, held until the transaction ends; the user's row keeps two tabs from making one twice."""
+    """The user's views, locked until the transaction ends; the user's row keeps two tabs from making one twice."""
     User.objects.select_for_update(no_key=True).only("pk").get(pk=user.pk)
     return list(SavedView.objects.filter(user=user))
 

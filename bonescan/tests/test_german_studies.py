@@ -40,7 +40,7 @@ def told(text: str, german_words: tuple[str, ...], english: tuple[str, ...]) -> 
 
 def read_until(reader, condition) -> None:
     """Read on until a case in this condition is next."""
-    while reading.standing(reader).reading.condition != condition:
+    while reading.current_progress(reader).reading.condition != condition:
         read_session(reader, limit=1)
 
 

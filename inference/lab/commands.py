@@ -12,7 +12,7 @@ import torch
 from inference.card import WEIGHTS
 from inference.errors import DataError
 from inference.lab.cards.build import assemble
-from inference.lab.data.folder import Film, data_root, load_films
+from inference.lab.data.folder import LabelledFilm, data_root, load_films
 from inference.lab.data.leakage_commands import add_leakage
 from inference.lab.data.protocols import DEFAULT_HELD_OUT, FOLDS, PROTOCOLS, load_split
 from inference.lab.evaluation.compare import compare
@@ -146,7 +146,7 @@ def _build(options: argparse.Namespace) -> int:
     return 0
 
 
-def _films(options: argparse.Namespace) -> list[Film]:
+def _films(options: argparse.Namespace) -> list[LabelledFilm]:
     if options.images is None:
         raise DataError("no_data", "Name a folder with --images DIR (it holds images/), or a run with --run FOLDER.")
     films = load_films(options.images, options.labels)

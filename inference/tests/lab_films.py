@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from inference.calibration import OUTCOMES
-from inference.lab.data.folder import Film
+from inference.lab.data.folder import LabelledFilm
 from inference.lab.training.outputs import Outputs, Thresholds
 
 THRESHOLDS = Thresholds(
@@ -36,7 +36,9 @@ def made_films(folder: Path | None, count=120, per_group=4, seed=1):
                 mask_path = folder / f"{index}.png"
                 x, y = rng.integers(0, SIDE - 40, 2)
                 Image.fromarray(square(x, y, int(rng.choice([3, 10, 20, 36])))).save(mask_path)
-        films.append(Film(f"f{index}", label, f"g{index // per_group}", "test", Path("none"), attributes, mask_path))
+        films.append(
+            LabelledFilm(f"f{index}", label, f"g{index // per_group}", "test", Path("none"), attributes, mask_path)
+        )
     return films
 
 

@@ -6,7 +6,7 @@ from PIL import Image
 
 from inference.calibration import OUTCOMES
 from inference.errors import DataError
-from inference.lab.data.folder import Film, read_squares
+from inference.lab.data.folder import LabelledFilm, read_squares
 from inference.lab.networks.catalogue import build_network
 from inference.lab.recipes.experiment import Experiment
 from inference.lab.training.classical import Classical, labelled, train_classical
@@ -47,7 +47,7 @@ def test_binary_patterns_are_shares_and_ignore_brightness(rng):
 
 
 @pytest.fixture
-def films(tmp_path, rng) -> list[Film]:
+def films(tmp_path, rng) -> list[LabelledFilm]:
     """Ninety films in thirty groups; the label shows in the direction of their stripes."""
     made = []
     for number in range(90):
@@ -55,16 +55,16 @@ def films(tmp_path, rng) -> list[Film]:
         path = tmp_path / f"{number:02d}.png"
         picture = stripes(label * np.pi / 3 + rng.normal(0, 0.1), rng)
         Image.fromarray((picture * 255).astype(np.uint8)).save(path)
-        made.append(Film(path.stem, OUTCOMES[label], str(number // 3), "", path, {}))
+        made.append(LabelledFilm(path.stem, OUTCOMES[label], str(number // 3), "", path, {}))
     return made
 
 
-def accuracy(probabilities: np.ndarray, films: list[Film]) -> float:
+def accuracy(probabilities: np.ndarray, films: list[LabelledFilm]) -> float:
     labels = np.array([OUTCOMES.index(film.label) for film in films])
     return float((probabilities.argmax(axis=1) == labels).mean())
 
 
-def squares(films: list[Film]) -> np.ndarray:
+def squares(films: list[LabelledFilm]) -> np.ndarray:
     return read_squares([film.path for film in films])
 
 

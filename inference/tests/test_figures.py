@@ -17,7 +17,7 @@ from sklearn.metrics import (
 )
 
 from inference.errors import DataError
-from inference.lab.data.folder import Film
+from inference.lab.data.folder import LabelledFilm
 from inference.lab.evaluation.curves import decision_curve, precision_recall_curve, risk_coverage_curve, roc_curve
 from inference.lab.evaluation.figures import figures, labels_of, restated_precision
 from inference.lab.evaluation.lesion_figures import best_hits, dice, hits_at, outline_figures
@@ -276,8 +276,8 @@ def test_an_outline_becomes_the_cells_it_half_covers_and_a_tiny_one_keeps_a_cell
     films = []
     for name, mask in (("big", square(8, 8, 16)), ("tiny", square(50, 51, 1)), ("empty", square(0, 0, 0))):
         Image.fromarray(mask).save(tmp_path / f"{name}.png")
-        films.append(Film(name, "benign", name, "test", Path("none"), {}, tmp_path / f"{name}.png"))
-    truth = read_truth([*films, Film("none", "normal", "n", "test", Path("none"), {})])
+        films.append(LabelledFilm(name, "benign", name, "test", Path("none"), {}, tmp_path / f"{name}.png"))
+    truth = read_truth([*films, LabelledFilm("none", "normal", "n", "test", Path("none"), {})])
     assert truth.cells.sum(axis=(1, 2)).tolist() == [64, 1, 0, 0]
     assert truth.cells[1, 25, 25]
     assert truth.area[0] == pytest.approx(256 / 128**2)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from inference.errors import DataError
-from inference.lab.data.folder import Film, load_films
+from inference.lab.data.folder import LabelledFilm, load_films
 from inference.lab.data.leakage import condemned, name_pattern, names_tell, trained_on
 from inference.lab.data.leakage_commands import add_leakage, load_own_split
 from inference.lab.data.perceptual import POSITIONS, TWIN_THRESHOLD, fingerprints, nearest
@@ -26,12 +26,12 @@ def made_film(seed: int) -> Image.Image:
     return Image.fromarray(np.clip(shaft + np.asarray(texture) * 0.4, 0, 255).astype(np.uint8))
 
 
-def write_films(folder, images: dict[str, Image.Image], label: str = "normal", group: str = "") -> list[Film]:
+def write_films(folder, images: dict[str, Image.Image], label: str = "normal", group: str = "") -> list[LabelledFilm]:
     folder.mkdir(parents=True, exist_ok=True)
     films = []
     for name, image in images.items():
         image.save(folder / name)
-        films.append(Film(name, label, group or name, "", folder / name, {"group_id": group}))
+        films.append(LabelledFilm(name, label, group or name, "", folder / name, {"group_id": group}))
     return films
 
 
@@ -126,7 +126,7 @@ def test_names_are_compared_without_digits_and_hashes():
 
 def test_names_that_give_the_label_away_are_measured_against_the_commonest_label(tmp_path):
     def named(name, label):
-        return Film(name, label, name, "", tmp_path / name, {})
+        return LabelledFilm(name, label, name, "", tmp_path / name, {})
 
     train = [named(f"tumour{n}.png", "malignant") for n in range(3)] + [
         named(f"plain{n}.png", "normal") for n in range(4)

@@ -123,7 +123,7 @@ def test_only_doctors_open_cases(client, request, study, role):
 
 def test_the_poll_sends_progress_while_nothing_new_came(web, study):
     analysis = waiting(study)
-    seen = web.get(url(study)).context["signature"]
+    seen = web.get(url(study)).context["change_marker"]
     response = web.get(url(study, f"films/{analysis.pk}/panel/?seen={seen}"))
     text = response.content.decode()
     assert 'hx-trigger="every 2s"' in text
@@ -134,7 +134,7 @@ def test_the_poll_sends_progress_while_nothing_new_came(web, study):
 
 def test_the_poll_brings_the_whole_body_once_and_then_ends(web, study):
     analysis = waiting(study)
-    seen = web.get(url(study)).context["signature"]
+    seen = web.get(url(study)).context["change_marker"]
     analysis.delete()
     analysis = result("malignant", study=study)
     response = web.get(url(study, f"films/{analysis.pk}/panel/?seen={seen}"))

@@ -31,7 +31,7 @@ class CaseKey:
 
 
 @dataclass(frozen=True)
-class Line:
+class FileLine:
     """One line of the file, or why it cannot be read (``problem``)."""
 
     number: int  # as an editor counts, the head being line 1
@@ -41,7 +41,7 @@ class Line:
     problem: str = ""
 
 
-def read_lines(data: bytes) -> list[Line]:
+def read_lines(data: bytes) -> list[FileLine]:
     """The lines below the head; blank ones are left out.
 
     Raises:
@@ -100,17 +100,17 @@ def _head(cells: list[str]) -> list[str]:
     return names
 
 
-def _line(number: int, head: list[str], cells: list[str]) -> Line:
+def _line(number: int, head: list[str], cells: list[str]) -> FileLine:
     surplus = [cell for cell in cells[len(head) :] if cell.strip()]
     given = dict(zip(head, (_cell(text) for text in cells), strict=False))
     label = " ".join(given[name] for name in KEYS if given.get(name))[:120]
     if surplus or len(cells) < len(head):
         said = _("%(cells)s cells where the head has %(head)s.") % {"cells": len(cells), "head": len(head)}
-        return Line(number, label, problem=said)
+        return FileLine(number, label, problem=said)
     try:
-        return Line(number, label, _key(given), _fields(given))
+        return FileLine(number, label, _key(given), _fields(given))
     except ValueError as error:
-        return Line(number, label, problem=str(error))
+        return FileLine(number, label, problem=str(error))
 
 
 def _cell(text: str) -> str:

@@ -16,7 +16,7 @@ from accounts.models import User
 from accounts.permissions import Action, require
 from analyses.errors import Invalid
 from analyses.evidence.outcomes import services as outcomes
-from analyses.evidence.outcomes.csv_file import CaseKey, Line, read_lines
+from analyses.evidence.outcomes.csv_file import CaseKey, FileLine, read_lines
 from analyses.models import CaseOutcome, Study, Truth
 from analyses.models.querysets import StudyQuerySet
 from analyses.record import cases
@@ -47,7 +47,7 @@ AMBIGUOUS = gettext_lazy(
 class Judged:
     """A line with its answer; ``study`` and ``fields`` only where it may be stored."""
 
-    line: Line
+    line: FileLine
     answer: RowAnswer
     message: str = ""
     study: Study | None = None
@@ -94,9 +94,9 @@ def import_outcomes(data: bytes, *, user: User, correct: bool = False) -> Import
 
 
 class _Cases:
-    """The cases of the user's department that a file names, held until the transaction ends."""
+    """The cases of the user's department that a file names, locked until the transaction ends."""
 
-    def __init__(self, lines: Iterable[Line], user: User) -> None:
+    def __init__(self, lines: Iterable[FileLine], user: User) -> None:
         mine = Study.objects.for_user(user)
         self.studies: dict[UUID, Study] = {}
         self.current: dict[UUID, CaseOutcome] = {}
@@ -139,7 +139,7 @@ def _named_cases(keys: list[CaseKey], mine: StudyQuerySet) -> set[UUID]:
     return found
 
 
-def _judge(line: Line, found: _Cases, correct: bool) -> Judged:
+def _judge(line: FileLine, found: _Cases, correct: bool) -> Judged:
     if line.problem or line.fields is None:
         return Judged(line, RowAnswer.MALFORMED, line.problem)
     named, each = found.named(line.key)
@@ -162,7 +162,7 @@ def _judge(line: Line, found: _Cases, correct: bool) -> Judged:
 
 
 def _against_record(
-    line: Line, study: Study, fields: outcomes.OutcomeFields, current: CaseOutcome | None, correct: bool
+    line: FileLine, study: Study, fields: outcomes.OutcomeFields, current: CaseOutcome | None, correct: bool
 ) -> Judged:
     if current is not None and outcomes.fields_of(current) == fields:
         return Judged(line, RowAnswer.UNCHANGED, "", study, fields, current)

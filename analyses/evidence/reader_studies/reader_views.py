@@ -28,7 +28,7 @@ def assigned(request: HttpRequest) -> HttpResponse:
     rows = []
     for study in ReaderStudy.objects.for_user(caller(request)):
         mine = reading.with_progress(study.readers.filter(user=caller(request))).get()
-        rows.append({"study": study, "standing": reading.progress(mine) if study.is_open else None})
+        rows.append({"study": study, "progress": reading.progress(mine) if study.is_open else None})
     return render(request, "analyses/evidence/reader_studies/assigned_studies.html", {"rows": rows})
 
 
@@ -40,7 +40,7 @@ def read(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
     study = in_scope(request, ReaderStudy.objects.all(), reader_study_id)
     if study.is_closed:
         return _private(
-            render(request, "analyses/evidence/reader_studies/pause.html", {"reader_study": study, "standing": None})
+            render(request, "analyses/evidence/reader_studies/pause.html", {"reader_study": study, "progress": None})
         )
     return _page(request, study)
 
@@ -107,28 +107,28 @@ def _page(
     A reading that was begun before a hold can still be mended and submitted, then without the answer on the page.
     """
     try:
-        standing = reading.open_next(_reader(request, study), caller(request))
+        progress = reading.open_next(_reader(request, study), caller(request))
     except Conflict as error:
         messages.warning(request, error.message)
         return redirect("analyses:assigned_studies")
-    due = standing.reading
-    if standing.held and form is not None and row is not None and row.opened_at and not row.is_submitted:
+    due = progress.reading
+    if progress.held and form is not None and row is not None and row.opened_at and not row.is_submitted:
         due = row
     if due is None:
-        context: dict[str, Any] = {"reader_study": study, "standing": standing}
+        context: dict[str, Any] = {"reader_study": study, "progress": progress}
         return _private(render(request, "analyses/evidence/reader_studies/pause.html", context))
     if row is not None and row != due:
         messages.warning(request, _("This case was submitted already. The first submission stands."))
         return redirect("analyses:study_read", study.pk)
-    with_answer = due.condition == Condition.WITH and not standing.held
+    with_answer = due.condition == Condition.WITH and not progress.held
     context = {
         "reader_study": study,
-        "standing": standing,
+        "progress": progress,
         "reading": due,
         "films": _films(due, with_answer=with_answer),
         "with_answer": with_answer,
         "form": form or StudyReadingForm(),
-        "place": standing.done + 1,
+        "place": progress.done + 1,
     }
     return _private(render(request, "analyses/evidence/reader_studies/read.html", context, status=status))
 

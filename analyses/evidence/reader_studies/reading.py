@@ -20,8 +20,8 @@ from analyses.pipeline import holds
 
 
 @dataclass(frozen=True)
-class Standing:
-    """Where a reader stands.
+class ReaderProgress:
+    """How far a reader has come.
 
     Attributes:
         reading: what is to be read now; None while the wash-out or a hold lasts and at the end.
@@ -52,21 +52,21 @@ def with_progress(readers: QuerySet[ReaderStudyReader]) -> QuerySet[Any]:
     )
 
 
-def progress(row: Any) -> Standing:
-    """Where a reader of ``with_progress`` stands, without the reading that comes next."""
+def progress(row: Any) -> ReaderProgress:
+    """How far a reader of ``with_progress`` has come, without the reading that comes next."""
     if row.first_done < row.first_total:
-        return Standing(None, 1, row.first_done, row.first_total)
+        return ReaderProgress(None, 1, row.first_done, row.first_total)
     if row.second_done == row.second_total:
-        return Standing(None, 2, row.second_done, row.second_total, finished=True)
+        return ReaderProgress(None, 2, row.second_done, row.second_total, finished=True)
     opens_at = None
     if row.washout_waived_at is None and row.first_ended_at is not None:
         opens_at = row.first_ended_at + timedelta(days=row.reader_study.washout_days)
     shut = opens_at is not None and opens_at > timezone.now()
-    return Standing(None, 2, row.second_done, row.second_total, opens_at if shut else None)
+    return ReaderProgress(None, 2, row.second_done, row.second_total, opens_at if shut else None)
 
 
-def standing(reader: ReaderStudyReader) -> Standing:
-    """Where this reader stands now, with the reading that comes next; the same for every tab."""
+def current_progress(reader: ReaderStudyReader) -> ReaderProgress:
+    """How far this reader has come, with the reading that comes next; the same for every tab."""
     found = progress(with_progress(ReaderStudyReader.objects.filter(pk=reader.pk)).get())
     if found.finished or found.opens_at is not None:
         return found
@@ -75,8 +75,8 @@ def standing(reader: ReaderStudyReader) -> Standing:
 
 
 @transaction.atomic
-def open_next(reader: ReaderStudyReader, user: User) -> Standing:
-    """Where the reader stands; the case to be read counts as opened from now, if it was not before.
+def open_next(reader: ReaderStudyReader, user: User) -> ReaderProgress:
+    """The reader's progress; the case to be read counts as opened from now, if it was not before.
 
     While the model is withheld for all, a case that is due with its answer waits, and the reader with it. To show it
     without the answer would spoil the comparison: the reading cannot be had again, and it would count as one *with*.
@@ -85,7 +85,7 @@ def open_next(reader: ReaderStudyReader, user: User) -> Standing:
         Conflict: ``not_open``, ``not_a_reader``.
     """
     _require_reader(reader, user)
-    found = standing(reader)
+    found = current_progress(reader)
     reading = found.reading
     if reading is not None and is_held(reading):
         return replace(found, reading=None, held=True)
@@ -122,11 +122,11 @@ def submit(reading_id: UUID, user: User, *, reading: str, likelihood: int | None
     _check(reading, likelihood)
     row = ReaderStudyReading.objects.select_related("reader__reader_study", "study_case").get(pk=reading_id)
     _require_reader(row.reader, user)
-    # The study is held by now: whoever came first has written.
+    # The reader study is locked by now: whoever came first has written.
     row.refresh_from_db(fields=["opened_at", "submitted_at"])
     if row.is_submitted:
         raise Conflict("already_submitted", _("This case was submitted already. The first submission stands."))
-    if row.opened_at is None or standing(row.reader).reading != row:
+    if row.opened_at is None or current_progress(row.reader).reading != row:
         raise Conflict("not_opened", _("This case is not the one to be read now."))
     row.reading, row.likelihood, row.submitted_at = reading, likelihood, timezone.now()
     row.save(update_fields=["reading", "likelihood", "submitted_at"])
@@ -135,7 +135,7 @@ def submit(reading_id: UUID, user: User, *, reading: str, likelihood: int | None
 
 
 def _require_reader(reader: ReaderStudyReader, user: User) -> None:
-    """Hold the study, and refuse whoever may not read in it now."""
+    """Lock the reader study, and refuse a user who may not read in it now."""
     require(user, Action.READ_CASE)
     study = lock(reader.reader_study_id)
     if reader.user_id != user.pk or not is_eligible(user, study):

@@ -279,7 +279,7 @@ def eligible(study: ReaderStudy) -> set[UUID]:
 
 
 def lock(pk: Any) -> ReaderStudy:
-    """The study as it is now, held until the transaction ends."""
+    """The study as it is now, locked until the transaction ends."""
     return ReaderStudy.objects.select_for_update(no_key=True).get(pk=pk)
 
 

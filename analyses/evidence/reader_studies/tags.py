@@ -88,13 +88,13 @@ def interval(found: Estimate | Area | None) -> str:
 
 
 @register.filter
-def signed_interval(found: Estimate) -> str:
+def difference_interval(found: Estimate) -> str:
     """The interval of a difference."""
-    return _("%(low)s to %(high)s") % {"low": signed(found.low), "high": signed(found.high)}
+    return _("%(low)s to %(high)s") % {"low": plus_or_minus(found.low), "high": plus_or_minus(found.high)}
 
 
 @register.filter
-def signed(value: float) -> str:
+def plus_or_minus(value: float) -> str:
     """A difference with its sign."""
     return ("−" if value < 0 else "+") + decimal(abs(value))
 

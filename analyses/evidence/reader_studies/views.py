@@ -247,7 +247,7 @@ def _readers(found: ReaderStudy) -> list[dict[str, Any]]:
             "done": row.first_done + row.second_done,
             "total": row.first_total + row.second_total,
             "eligible": row.user_id in eligible,
-            "standing": reading.progress(row),
+            "progress": reading.progress(row),
         }
         for row in reading.with_progress(found.readers.order_by("number"))
     ]

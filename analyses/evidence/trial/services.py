@@ -19,7 +19,7 @@ MOST_CASES = 100_000
 
 
 @dataclass(frozen=True)
-class Standing:
+class TrialProgress:
     """What anybody may know of a trial while it runs: totals, never arms."""
 
     allocated: int
@@ -77,10 +77,10 @@ def require_closed(trial: Trial) -> None:
         raise Conflict("trial_running", _("This trial is running. Arms and results can be seen once it is closed."))
 
 
-def standing(trial: Trial) -> Standing:
-    """Totals of a trial."""
+def progress_of(trial: Trial) -> TrialProgress:
+    """Totals of a trial; they name no arm."""
     allocations = TrialAllocation.objects.filter(block__trial=trial)
-    return Standing(
+    return TrialProgress(
         allocated=allocations.count(),
         signed=allocations.filter(study__review__signed_at__isnull=False).count(),
         departments=allocations.values("block__department").distinct().count(),

@@ -74,7 +74,7 @@ def trials(request: HttpRequest) -> HttpResponse:
                 messages.success(request, said)
                 return redirect("analyses:trial", started.pk)
     known = list(Trial.objects.all())
-    rows = [{"trial": row, "standing": services.standing(row)} for row in known]
+    rows = [{"trial": row, "progress": services.progress_of(row)} for row in known]
     running = any(row.is_open for row in known)
     return render(
         request, "analyses/evidence/trial/trials.html", {"form": form, "rows": rows, "running": running}, status=status
@@ -86,7 +86,7 @@ def trials(request: HttpRequest) -> HttpResponse:
 def trial(request: HttpRequest, trial_id: UUID) -> HttpResponse:
     """One trial: totals while it runs, figures of both arms once it is closed."""
     row = get_object_or_404(Trial, pk=trial_id)
-    context: dict[str, Any] = {"trial": row, "standing": services.standing(row), "figures": []}
+    context: dict[str, Any] = {"trial": row, "progress": services.progress_of(row), "figures": []}
     if not row.is_open:
         comparisons = compare(services.analysis_cases(services.trial_rows(row)))
         context["figures"] = [_shown(comparison) for comparison in comparisons]

@@ -48,7 +48,7 @@ def sweep_until(stop: threading.Event) -> None:
                 tidied = time.monotonic()
             if time.monotonic() - watched > WATCH_EVERY_S:
                 watched = time.monotonic()
-                holds.settle()
+                holds.apply_to_unsigned()
                 drift.watch()
         except Error as error:
             log.warning("sweep_not_done", error=type(error).__name__)

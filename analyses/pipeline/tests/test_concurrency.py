@@ -99,7 +99,7 @@ def test_two_films_of_one_case_that_end_together_are_both_summed_up():
     for _ in range(AT_ONCE):
         AnalysisFactory(image__study=study)
     claims = [queue.claim_next("w") for _ in range(AT_ONCE)]
-    film = results.Film({"format": "png", "width_px": 1, "height_px": 1}, "c.png", "b" * 64, 1, 1)
+    film = results.DecodedFilm({"format": "png", "width_px": 1, "height_px": 1}, "c.png", "b" * 64, 1, 1)
     at_once(lambda number: results.finish(claims[number], film, results.Answer(None, "", "a" * 64, {}, "1")))
     study.refresh_from_db()
     assert (study.status, study.revision) == ("succeeded", 1 + AT_ONCE)
@@ -109,7 +109,7 @@ def test_a_cancel_and_a_result_that_meet_leave_one_of_the_two(doctor):
     for _ in range(5):
         analysis = AnalysisFactory()
         claim = queue.claim(analysis.pk, "w")
-        film = results.Film({"format": "png", "width_px": 1, "height_px": 1}, "c.png", "b" * 64, 1, 1)
+        film = results.DecodedFilm({"format": "png", "width_px": 1, "height_px": 1}, "c.png", "b" * 64, 1, 1)
         answer = results.Answer(None, "", "a" * 64, {}, "1")
 
         def act(number, claim=claim, analysis=analysis, film=film, answer=answer):

@@ -96,7 +96,7 @@ def test_putting_away_costs_the_same_for_one_case_and_for_many(
         result("malignant", study=StudyFactory(owner=department))
     ModelHold.objects.create(modality="DX", reason="x", set_by=administrator)
     with django_assert_max_num_queries(12):
-        assert holds.settle() == 6
+        assert holds.apply_to_unsigned() == 6
 
 
 def test_a_signed_case_keeps_what_its_reader_saw(doctor, administrator):
@@ -136,9 +136,9 @@ def test_a_worker_looks_again_once_its_answer_is_committed(
 
 def test_the_sweeper_settles_what_was_left_half_way(answered, administrator):
     made = ModelHold.objects.create(modality="DX", reason="x", set_by=administrator)
-    assert (holds.settle(), holds.settle()) == (1, 0)
+    assert (holds.apply_to_unsigned(), holds.apply_to_unsigned()) == (1, 0)
     ModelHold.objects.filter(pk=made.pk).update(lifted_at=timezone.now())
-    assert (holds.settle(), row(answered).outcome) == (1, "malignant")
+    assert (holds.apply_to_unsigned(), row(answered).outcome) == (1, "malignant")
 
 
 def test_without_a_hold_an_answer_costs_one_question_more(django_assert_num_queries):

@@ -19,7 +19,7 @@ from inference.families.joint.network import JointNet
 from inference.imaging.canonical import PREPROCESSING_VERSION, canonical_sha256
 from inference.lab.cards.statements import HISTORY, NOTICE, STATEMENTS
 from inference.lab.data.examples import SUBTYPES, load_examples
-from inference.lab.data.folder import Film, file_sha256, read_squares
+from inference.lab.data.folder import LabelledFilm, file_sha256, read_squares
 from inference.lab.data.protocols import load_split
 from inference.lab.metrics.subtypes import adjust, choose_strength, shares_of
 from inference.lab.training.fitting import Steps, called, choose_points, fit_steps, mask_cut_off, specificity_cut_off
@@ -258,7 +258,7 @@ def _command(runs: list[Run], version: str, level: float) -> str:
 
 def training_hashes(folder: Path, runs: list[Run]) -> list[str]:
     """Return the first characters of the sha256 of every square that any member or any cut-off has seen."""
-    films: dict[str, Film] = {}
+    films: dict[str, LabelledFilm] = {}
     for run in runs:
         split = load_split(folder, run.facts["protocol"], run.facts["held_out"])
         films |= {film.image_id: film for film in (*split.train, *split.validation)}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.calibration import OUTCOMES
-from inference.lab.data.folder import Film, read_masks, read_squares
+from inference.lab.data.folder import LabelledFilm, read_masks, read_squares
 
 SIDE = 256
 SUBTYPES = (
@@ -37,7 +37,7 @@ class Examples:
         return len(self.labels)
 
 
-def load_examples(films: list[Film]) -> Examples:
+def load_examples(films: list[LabelledFilm]) -> Examples:
     """Read images and masks of `films`; about 230 MB for all of BTXRD."""
     names = [film.attributes.get("subtype", "") for film in films]
     return Examples(

@@ -24,7 +24,7 @@ IMAGE_SUFFIXES = (".webp", ".png", ".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
-class Film:
+class LabelledFilm:
     """One labelled film; `part` is its place in the stored split ("" without one), `mask_path` its outline if any."""
 
     image_id: str
@@ -81,7 +81,7 @@ def name_of(image_id: str) -> str:
     return path.stem if path.suffix.lower() in IMAGE_SUFFIXES else image_id
 
 
-def load_films(folder: Path, labels: Path | None = None, classes: tuple[str, ...] = CLASSES) -> list[Film]:
+def load_films(folder: Path, labels: Path | None = None, classes: tuple[str, ...] = CLASSES) -> list[LabelledFilm]:
     """Read the films that labels.csv of `folder` (or the table `labels`) names, and check them without decoding pixels.
 
     Every film has one known label, an image file that can be opened and, where masks/ has one, a mask of its size.
@@ -91,7 +91,7 @@ def load_films(folder: Path, labels: Path | None = None, classes: tuple[str, ...
     rows = [{**row, "image_id": name_of(row["image_id"])} for row in read_rows(table, ("image_id", "label"))]
     parts = _parts(folder, rows, required=labels is None)
     images, masks = image_files(folder / "images"), image_files(folder / "masks")
-    films: list[Film] = []
+    films: list[LabelledFilm] = []
     seen: set[str] = set()
     for number, row in enumerate(rows, start=2):
         where = f"{table.name} row {number}"
@@ -105,7 +105,7 @@ def load_films(folder: Path, labels: Path | None = None, classes: tuple[str, ...
         _check_sizes(images[image_id], masks.get(image_id), where)
         part = parts[image_id] if parts is not None else row.get("part", "")
         group = row.get("group_id") or image_id
-        films.append(Film(image_id, row["label"], group, part, images[image_id], row, masks.get(image_id)))
+        films.append(LabelledFilm(image_id, row["label"], group, part, images[image_id], row, masks.get(image_id)))
     _check_classes(films, classes, table.name)
     return films
 
@@ -158,14 +158,14 @@ def _size(path: Path, where: str) -> tuple[int, int]:
         raise DataError("unreadable_image", f"{where}: {path.name} cannot be read as an image.") from error
 
 
-def _check_classes(films: list[Film], classes: Iterable[str], where: str) -> None:
+def _check_classes(films: list[LabelledFilm], classes: Iterable[str], where: str) -> None:
     present = {film.label for film in films}
     for label in classes:
         if label not in present:
             raise DataError("empty_class", f"{where}: no row of {len(films)} has the label {label}.")
 
 
-def select(films: list[Film], parts: tuple[str, ...], labels: tuple[str, ...] = CLASSES) -> list[Film]:
+def select(films: list[LabelledFilm], parts: tuple[str, ...], labels: tuple[str, ...] = CLASSES) -> list[LabelledFilm]:
     """Return the films of these parts and labels; an empty class is an error, not a surprise hours later."""
     chosen = [film for film in films if film.part in parts and film.label in labels]
     for label in labels:
@@ -195,7 +195,7 @@ def read_mask(path: Path, size: int) -> np.ndarray:
     return (np.asarray(mask.resize((size, size), Image.Resampling.BOX)) > 0).astype(np.uint8)
 
 
-def read_masks(films: list[Film], size: int) -> np.ndarray:
+def read_masks(films: list[LabelledFilm], size: int) -> np.ndarray:
     """Return uint8 (N, size, size) in {0, 1}; a film without a mask has an empty one."""
     masks = np.zeros((len(films), size, size), dtype=np.uint8)
     for index, film in enumerate(films):

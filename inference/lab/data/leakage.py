@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from inference.errors import DataError
-from inference.lab.data.folder import Film, file_sha256
+from inference.lab.data.folder import LabelledFilm, file_sha256
 from inference.lab.data.perceptual import TWIN_THRESHOLD, Fingerprints, fingerprints, nearest
 
 TWIN_SHARE_ALLOWED = 0.01
@@ -119,8 +119,8 @@ def _spread(twins: list[Twin]) -> list[Twin]:
 
 
 def condemned(
-    train: Sequence[Film],
-    test: Sequence[Film],
+    train: Sequence[LabelledFilm],
+    test: Sequence[LabelledFilm],
     train_prints: Fingerprints | None = None,
     test_prints: Fingerprints | None = None,
     *,
@@ -147,10 +147,10 @@ def condemned(
 
 
 def _identical(
-    train: Sequence[Film], test: Sequence[Film], train_prints: Fingerprints, test_prints: Fingerprints
-) -> list[tuple[Film, Film]]:
+    train: Sequence[LabelledFilm], test: Sequence[LabelledFilm], train_prints: Fingerprints, test_prints: Fingerprints
+) -> list[tuple[LabelledFilm, LabelledFilm]]:
     """Return each test film whose bytes are in training, with the first training film that has them."""
-    known: dict[str, Film] = {}
+    known: dict[str, LabelledFilm] = {}
     for film, digest in zip(train, train_prints.sha256, strict=True):
         known.setdefault(digest, film)
     pairs = zip(test, test_prints.sha256, strict=True)
@@ -158,7 +158,7 @@ def _identical(
 
 
 def _twins(
-    train: Sequence[Film], test: Sequence[Film], train_prints: Fingerprints, test_prints: Fingerprints
+    train: Sequence[LabelledFilm], test: Sequence[LabelledFilm], train_prints: Fingerprints, test_prints: Fingerprints
 ) -> list[Twin]:
     known = set(train_prints.sha256)
     matches = nearest(test_prints.maps, train_prints.maps)
@@ -170,7 +170,7 @@ def _twins(
     ]
 
 
-def _shared_groups(train: Sequence[Film], test: Sequence[Film]) -> list[str]:
+def _shared_groups(train: Sequence[LabelledFilm], test: Sequence[LabelledFilm]) -> list[str]:
     """Return the groups on both sides; a film whose table names no group belongs to none."""
     sides = [
         {film.attributes["group_id"] for film in films if film.attributes.get("group_id")} for films in (train, test)
@@ -183,7 +183,7 @@ def name_pattern(name: str) -> str:
     return _DIGITS.sub("", name)
 
 
-def names_tell(train: Sequence[Film], test: Sequence[Film]) -> Names:
+def names_tell(train: Sequence[LabelledFilm], test: Sequence[LabelledFilm]) -> Names:
     """Guess each test label as the commonest label of its name pattern in training; unlabelled images are left out."""
     labelled = [film for film in train if film.label]
     judged = [film for film in test if film.label]
@@ -198,7 +198,7 @@ def names_tell(train: Sequence[Film], test: Sequence[Film]) -> Names:
     return Names(len(judged), right, sum(film.label == majority for film in judged))
 
 
-def trained_on(films: Iterable[Film], training_sha256: Iterable[str]) -> list[str]:
+def trained_on(films: Iterable[LabelledFilm], training_sha256: Iterable[str]) -> list[str]:
     """Return the ids of the films whose bytes stand in a model card's list of training images."""
     known = set(training_sha256)
     return [film.image_id for film in films if file_sha256(film.path) in known]

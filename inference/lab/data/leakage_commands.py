@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from inference.errors import DataError
-from inference.lab.data.folder import Film, image_files, load_films, read_rows
+from inference.lab.data.folder import LabelledFilm, image_files, load_films, read_rows
 from inference.lab.data.leakage import Verdict, condemned
 from inference.lab.data.protocols import DEFAULT_HELD_OUT, PROTOCOLS, load_split
 
@@ -47,7 +47,7 @@ def run_leakage(options: argparse.Namespace) -> int:
     return CONDEMNED if verdict.condemns else 0
 
 
-def _chosen_lists(options: argparse.Namespace) -> tuple[list[Film], list[Film]]:
+def _chosen_lists(options: argparse.Namespace) -> tuple[list[LabelledFilm], list[LabelledFilm]]:
     if options.protocol:
         if len(options.lists) + (options.images is not None) != 1:
             raise DataError("bad_lists", "With --protocol, name one data folder, as LIST or as --images.")
@@ -64,7 +64,7 @@ def _chosen_lists(options: argparse.Namespace) -> tuple[list[Film], list[Film]]:
     return load_list(options.lists[0], options.images), load_list(options.lists[1], options.images)
 
 
-def load_list(path: Path, images: Path | None = None) -> list[Film]:
+def load_list(path: Path, images: Path | None = None) -> list[LabelledFilm]:
     """Return the films of a data folder, a table of labels, or a folder of image files without labels."""
     if path.is_file():
         return load_films(images or path.parent, path, classes=())
@@ -73,15 +73,15 @@ def load_list(path: Path, images: Path | None = None) -> list[Film]:
     found = image_files(path)
     if not found:
         raise DataError("no_images", f"{path.name}: no table, no folder with labels.csv and no folder of images.")
-    return [Film(file.name, "", file.name, "", file, {}) for file in sorted(found.values())]
+    return [LabelledFilm(file.name, "", file.name, "", file, {}) for file in sorted(found.values())]
 
 
-def load_own_split(folder: Path) -> tuple[list[Film], list[Film]]:
+def load_own_split(folder: Path) -> tuple[list[LabelledFilm], list[LabelledFilm]]:
     """Read labels.csv (split, file, label) of `folder`, images in folder/<split>/<file>: all but test, and test.
 
     Other people's data sets have other classes and gaps: any label is taken, and none.
     """
-    lists: tuple[list[Film], list[Film]] = ([], [])
+    lists: tuple[list[LabelledFilm], list[LabelledFilm]] = ([], [])
     for number, row in enumerate(read_rows(folder / "labels.csv", ("split", "file", "label")), start=2):
         where = f"labels.csv row {number}"
         if row["split"] not in _SPLITS:
@@ -90,7 +90,7 @@ def load_own_split(folder: Path) -> tuple[list[Film], list[Film]]:
         if not path.is_file():
             raise DataError("missing_image", f"{where}: {row['split']}/ has no file {row['file']}.")
         image_id = f"{row['split']}/{row['file']}"
-        film = Film(image_id, row["label"], row.get("group_id") or image_id, row["split"], path, row)
+        film = LabelledFilm(image_id, row["label"], row.get("group_id") or image_id, row["split"], path, row)
         lists[row["split"] == "test"].append(film)
     return lists
 

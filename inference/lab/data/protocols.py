@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.errors import DataError
-from inference.lab.data.folder import CLASSES, Film, file_sha256, load_films
+from inference.lab.data.folder import CLASSES, LabelledFilm, file_sha256, load_films
 
 RECIPES = Path(__file__).with_name("protocols.toml")
 PROTOCOLS = ("grouped", "centre", "paper")
@@ -22,9 +22,9 @@ class Split:
     """Three lists of films that share none; `sha256` is that of the assignment of image ids to the lists."""
 
     name: str
-    train: list[Film]
-    validation: list[Film]
-    test: list[Film]
+    train: list[LabelledFilm]
+    validation: list[LabelledFilm]
+    test: list[LabelledFilm]
     sha256: str
 
 
@@ -70,19 +70,19 @@ def read_recipes(path: Path = RECIPES) -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
-def assignment_sha256(lists: dict[str, list[Film]]) -> str:
+def assignment_sha256(lists: dict[str, list[LabelledFilm]]) -> str:
     """Return the sha256 over "image_id,place" lines in the order of the ids."""
     lines = sorted(f"{film.image_id},{place}\n" for place, members in lists.items() for film in members)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _grouped(films: list[Film], recipe: dict[str, Any], held_out: str) -> dict[str, str]:
+def _grouped(films: list[LabelledFilm], recipe: dict[str, Any], held_out: str) -> dict[str, str]:
     _demand_parts(films)
     places = {part: "train" for part in FOLDS} | {held_out: "validation", recipe["test_part"]: "test"}
     return {film.image_id: places.get(film.part, "") for film in films}
 
 
-def _centre(films: list[Film], recipe: dict[str, Any], held_out: str) -> dict[str, str]:
+def _centre(films: list[LabelledFilm], recipe: dict[str, Any], held_out: str) -> dict[str, str]:
     """Films of the frozen part of the training centre train here: this protocol has a test list of its own."""
     _demand_parts(films)
     if "centre" not in films[0].attributes:
@@ -99,7 +99,7 @@ def _centre(films: list[Film], recipe: dict[str, Any], held_out: str) -> dict[st
     return places
 
 
-def _paper(films: list[Film], recipe: dict[str, Any], held_out: str) -> dict[str, str]:
+def _paper(films: list[LabelledFilm], recipe: dict[str, Any], held_out: str) -> dict[str, str]:
     """Shuffle by a hash of seed and id: the same on every machine and with every version of a random generator."""
     keys = {film.image_id: hashlib.sha256(f"{recipe['seed']}:{film.image_id}".encode()).hexdigest() for film in films}
     ordered = sorted(keys, key=lambda image_id: (keys[image_id], image_id))
@@ -112,21 +112,21 @@ def _paper(films: list[Film], recipe: dict[str, Any], held_out: str) -> dict[str
 _PLACES = {"grouped": _grouped, "centre": _centre, "paper": _paper}
 
 
-def _demand_parts(films: list[Film]) -> None:
+def _demand_parts(films: list[LabelledFilm]) -> None:
     if not any(film.part for film in films):
         raise DataError(
             "missing_file", "folds.csv is missing from the data folder; the protocol is built on its parts."
         )
 
 
-def _check_list(name: str, place: str, members: list[Film]) -> None:
+def _check_list(name: str, place: str, members: list[LabelledFilm]) -> None:
     present = {film.label for film in members}
     for label in CLASSES:
         if label not in present:
             raise DataError("empty_class", f"labels.csv: the {place} list of {name} holds no {label} film.")
 
 
-def _check_groups(name: str, lists: dict[str, list[Film]]) -> None:
+def _check_groups(name: str, lists: dict[str, list[LabelledFilm]]) -> None:
     """A group on two lists would let a network recognise the patient instead of the disease."""
     seen: dict[str, tuple[str, str]] = {}
     for place, members in lists.items():

@@ -8,7 +8,7 @@ import numpy as np
 
 from inference.calibration import OUTCOMES
 from inference.errors import DataError
-from inference.lab.data.folder import Film
+from inference.lab.data.folder import LabelledFilm
 from inference.lab.evaluation.figures import check_order, labels_of
 from inference.lab.evaluation.lesion_figures import dice
 from inference.lab.evaluation.lesions import Truth, read_truth
@@ -95,7 +95,7 @@ def _dice(drawn: Resampling, outputs: Outputs, threshold: float, truth: Truth) -
 
 
 def compare(
-    films: list[Film],
+    films: list[LabelledFilm],
     a: Outputs,
     b: Outputs,
     thresholds_a: Thresholds | None = None,

@@ -15,7 +15,7 @@ from inference.errors import DataError
 from inference.imaging.canonical import canonical_sha256
 from inference.lab.cards.build import HASH_CHARACTERS
 from inference.lab.data.examples import SUBTYPES
-from inference.lab.data.folder import Film, read_squares
+from inference.lab.data.folder import LabelledFilm, read_squares
 from inference.lab.data.leakage import condemned
 from inference.lab.data.protocols import Split
 from inference.lab.evaluation.measure import measure, report
@@ -52,7 +52,7 @@ def known_point(folder: Path, name: str) -> str:
     return wanted
 
 
-def seen_in_training(card: dict[str, Any], films: Sequence[Film]) -> list[str]:
+def seen_in_training(card: dict[str, Any], films: Sequence[LabelledFilm]) -> list[str]:
     """Return the ids of films whose pixels stand in the card's list of training images."""
     trained = set(card.get("training_images", ()))
     if not trained:
@@ -62,7 +62,7 @@ def seen_in_training(card: dict[str, Any], films: Sequence[Film]) -> list[str]:
     ]
 
 
-def refuse_training_images(folder: Path, films: Sequence[Film], allowed: bool) -> bool:
+def refuse_training_images(folder: Path, films: Sequence[LabelledFilm], allowed: bool) -> bool:
     """Return whether figures on these films would be leaking; DataError unless that is allowed."""
     card = load_card(folder)
     if not card.get("training_images"):
@@ -78,7 +78,14 @@ def refuse_training_images(folder: Path, films: Sequence[Film], allowed: bool) -
 
 
 def evaluate_model(
-    folder: Path, films: list[Film], point: str, workers: int, *, leaking: bool, flips: bool, about: dict[str, Any]
+    folder: Path,
+    films: list[LabelledFilm],
+    point: str,
+    workers: int,
+    *,
+    leaking: bool,
+    flips: bool,
+    about: dict[str, Any],
 ) -> tuple[dict[str, Any], Outputs]:
     """Measure an installed model on films; returns the JSON and the raw answers."""
     model = InstalledModel(folder, point, workers)

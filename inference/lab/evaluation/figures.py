@@ -8,7 +8,7 @@ import numpy as np
 
 from inference.calibration import OUTCOMES
 from inference.errors import DataError
-from inference.lab.data.folder import Film
+from inference.lab.data.folder import LabelledFilm
 from inference.lab.evaluation.curves import (
     calibration_curve,
     decision_curve,
@@ -40,12 +40,12 @@ INTERVALS = (
 )
 
 
-def labels_of(films: list[Film]) -> np.ndarray:
+def labels_of(films: list[LabelledFilm]) -> np.ndarray:
     """Return the true classes int (N,) as indices into OUTCOMES."""
     return np.array([OUTCOMES.index(film.label) for film in films], dtype=int)
 
 
-def check_order(films: list[Film], outputs: Outputs) -> None:
+def check_order(films: list[LabelledFilm], outputs: Outputs) -> None:
     """Refuse outputs that belong to other films or stand in another order."""
     if [film.image_id for film in films] != list(outputs.image_ids):
         raise DataError("other_films", "The stored outputs belong to other films, or to these in another order.")
@@ -170,7 +170,7 @@ def _curves(drawn: Resampling, labels: np.ndarray, outputs: Outputs, finite: np.
     }
 
 
-def figures(films: list[Film], outputs: Outputs, thresholds: Thresholds, resamples: int = RESAMPLES) -> Figures:
+def figures(films: list[LabelledFilm], outputs: Outputs, thresholds: Thresholds, resamples: int = RESAMPLES) -> Figures:
     """Return every figure that these outputs allow; a section whose input is missing is left out.
 
     Every figure is {estimate, low, high, n}, None where it is not defined; curves are lists of points. Films without

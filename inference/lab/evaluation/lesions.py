@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from inference.lab.data.folder import Film, read_grey
+from inference.lab.data.folder import LabelledFilm, read_grey
 
 CELLS = 64
 HIT_IOU = 0.1
@@ -48,7 +48,7 @@ def _read(path: Path) -> tuple[np.ndarray, float]:
     return np.asarray(small), float(lesion.mean())
 
 
-def read_truth(films: list[Film]) -> Truth:
+def read_truth(films: list[LabelledFilm]) -> Truth:
     """Read the outlines of `films`; films without one, or with an empty one, have no cells and the area nan."""
     cells = np.zeros((len(films), CELLS, CELLS), dtype=bool)
     area = np.full(len(films), np.nan)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from inference.lab.data.folder import Film, read_squares
+from inference.lab.data.folder import LabelledFilm, read_squares
 from inference.lab.evaluation.figures import figures
 from inference.lab.evaluation.subjects import Subject
 from inference.lab.metrics.perturb import PERTURBATIONS, perturbed
@@ -14,7 +14,7 @@ from inference.lab.training.outputs import Outputs
 from inference.lab.training.progress import say
 
 
-def measure(subject: Subject, films: list[Film], *, flips: bool = True, explain: bool = True) -> Outputs:
+def measure(subject: Subject, films: list[LabelledFilm], *, flips: bool = True, explain: bool = True) -> Outputs:
     """Ask the subject about every film with the gate off; `flips` adds the perturbed films, `explain` the saliency."""
     squares = read_squares([film.path for film in films])
     say(f"{len(films)} films")
@@ -45,7 +45,7 @@ def measure(subject: Subject, films: list[Film], *, flips: bool = True, explain:
     )
 
 
-def report(films: list[Film], outputs: Outputs, subject: Subject, about: dict[str, Any]) -> dict[str, Any]:
+def report(films: list[LabelledFilm], outputs: Outputs, subject: Subject, about: dict[str, Any]) -> dict[str, Any]:
     """Return the measurement: figures with the gate off, then with it on, then what was measured and how."""
     measured: dict[str, Any] = dict(figures(films, outputs, subject.thresholds))
     if outputs.refused is not None:

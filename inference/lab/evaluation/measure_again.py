@@ -7,7 +7,7 @@ from typing import Any
 
 from inference.card import load_card
 from inference.errors import DataError
-from inference.lab.data.folder import Film
+from inference.lab.data.folder import LabelledFilm
 from inference.lab.evaluation.measure import measure, report
 from inference.lab.evaluation.subjects import InstalledModel
 from inference.lab.reports.runs import read_json
@@ -20,7 +20,7 @@ Figures = dict[str, Any]
 
 
 def measure_section_again(
-    folder: Path, films: list[Film], stored: Path, section: str, point: str, workers: int, command: str
+    folder: Path, films: list[LabelledFilm], stored: Path, section: str, point: str, workers: int, command: str
 ) -> Figures:
     """Return the measurement in `stored` with this section measured anew; nothing is written.
 

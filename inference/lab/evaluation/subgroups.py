@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from inference.calibration import OUTCOMES
-from inference.lab.data.folder import Film
+from inference.lab.data.folder import LabelledFilm
 from inference.lab.metrics.resampling import Resampling, aurocs, mean_of
 from inference.lab.training.outputs import Outputs
 
@@ -54,7 +54,7 @@ def subgroup(drawn: Resampling, labels: np.ndarray, outputs: Outputs, inside: np
 
 
 def subgroup_figures(
-    drawn: Resampling, films: list[Film], labels: np.ndarray, outputs: Outputs, sizes: dict[str, np.ndarray]
+    drawn: Resampling, films: list[LabelledFilm], labels: np.ndarray, outputs: Outputs, sizes: dict[str, np.ndarray]
 ) -> Figures:
     """Return {column: {value: figures}}; `sizes` names bool (N,) masks of tumour films by lesion size.
 
@@ -74,7 +74,7 @@ def subgroup_figures(
 
 
 def subtype_figures(
-    drawn: Resampling, films: list[Film], outputs: Outputs, names: tuple[str, ...], labels: np.ndarray
+    drawn: Resampling, films: list[LabelledFilm], outputs: Outputs, names: tuple[str, ...], labels: np.ndarray
 ) -> Figures | None:
     """Return how often the true subtype is the first, or among the first three, of the ranking of tumour films.
 

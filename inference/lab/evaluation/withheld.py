@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from inference.calibration import OUTCOMES
-from inference.lab.data.folder import Film
+from inference.lab.data.folder import LabelledFilm
 from inference.lab.metrics.resampling import Resampling
 from inference.lab.training.outputs import Outputs
 
@@ -40,7 +40,9 @@ def withheld_figures(drawn: Resampling, labels: np.ndarray, outputs: Outputs) ->
     }
 
 
-def conformal_figures(drawn: Resampling, films: list[Film], labels: np.ndarray, outputs: Outputs) -> Figures | None:
+def conformal_figures(
+    drawn: Resampling, films: list[LabelledFilm], labels: np.ndarray, outputs: Outputs
+) -> Figures | None:
     """Return how often the prediction set holds the true class: per class, per centre, per class and centre."""
     sets = outputs.prediction_sets
     if sets is None:

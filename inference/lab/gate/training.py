@@ -24,7 +24,7 @@ from inference.lab.data.folder import (
     TEST_PARTS,
     TRAIN_PARTS,
     VALIDATION_PARTS,
-    Film,
+    LabelledFilm,
     data_root,
     file_sha256,
     load_films,
@@ -120,11 +120,11 @@ def features_of(net: GateNet, squares: np.ndarray, seed: int | None = None, inve
     return torch.cat(found).clone()
 
 
-def _centre_of(film: Film) -> str:
+def _centre_of(film: LabelledFilm) -> str:
     return film.attributes.get("centre", "")
 
 
-def _bone_material(net: GateNet, films: list[Film]) -> tuple[Tensor, tuple[Tensor, ...]]:
+def _bone_material(net: GateNet, films: list[LabelledFilm]) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Return the features to fit and the sets that limit: the proxy centre, and the other films of fold4."""
     proxy = [film for film in films if _centre_of(film) == PROXY_CENTRE and film.part not in TEST_PARTS]
     others = [film for film in films if _centre_of(film) != PROXY_CENTRE]
@@ -219,7 +219,7 @@ def passes(net: GateNet, canonical: np.ndarray) -> bool:
         return bool(net.judge(features_of(net, square[None])) >= 0)
 
 
-def gate_figures(check: Callable[[np.ndarray], bool], root: Path, films: list[Film]) -> dict[str, Any]:
+def gate_figures(check: Callable[[np.ndarray], bool], root: Path, films: list[LabelledFilm]) -> dict[str, Any]:
     """Return the shares of bone films that a gate refuses: of `films`, of the same inverted, of another source.
 
     `check` says of a canonical image whether it passes. The other source is for tests only: nothing is chosen on it.

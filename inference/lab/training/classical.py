@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from inference.calibration import OUTCOMES
-from inference.lab.data.folder import Film, read_squares
+from inference.lab.data.folder import LabelledFilm, read_squares
 from inference.lab.training.svm import Features, TwoSteps, train_two_steps
 from inference.lab.training.texture import texture_features
 
@@ -35,13 +35,13 @@ class Classical:
         return cls(TwoSteps.load(path))
 
 
-def labelled(films: list[Film], values: np.ndarray) -> Features:
+def labelled(films: list[LabelledFilm], values: np.ndarray) -> Features:
     """Return features (N, D) of `films` with what a machine must know of each."""
     labels = np.array([OUTCOMES.index(film.label) for film in films])
     return Features(values, labels, np.array([film.group_id for film in films]))
 
 
-def train_classical(train: list[Film], validation: list[Film], seed: int = 7) -> Classical:
+def train_classical(train: list[LabelledFilm], validation: list[LabelledFilm], seed: int = 7) -> Classical:
     """Train on `train`; `validation` chooses the costs. About one minute of one core on BTXRD."""
     known, others = (
         labelled(films, texture_features(read_squares([film.path for film in films]))) for films in (train, validation)

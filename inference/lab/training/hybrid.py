@@ -9,7 +9,7 @@ import numpy as np
 from torch import nn
 
 from inference.errors import DataError
-from inference.lab.data.folder import Film, read_squares
+from inference.lab.data.folder import LabelledFilm, read_squares
 from inference.lab.data.preparation import prepare
 from inference.lab.recipes.experiment import Experiment
 from inference.lab.training.classical import labelled
@@ -51,7 +51,7 @@ def network_features(network: nn.Module, experiment: Experiment, squares: np.nda
 
 
 def train_hybrid(
-    network: nn.Module, experiment: Experiment, train: list[Film], validation: list[Film], seed: int = 7
+    network: nn.Module, experiment: Experiment, train: list[LabelledFilm], validation: list[LabelledFilm], seed: int = 7
 ) -> Hybrid:
     """Train machines on the features of a network that was itself trained on `train`."""
     known, others = (

@@ -12,7 +12,7 @@ from torch.nn import functional
 from inference.families.joint.model import image_of, look_at
 from inference.families.joint.network import JointNet
 from inference.lab.data.examples import SIDE, load_examples
-from inference.lab.data.folder import Film, file_sha256, read_masks, read_squares
+from inference.lab.data.folder import LabelledFilm, file_sha256, read_masks, read_squares
 from inference.lab.data.protocols import load_split
 from inference.lab.training.progress import say
 from inference.lab.training.runs import Run, load_network
@@ -26,7 +26,7 @@ class OutOfFold:
     """N films of the held-out folds: logits (N, V, 2) per view, cells (N, 64, 64), subtypes (N, S), labels and groups
     (N,), masks bool (N, 64, 64), and squares' grey mean and spread (N, 2)."""
 
-    films: list[Film]
+    films: list[LabelledFilm]
     labels: np.ndarray
     groups: np.ndarray
     logits: np.ndarray
@@ -43,7 +43,7 @@ def load_member(run: Run, experiments: Path) -> JointNet:
     return network
 
 
-def _bound_to(run: Run, films: list[Film]) -> dict[str, np.ndarray]:
+def _bound_to(run: Run, films: list[LabelledFilm]) -> dict[str, np.ndarray]:
     """What kept answers hold for: these weights and these films; a run trained again must be asked again."""
     return {
         "weights_sha256": np.array(file_sha256(run.folder / "weights.safetensors")),
@@ -78,7 +78,7 @@ def _answers(member: JointNet, squares: np.ndarray, cache: Path, bound: dict[str
     return found
 
 
-def coarse_masks(films: list[Film]) -> np.ndarray:
+def coarse_masks(films: list[LabelledFilm]) -> np.ndarray:
     """Return bool (N, 64, 64): cells of which at least half are lesion, the largest cell where none is."""
     fine = torch.from_numpy(read_masks(films, SIDE)).unsqueeze(1).float()
     share = functional.adaptive_avg_pool2d(fine, (_CELLS, _CELLS))[:, 0].numpy()
@@ -87,7 +87,7 @@ def coarse_masks(films: list[Film]) -> np.ndarray:
 
 def collect(folder: Path, runs: list[Run], experiments: Path) -> tuple[OutOfFold, np.ndarray]:
     """Return the out-of-fold material of all runs and the first run's held-out features (N1, D)."""
-    films: list[Film] = []
+    films: list[LabelledFilm] = []
     parts: list[dict[str, np.ndarray]] = []
     squares = []
     for run in runs:

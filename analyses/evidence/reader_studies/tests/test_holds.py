@@ -29,7 +29,7 @@ def url(study) -> str:
 def read_until(reader, condition) -> ReaderStudyReading:
     """Read on until a case in this condition is next, and return it unopened."""
     while True:
-        following = reading.standing(reader).reading
+        following = reading.current_progress(reader).reading
         if following.condition == condition:
             return following
         read_session(reader, limit=1)

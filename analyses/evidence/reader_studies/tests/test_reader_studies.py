@@ -306,7 +306,7 @@ def test_the_washout_counts_from_the_last_reading_of_session_one(reader):
         read_session(reader, limit=3)
         clock.shift(timedelta(days=20))
         read_session(reader, limit=1)
-        assert reading.standing(reader).opens_at == timezone.now() + timedelta(days=28)
+        assert reading.current_progress(reader).opens_at == timezone.now() + timedelta(days=28)
 
 
 def test_an_administrator_waives_the_washout_of_one_reader_with_a_reason_that_is_kept(administrator, study, reader):
