@@ -29,6 +29,17 @@ class Invalid(ServiceError):
     status = 400
 
 
+def invalid_field(name: str, message: str) -> Invalid:
+    """The refusal of one field, ``bad_field``."""
+    return Invalid("bad_field", message, fields={name: [message]})
+
+
+def invalid_fields(problems: dict[str, list[str]], message: str = "") -> Invalid:
+    """The refusal of several fields, ``bad_field``; without a message, whose sentences stand one after the other."""
+    said = message or " ".join(sentence for sentences in problems.values() for sentence in sentences)
+    return Invalid("bad_field", said, fields=problems)
+
+
 class Conflict(ServiceError):
     """The object's state does not allow this now (409)."""
 

@@ -3,11 +3,9 @@
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django import forms
 from django.db.models import Model, QuerySet
 from django.forms import Form
 from django.http import Http404, HttpRequest
-from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
 from analyses.errors import ServiceError
@@ -25,15 +23,6 @@ def add_service_error(form: Form, error: ServiceError) -> None:
 def safe_cell(text: str) -> str:
     """A cell that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-
-
-class ReasonForm(forms.Form):
-    """Why something is done to the model; kept, and readable on the page."""
-
-    reason = forms.CharField(label=_("Reason"), max_length=200, widget=forms.TextInput(attrs={"autocomplete": "off"}))
-
-    def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
-        super().__init__(*args, **{"auto_id": f"{name}_%s"} | kwargs)
 
 
 M = TypeVar("M", bound=Model)

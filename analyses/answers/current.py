@@ -13,10 +13,10 @@ def recheck(study: Study, names: Iterable[str] = identity.AGREE) -> None:
     for analysis in current_analyses(study):
         found = identity.contradictions(analysis.image.typed, analysis.image.header, record)
         against = [w for w in found if w["against"] == identity.AGAINST_RECORD]
-        _keep(analysis, identity.merged(analysis.warnings, against))
+        keep_warnings(analysis, identity.merged(analysis.warnings, against))
 
 
-def _keep(analysis: Analysis, warnings: list[dict[str, Any]]) -> None:
+def keep_warnings(analysis: Analysis, warnings: list[dict[str, Any]]) -> None:
     if warnings != analysis.warnings:
         analysis.warnings = warnings
         analysis.save(update_fields=["warnings"])

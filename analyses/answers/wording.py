@@ -6,8 +6,9 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from analyses.answers.agreement import ANSWERS
 from analyses.formatting import written
-from analyses.models import Analysis, Outcome, Reading, Stage, Status, Study
+from analyses.models import Analysis, Outcome, Stage, Status, Study
 from analyses.registry import services as registry
 
 TAGS = {
@@ -121,12 +122,6 @@ ACTIONS = {
     "compare_readings": _("own and final reading compared"),
 }
 
-AGREEING = {
-    Outcome.NORMAL: Reading.NORMAL,
-    Outcome.BENIGN: Reading.BENIGN,
-    Outcome.MALIGNANT: Reading.MALIGNANT,
-}
-
 
 def tag_and_word(row: Analysis | Study) -> tuple[str, str]:
     """CSS tag and word for the state or, once there is one, the outcome of an analysis or a case."""
@@ -203,7 +198,7 @@ def saliency_worth(analysis: Analysis) -> str:
 def operating_point_sentence(analysis: Analysis) -> str:
     """Where the probability stands against the operating point, in a sentence; empty where there is no answer."""
     threshold = (analysis.operating_point or {}).get("malignant")
-    if threshold is None or analysis.malignant_probability is None or analysis.outcome not in AGREEING:
+    if threshold is None or analysis.malignant_probability is None or analysis.outcome not in ANSWERS:
         return ""
     above = analysis.malignant_probability >= threshold
     words = {"name": point_name(analysis.operating_point), "value": probability(threshold)}
@@ -215,8 +210,3 @@ def operating_point_sentence(analysis: Analysis) -> str:
 def probability(value: float | None) -> str:
     """A share of 1 with two decimals, as the language writes them; nothing where there is no number."""
     return "" if value is None else written(value, 2)
-
-
-def agreeing_reading(outcome: str) -> str:
-    """The reading that agrees with the model's outcome of a case; empty where there is no answer to agree with."""
-    return AGREEING.get(Outcome(outcome), "") if outcome else ""

@@ -11,12 +11,11 @@ from django.utils.translation import gettext as _
 from accounts.models import ReadingMode, Role
 from analyses.blinding.reader_study import hidden_by_study, is_hidden_by_study
 from analyses.errors import Conflict
-from analyses.models import Analysis, Arm, Outcome, ReadingState, Study, UnaidedReading
+from analyses.models import SIGNED_STATES, Analysis, Arm, Study, UnaidedReading
 
 if TYPE_CHECKING:
     from accounts.models import User
 
-SIGNED = (ReadingState.FINAL, ReadingState.AMENDED)
 NOTHING = Q(pk__in=[])
 # What an analysis holds that depends on the model's answer, with the value of a row that has none yet.
 ANSWER_FIELDS: dict[str, Any] = {
@@ -69,7 +68,7 @@ def hidden_cases(user: "User | None", study: str = "pk") -> Q:
         return NOTHING
     unaided = UnaidedReading.objects.filter(study=OuterRef(study), reader=user)
     prefix = "" if study == "pk" else f"{study}__"
-    unsigned = ~Q(**{f"{prefix}reading_state__in": SIGNED})
+    unsigned = ~Q(**{f"{prefix}reading_state__in": SIGNED_STATES})
     if reads_first(user):
         first = Q(~Exists(unaided.filter(locked_at__isnull=False).exclude(arm=Arm.HIDDEN)))
     else:
@@ -98,7 +97,7 @@ def sees_model(user: "User | None", study: Study) -> bool:
         return True
     if is_hidden_by_study(user, study):
         return False
-    if study.reading_state in SIGNED:
+    if study.reading_state in SIGNED_STATES:
         return True
     unaided = UnaidedReading.objects.filter(study=study, reader=user).first()
     if unaided is None:
@@ -150,8 +149,3 @@ def with_shown_probability(rows: QuerySet, user: "User | None", study: str = "pk
         return rows.annotate(sortable_probability=F("malignant_probability"))
     hidden = When(hidden_cases(user, study), then=Value(None))
     return rows.annotate(sortable_probability=Case(hidden, default=F("malignant_probability")))
-
-
-def judged(outcome: str) -> bool:
-    """Whether an outcome is an answer that a reading can agree with."""
-    return outcome in (Outcome.NORMAL, Outcome.BENIGN, Outcome.MALIGNANT)

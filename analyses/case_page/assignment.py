@@ -21,6 +21,7 @@ from analyses.errors import ServiceError
 from analyses.models import Study
 from analyses.notifications import services as notifications
 from analyses.pages import in_scope
+from analyses.record import cases
 from analyses.record.cases import CASES
 from analyses.worklist import assignment, presence
 from analyses.worklist import rows as worklist
@@ -112,7 +113,7 @@ def assignment_context(study: Study, user: Any) -> dict[str, Any]:
         "is_mine": reader is not None and reader.pk == user.pk,
         "reader_left": reader is not None and assignment.has_left(reader, study),
         "others": presence.others_at([study.pk], user).get(study.pk, []),
-        "is_signed": study.reading_state in worklist.SIGNED,
+        "is_signed": cases.is_signed(study),
     }
     said = "|".join([study.reading_state, get_language() or "", *(str(value) for value in line.values())])
     return line | {"study": study, "shown": hashlib.sha256(said.encode()).hexdigest()[:16]}

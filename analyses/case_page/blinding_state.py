@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from analyses.blinding.reader_study import is_hidden_by_study
-from analyses.blinding.rules import SIGNED, reads_first, sees_model
-from analyses.models import Image, ReadingRevision, Review, Study, TrialAllocation, UnaidedReading
+from analyses.blinding.rules import reads_first, sees_model
+from analyses.models import SIGNED_STATES, Image, ReadingRevision, Review, Study, TrialAllocation, UnaidedReading
 from analyses.reading.unaided_reading_forms import UnaidedReadingForm
 
 AFTER_LOCK = _("A report shows the model's answer. It can be had once your own reading is locked.")
@@ -78,7 +78,7 @@ def blinding_state_of(study: Study, user: User) -> BlindingState:
     """What this user may see of this case now."""
     unaided = UnaidedReading.objects.filter(study=study, reader=user).first()
     answered_to: User | None = user
-    if study.reading_state in SIGNED:
+    if study.reading_state in SIGNED_STATES:
         review = Review.objects.filter(study=study).select_related("reader").first()
         answered_to = review.reader if review else user
     blind = not sees_model(user, study)

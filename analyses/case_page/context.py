@@ -9,6 +9,7 @@ from django.utils.translation import gettext
 
 from accounts.models import AuditEvent, User
 from analyses.answers import wording
+from analyses.answers.agreement import agreeing_reading
 from analyses.answers.suspicion import rank
 from analyses.blinding import snapshots
 from analyses.blinding.rules import case_without_answer, without_answer
@@ -101,7 +102,7 @@ def case_context(study: Study, wanted: UUID | None = None, *, user: User, **extr
         "review": review,
         **reading_context(study, review, _initial(review, blinding, user) | _stands_on(kept)),
         "addendum_form": AddendumForm(),
-        "agreeing": "" if blinding.blind else wording.agreeing_reading(snapshots.answered_outcome(study, user)),
+        "agreeing": "" if blinding.blind else agreeing_reading(snapshots.answered_outcome(study, user)),
         "warnings": [_warning(film, warning) for film, warning in warnings],
         "notes": sorted({wording.NOTES[code] for film in films for code in _note_codes(film.analysis)}),
         "reports": [] if blinding.blind else list(Report.objects.filter(study=study).select_related("issued_by")),

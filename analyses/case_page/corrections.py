@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
-from analyses.answers.current import _keep, current_analyses, recheck
-from analyses.errors import Conflict, Invalid
+from analyses.answers.current import current_analyses, keep_warnings, recheck
+from analyses.errors import Conflict, Invalid, invalid_fields
 from analyses.models import Analysis, ReadingState, Study
 from analyses.notifications import services as notifications
 from analyses.record import identity
@@ -20,7 +20,8 @@ from analyses.record.patients import find_or_make, lock_department, require_same
 from analyses.reports import services as reports
 
 EDITABLE = tuple(name for name in CASE_FIELDS if name != "laterality")
-MAX_REASON = 120
+# It shares the field ``subject`` of the trail with both record numbers.
+REASSIGNMENT_REASON = 120
 CHOICES = ("typed", "file", "record")
 
 
@@ -74,7 +75,7 @@ def reassign(
             laterality=laterality,
         )
     )
-    reason = stated_reason(reason, MAX_REASON)
+    reason = stated_reason(reason, REASSIGNMENT_REASON)
     lock_department(study.department_id)
     locked = lock(study.pk)
     before = identity.recorded(locked)
@@ -117,8 +118,7 @@ def confirm_identity(analysis: Analysis, code_or_field: str, choice: str, user: 
         Conflict: ``nothing_to_confirm``.
     """
     if choice not in CHOICES:
-        message = _("Choose what was typed or what the file says.")
-        raise Invalid("bad_field", message, fields={"choice": [_("Unknown.")]})
+        raise invalid_fields({"choice": [_("Unknown.")]}, _("Choose what was typed or what the file says."))
     department_id = analysis.department_id
     lock_department(department_id)
     study = lock(Study.objects.only("pk").get(images=analysis.image_id).pk)
@@ -187,7 +187,7 @@ def _decide(study: Study, names: set[str]) -> None:
     for analysis in current_analyses(study):
         found = identity.contradictions(analysis.image.typed, analysis.image.header, record)
         known = identity.merged(analysis.warnings, found)
-        _keep(analysis, [_closed(w, "edited") if w.get("field") in names else w for w in known])
+        keep_warnings(analysis, [_closed(w, "edited") if w.get("field") in names else w for w in known])
 
 
 def _decide_alike(study: Study, decided: Analysis, field: str, choice: str) -> None:
@@ -196,7 +196,7 @@ def _decide_alike(study: Study, decided: Analysis, field: str, choice: str) -> N
         pairs = ((analysis.image.typed, decided.image.typed), (analysis.image.header, decided.image.header))
         same = all(mine.get(field, "") == its.get(field, "") for mine, its in pairs)
         if analysis.pk == decided.pk or same:
-            _keep(analysis, [_closed(w, choice) if w.get("field") == field else w for w in analysis.warnings])
+            keep_warnings(analysis, [_closed(w, choice) if w.get("field") == field else w for w in analysis.warnings])
 
 
 def _closed(warning: Mapping[str, Any], how: str) -> dict[str, Any]:
@@ -242,11 +242,8 @@ def _after_identity_change(study: Study, reason: str, user: User) -> None:
 def _identity_values(fields: CaseFields) -> dict[str, str]:
     said = cleaned(fields).said()
     if not said.get("patient_id"):
-        raise Invalid(
-            "bad_field",
-            _("State the record number."),
-            fields={"patient_id": [_("The record number is needed to assign.")]},
-        )
+        problem = {"patient_id": [_("The record number is needed to assign.")]}
+        raise invalid_fields(problem, _("State the record number."))
     return {name: said.get(name, "") for name in IDENTITY_FIELDS}
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from analyses.case_page.corrections import REASSIGNMENT_REASON
 from analyses.models import Laterality
 from analyses.record.forms import MODALITIES, PatientForm, StudyForm
 
@@ -38,7 +39,7 @@ class ReassignForm(PatientForm):
     )
     reason = forms.CharField(
         label=_("Reason"),
-        max_length=120,
+        max_length=REASSIGNMENT_REASON,
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("Kept in the trail with both identities."),
     )

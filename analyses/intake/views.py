@@ -12,7 +12,7 @@ from django.utils.translation import gettext, gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
 from accounts.permissions import Action, requires
-from analyses.errors import Invalid, ServiceError
+from analyses.errors import ServiceError, invalid_fields
 from analyses.intake import services as intake
 from analyses.intake.forms import VIEWS, AddFilmsForm, UploadForm
 from analyses.models import Study
@@ -47,7 +47,7 @@ def _intake(request: HttpRequest, study: Study | None) -> HttpResponse:
     by_script = request.accepts("application/json") and not request.accepts("text/html")
     try:
         if not form.is_valid():
-            raise Invalid("bad_field", gettext("Some fields are not valid."), fields=form.errors)  # type: ignore[arg-type]
+            raise invalid_fields(form.errors, gettext("Some fields are not valid."))  # type: ignore[arg-type]
         submissions = [_submit(request, form, file, study) for file in form.cleaned_data["image"]]
     except ServiceError as error:
         if by_script:

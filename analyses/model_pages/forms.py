@@ -5,14 +5,14 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from analyses.record.forms import _reason_field
+from analyses.record.forms import reason_field
 
 
 class ActivateForm(forms.Form):
     """Which installed model is to answer; ``models`` are the keys of those that are fit."""
 
     model = forms.ChoiceField(label=_("Model"))
-    reason = _reason_field(_("Kept in the history, which every signed-in user can read on the model page."))
+    reason = reason_field(_("Kept in the history, which every signed-in user can read on the model page."))
 
     def __init__(self, *args: Any, models: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **{"auto_id": "activate_%s"} | kwargs)
@@ -20,7 +20,7 @@ class ActivateForm(forms.Form):
 
 
 class RollBackForm(forms.Form):
-    reason = _reason_field(_("What went wrong."))
+    reason = reason_field(_("What went wrong."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"auto_id": "roll_back_%s"} | kwargs)

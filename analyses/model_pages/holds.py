@@ -10,8 +10,8 @@ from django.views.decorators.http import require_POST
 
 from accounts.permissions import Action, requires
 from analyses.errors import ServiceError
-from analyses.pages import ReasonForm
 from analyses.pipeline import holds
+from analyses.record.forms import ReasonForm
 
 
 def hold_context() -> dict[str, Any]:

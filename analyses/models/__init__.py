@@ -23,7 +23,7 @@ from analyses.models.reading import (
     TumourGrade,
     TumourStage,
 )
-from analyses.models.record import Image, Laterality, Patient, ReadingState, Sex, Study
+from analyses.models.record import SIGNED_STATES, Image, Laterality, Patient, ReadingState, Sex, Study
 from analyses.models.referral import Referral
 from analyses.models.registry import ComparisonStatus, ModelActivation, ModelComparison, ModelHold
 from analyses.models.report import Report, ReportKind, ReportState
@@ -33,6 +33,7 @@ from analyses.models.worklist import CasePresence, SavedView
 
 __all__ = [
     "BENIGN_STAGES",
+    "SIGNED_STATES",
     "Addendum",
     "Analysis",
     "Annotation",

@@ -38,6 +38,9 @@ class ReadingState(models.TextChoices):
     AMENDED = "amended", _("amended")
 
 
+SIGNED_STATES = (ReadingState.FINAL, ReadingState.AMENDED)
+
+
 class Patient(models.Model):
     """A person, known by the record number of one department."""
 

@@ -19,7 +19,7 @@ from PIL import Image as Picture
 
 from accounts import audit
 from accounts.models import User
-from analyses.errors import Invalid, ServiceError
+from analyses.errors import ServiceError, invalid_field
 from analyses.models import Analysis, ComparisonStatus, Image, ModelComparison, Outcome
 from analyses.pipeline import queue, running
 from analyses.pipeline.results import NO_MODEL
@@ -49,10 +49,10 @@ def request_comparison(
     """
     if model_a == model_b:
         message = _("Choose two different models.")
-        raise Invalid("bad_field", message, fields={"model_b": [message]})
+        raise invalid_field("model_b", message)
     if not 1 <= films <= MOST_FILMS:
         message = _("Choose between 1 and %(most)s films.") % {"most": MOST_FILMS}
-        raise Invalid("bad_field", message, fields={"films": [message]})
+        raise invalid_field("films", message)
     for key in (model_a, model_b):
         registry.require_fit(key, modality)
     with transaction.atomic():

@@ -22,15 +22,15 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, require
+from analyses.answers.agreement import ANSWERS
 from analyses.errors import Conflict
-from analyses.models import Analysis, ModelHold, Outcome, ReadingState, Report, ReportState, Status, Study
+from analyses.models import SIGNED_STATES, Analysis, ModelHold, Outcome, Report, ReportState, Status, Study
 from analyses.models.registry import WITHHELD_FOR_ALL
 from analyses.pipeline import summary
 from analyses.record.fields import stated_reason
 from analyses.registry.services import RADIOGRAPHS
 
 REASON = WITHHELD_FOR_ALL
-MAX_REASON = 200
 CHUNK = 50
 # What an answer says, with what stands in its place while it is put away. A refusal by the gate is no answer.
 EMPTY: dict[str, Any] = {
@@ -45,8 +45,7 @@ EMPTY: dict[str, Any] = {
     "regions": [],
     "saliency_file": "",
 }
-ANSWERS = (Outcome.NORMAL, Outcome.BENIGN, Outcome.MALIGNANT, Outcome.WITHHELD)
-SIGNED = (ReadingState.FINAL, ReadingState.AMENDED)
+HELD_BACK = (*ANSWERS, Outcome.WITHHELD)  # what a hold puts away
 _SHOWN, _SHOWN_S = "model-hold", 15
 
 
@@ -71,7 +70,7 @@ def history(modality: str = RADIOGRAPHS) -> list[ModelHold]:
 
 def withheld(fields: dict[str, Any]) -> dict[str, Any]:
     """An answer's fields as they are stored during a hold: put away in ``computed``; what is no answer stays."""
-    if fields["outcome"] not in ANSWERS:
+    if fields["outcome"] not in HELD_BACK:
         return fields
     return fields | EMPTY | {"computed": {name: fields[name] for name in EMPTY}}
 
@@ -97,7 +96,7 @@ def withhold_for_all(*, reason: str, by: User, modality: str = RADIOGRAPHS) -> M
         Conflict: ``already_withheld``.
     """
     require(by, Action.MANAGE_MODELS)
-    reason = stated_reason(reason, MAX_REASON)
+    reason = stated_reason(reason)
     try:
         with transaction.atomic():
             hold = ModelHold.objects.create(modality=modality, reason=reason, set_by=by)
@@ -118,7 +117,7 @@ def lift(*, reason: str, by: User, modality: str = RADIOGRAPHS) -> ModelHold:
         Conflict: ``not_withheld``.
     """
     require(by, Action.MANAGE_MODELS)
-    reason = stated_reason(reason, MAX_REASON)
+    reason = stated_reason(reason)
     with transaction.atomic():
         hold = ModelHold.objects.select_for_update().filter(modality=modality, lifted_at__isnull=True).first()
         if hold is None:
@@ -150,10 +149,10 @@ def _put_away(rows: QuerySet[Analysis]) -> int:
         Analysis.objects.bulk_update(answers, ["computed"])
         Analysis.objects.filter(pk__in=[answer.pk for answer in answers]).update(**EMPTY)
         # No answer of these cases is left, and a withheld one stands before a film that was refused.
-        answered = Study.objects.filter(pk__in=[study.pk for study in studies], outcome__in=ANSWERS)
+        answered = Study.objects.filter(pk__in=[study.pk for study in studies], outcome__in=HELD_BACK)
         answered.update(outcome=Outcome.WITHHELD, malignant_probability=None)
 
-    return _in_parts(rows.filter(status=Status.SUCCEEDED, outcome__in=ANSWERS, computed__isnull=True), change)
+    return _in_parts(rows.filter(status=Status.SUCCEEDED, outcome__in=HELD_BACK, computed__isnull=True), change)
 
 
 def _bring_back(rows: QuerySet[Analysis]) -> int:
@@ -170,15 +169,15 @@ def _bring_back(rows: QuerySet[Analysis]) -> int:
 
 def _in_parts(rows: QuerySet[Analysis], change: Callable[[list[Analysis], list[Study]], None]) -> int:
     """Apply a change to the answers of unsigned cases and to these cases, some of them in each transaction."""
-    unsigned = rows.exclude(image__study__reading_state__in=SIGNED).order_by()
+    unsigned = rows.exclude(image__study__reading_state__in=SIGNED_STATES).order_by()
     studies = list(unsigned.values_list("image__study_id", flat=True).distinct())
     count = 0
     for start in range(0, len(studies), CHUNK):
         part = studies[start : start + CHUNK]
         with transaction.atomic():
             # A case that was signed since then keeps what its reader saw.
-            locked = Study.objects.select_for_update(no_key=True).filter(pk__in=part).exclude(reading_state__in=SIGNED)
-            open_cases = list(locked.order_by("pk"))
+            rows_to_lock = Study.objects.select_for_update(no_key=True).filter(pk__in=part)
+            open_cases = list(rows_to_lock.exclude(reading_state__in=SIGNED_STATES).order_by("pk"))
             affected = list(rows.filter(image__study__in=open_cases))
             change(affected, open_cases)
             ids = [study.pk for study in open_cases]

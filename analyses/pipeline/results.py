@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from analyses.answers import current
-from analyses.models import Image, Outcome, ReadingState, Stage, Status, Study
+from analyses.models import SIGNED_STATES, Image, Outcome, ReadingState, Stage, Status, Study
 from analyses.pipeline import holds, queue, summary
 from analyses.pipeline.queue import Claim
 from analyses.record import cases
@@ -189,7 +189,7 @@ def _join_same_examination(
     if hasattr(study, "review") or any(rows.exists() for rows in kept):
         return study, None
     others = Study.objects.filter(department_id=study.department_id, study_instance_uid=uid, patient=study.patient)
-    target = others.exclude(reading_state__in=cases.SIGNED_STATES).exclude(pk=study.pk).order_by("created_at").first()
+    target = others.exclude(reading_state__in=SIGNED_STATES).exclude(pk=study.pk).order_by("created_at").first()
     if target is None:
         return study, None
     target = cases.lock(target.pk)

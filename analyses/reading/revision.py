@@ -2,13 +2,8 @@
 
 from typing import Any
 
-from analyses.models import Direction, Outcome, Reading
-
-AS_READING: dict[str, str] = {
-    Outcome.NORMAL: Reading.NORMAL,
-    Outcome.BENIGN: Reading.BENIGN,
-    Outcome.MALIGNANT: Reading.MALIGNANT,
-}
+from analyses.answers.agreement import ANSWERS, agreement
+from analyses.models import Direction
 
 
 def direction(
@@ -26,9 +21,9 @@ def direction(
     if before == after:
         return Direction.UNCHANGED
     outcome = (answer or {}).get("outcome", "")
-    if answer is None or outcome not in AS_READING:
+    if answer is None or outcome not in ANSWERS:
         return Direction.NO_ANSWER
-    agreed, agrees = (reading == AS_READING[outcome] for reading, _ in (before, after))
+    agreed, agrees = (agreement(outcome, reading) for reading, _ in (before, after))
     if agreed != agrees:
         return Direction.TOWARDS if agrees else Direction.AWAY
     probability = answer.get("malignant_probability")

@@ -13,7 +13,7 @@ from accounts.models import User
 from accounts.permissions import Action, require
 from analyses.blinding.reader_study import is_hidden_by_study
 from analyses.blinding.rules import sees_model
-from analyses.errors import Conflict, Invalid
+from analyses.errors import Conflict, invalid_field
 from analyses.models import NotificationKind, Reading, Review, SecondReading, Study, UnaidedReading
 from analyses.notifications import services as notifications
 from analyses.record import cases
@@ -60,9 +60,9 @@ def ask(study: Study, *, user: User, colleague: User | None, question: str) -> S
     locked = cases.lock(study.pk)
     cases.require_unsigned(locked)
     if colleague is None or not assignment.colleagues_of(user).filter(pk=colleague.pk).exists():
-        raise _bad("colleague", _("Choose an active doctor of your department."))
+        raise invalid_field("colleague", _("Choose an active doctor of your department."))
     if not question:
-        raise _bad("question", _("Write what you want to know."))
+        raise invalid_field("question", _("Write what you want to know."))
     if hides_first_reading(user, locked):
         raise Conflict("second_reading_open", _("You are asked for a second reading of this case. Answer it first."))
     _require_unbiased(locked, colleague)
@@ -162,15 +162,11 @@ def _require_open(second: SecondReading) -> None:
 
 def _check(reading: str, likelihood: int | None) -> None:
     if reading not in Reading.values:
-        raise _bad("reading", _("Choose one of the readings."))
+        raise invalid_field("reading", _("Choose one of the readings."))
     if reading == Reading.CANNOT_TELL and likelihood is not None:
-        raise _bad("likelihood", _("The reading cannot tell has no likelihood. Leave it empty."))
+        raise invalid_field("likelihood", _("The reading cannot tell has no likelihood. Leave it empty."))
     if reading != Reading.CANNOT_TELL and (likelihood is None or not 0 <= likelihood <= 100):
-        raise _bad("likelihood", _("State the likelihood of malignancy, 0 to 100."))
-
-
-def _bad(field: str, message: str) -> Invalid:
-    return Invalid("bad_field", message, fields={field: [message]})
+        raise invalid_field("likelihood", _("State the likelihood of malignancy, 0 to 100."))
 
 
 def _record(action: str, second: SecondReading, user: User, detail: dict[str, str] | None = None) -> None:

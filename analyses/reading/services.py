@@ -10,14 +10,14 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, require
+from analyses.answers.agreement import agreement
 from analyses.blinding import rules as blinding
 from analyses.blinding import snapshots
-from analyses.errors import Conflict, Invalid
+from analyses.errors import Conflict, invalid_field, invalid_fields
 from analyses.models import (
     BENIGN_STAGES,
     Addendum,
     Analysis,
-    Outcome,
     Reading,
     ReadingState,
     Review,
@@ -36,17 +36,7 @@ from analyses.structured_reading import signature
 from analyses.structured_reading.content import NOTHING, Structured
 from analyses.worklist import assignment
 
-SAME_AS: dict[str, str] = {
-    Outcome.NORMAL: Reading.NORMAL,
-    Outcome.BENIGN: Reading.BENIGN,
-    Outcome.MALIGNANT: Reading.MALIGNANT,
-}
 MAX_TEXT = 8000
-
-
-def agreement(outcome: str, reading: str) -> bool | None:
-    """Whether a reading agrees with the model's outcome; None where there is none to agree with."""
-    return SAME_AS[outcome] == reading if outcome in SAME_AS else None
 
 
 @transaction.atomic
@@ -80,7 +70,7 @@ def save_reading(
     require(user, Action.READ_CASE)
     if reading not in Reading.values:
         why = _("Choose one of the readings.")
-        raise Invalid("bad_field", why, fields={"reading": [why]})
+        raise invalid_field("reading", why)
     _check_grade_and_stage(reading, tumour_grade, tumour_stage)
     locked = cases.lock(study.pk)
     review = Review.objects.filter(study=locked).first() or Review(study=locked)
@@ -186,10 +176,10 @@ def add_addendum(study: Study, user: User, text: str, reason: str = "") -> Adden
     text = written("text", text, MAX_TEXT)
     if not text:
         why = _("Write what is to be added.")
-        raise Invalid("bad_field", why, fields={"text": [why]})
+        raise invalid_field("text", why)
     if reason and reason not in AddendumReason.values:
         why = _("Choose one of the reasons.")
-        raise Invalid("bad_field", why, fields={"reason": [why]})
+        raise invalid_field("reason", why)
     locked = cases.lock(study.pk)
     review = Review.objects.filter(study=locked, signed_at__isnull=False).first()
     if review is None:
@@ -217,7 +207,7 @@ def _check_grade_and_stage(reading: str, grade: str, stage: str) -> None:
     elif stage and stage not in BENIGN_STAGES and reading != Reading.MALIGNANT:
         errors["tumour_stage"] = [_("Stages IA to III are those of malignant tumours; the reading is not malignant.")]
     if errors:
-        raise Invalid("bad_field", " ".join(text for texts in errors.values() for text in texts), fields=errors)
+        raise invalid_fields(errors)
 
 
 def _signable(study: Study, review: Review | None, analyses: list[Analysis], user: User) -> Review:

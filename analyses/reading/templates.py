@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, require
-from analyses.errors import Conflict, Invalid
+from analyses.errors import Conflict, Invalid, invalid_field
 from analyses.models import ReadingTemplate
 from analyses.structured_reading.content import Structured
 from analyses.structured_reading.findings import Findings
@@ -40,7 +40,7 @@ def save_template(
     name = " ".join(name.split())
     if not name or len(name) > MAX_NAME:
         why = _("Name it in at most %(most)s characters.") % {"most": MAX_NAME}
-        raise Invalid("bad_field", why, fields={"name": [why]})
+        raise invalid_field("name", why)
     check_advice(
         Structured(
             recommendation=recommendation,

@@ -13,7 +13,7 @@ from accounts.models import Department, ReadingMode, User
 from accounts.permissions import Action, require
 from analyses.blinding import snapshots
 from analyses.blinding.rules import read_first, reads_first
-from analyses.errors import Conflict, Invalid
+from analyses.errors import Conflict, invalid_field, invalid_fields
 from analyses.models import Arm, Image, Reading, ReadingRevision, Review, Study, UnaidedReading
 from analyses.reading import allocation
 from analyses.reading.revision import direction
@@ -194,17 +194,17 @@ def _checked(study: Study, reading: str, likelihood: int | None, region: Any) ->
     if region and box is None:
         errors["region"] = [_("The region does not lie on a film of this case. Draw it again.")]
     if errors:
-        raise Invalid("bad_field", " ".join(text for texts in errors.values() for text in texts), fields=errors)
+        raise invalid_fields(errors)
     return reading, None if reading == Reading.CANNOT_TELL else likelihood, box
 
 
 def _require_complete(reading: str, likelihood: int | None) -> None:
     if not reading:
         text = _("Choose a reading.")
-        raise Invalid("bad_field", text, fields={"reading": [text]})
+        raise invalid_field("reading", text)
     if likelihood is None and reading != Reading.CANNOT_TELL:
         text = _("State the likelihood of malignancy, 0 to 100; only *cannot tell* has none.")
-        raise Invalid("bad_field", text, fields={"likelihood": [text]})
+        raise invalid_field("likelihood", text)
 
 
 def _box(study: Study, region: Any) -> dict[str, Any] | None:

@@ -6,9 +6,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from analyses.errors import Conflict
-from analyses.models import ReadingState, Study
-
-SIGNED_STATES = (ReadingState.FINAL, ReadingState.AMENDED)
+from analyses.models import SIGNED_STATES, Study
 
 
 def lock(study_id: Any) -> Study:

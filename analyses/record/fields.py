@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from analyses.errors import Invalid
+from analyses.errors import invalid_field, invalid_fields
 from analyses.models import Laterality, Sex
 
 MAX_LENGTHS = {
@@ -41,6 +41,8 @@ CASE_FIELDS = (
     "referring_physician_name",
     "clinical_question",
 )
+
+MAX_REASON = 200
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def cleaned(given: CaseFields) -> CaseFields:
     if not problems and born and examined and examined < born:
         problems["study_date"] = [_("The examination lies before the birth date.")]
     if problems:
-        raise Invalid("bad_field", _("Some fields are not valid. Correct them and send again."), fields=problems)
+        raise invalid_fields(problems, _("Some fields are not valid. Correct them and send again."))
     return replace(given, **changes)
 
 
@@ -119,7 +121,7 @@ def is_plain_line(text: str) -> bool:
     return not _FORBIDDEN.search(text)
 
 
-def stated_reason(text: str, at_most: int) -> str:
+def stated_reason(text: str, at_most: int = MAX_REASON) -> str:
     """A reason on one line.
 
     Raises:
@@ -128,7 +130,7 @@ def stated_reason(text: str, at_most: int) -> str:
     reason = " ".join(text.split())
     if not reason or len(reason) > at_most:
         message = _("State the reason in at most %(most)s characters.") % {"most": at_most}
-        raise Invalid("bad_field", message, fields={"reason": [message]})
+        raise invalid_field("reason", message)
     return reason
 
 
@@ -141,5 +143,5 @@ def written(field: str, text: str, at_most: int) -> str:
     text = text.replace("\r\n", "\n").strip()
     if len(text) > at_most or any(ord(letter) < 32 and letter not in "\n\t" for letter in text):
         message = _("At most %(most)s characters, without control characters.") % {"most": at_most}
-        raise Invalid("bad_field", message, fields={field: [message]})
+        raise invalid_field(field, message)
     return text

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from analyses.models import Laterality, Sex
-from analyses.record.fields import CaseFields
+from analyses.record.fields import MAX_REASON, CaseFields
 
 MODALITIES = [("", _("from file")), ("DX", "DX"), ("CR", "CR"), ("MR", "MR"), ("CT", "CT")]
 BODY_PARTS = (
@@ -85,6 +85,16 @@ def to_case_fields(cleaned: dict[str, Any]) -> CaseFields:
     return CaseFields(**{name: value for name, value in cleaned.items() if name in names})
 
 
-def _reason_field(help_text: Any) -> forms.CharField:
+def reason_field(help_text: Any = "") -> forms.CharField:
+    """Why something is done, in a line."""
     widget = forms.TextInput(attrs={"autocomplete": "off"})
-    return _text(_("Reason"), 200, required=True, help_text=help_text, widget=widget)
+    return _text(_("Reason"), MAX_REASON, required=True, help_text=help_text, widget=widget)
+
+
+class ReasonForm(forms.Form):
+    """Why something is done to the model; kept, and readable on the page."""
+
+    reason = reason_field()
+
+    def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
+        super().__init__(*args, **{"auto_id": f"{name}_%s"} | kwargs)

@@ -26,7 +26,6 @@ from inference.errors import WeightsError
 RADIOGRAPHS = "DX"
 # The modality that stands for its group, and what the group is called.
 GROUPS = {RADIOGRAPHS: _("Plain radiographs (CR, DX)")}
-MAX_REASON = 200
 _SHOWN, _SHOWN_S = "model-in-force", 15
 
 
@@ -178,7 +177,7 @@ def roll_back_model(modality: str, *, reason: str, by: User) -> ModelActivation:
 
 
 def _put_in_force(modality: str, key: str, reason: str, by: User, *, back: bool = False) -> ModelActivation:
-    reason = stated_reason(reason, MAX_REASON)
+    reason = stated_reason(reason)
     # Outside the transaction: comparing megabytes with their hash must not hold a lock.
     found = require_fit(key, modality)
     assert found.card is not None

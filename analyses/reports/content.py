@@ -14,16 +14,16 @@ from django.utils.translation import gettext_lazy
 
 from accounts.services import portal_settings
 from analyses.answers import measurement, wording
+from analyses.answers.agreement import ANSWERS
 from analyses.answers.lesions import Lesion, lesions_of, no_mm_because, ranking_of
 from analyses.answers.suspicion import rank
-from analyses.models import Analysis, Annotation, Outcome, Report, ReportKind, Review, Stage, Status, Study
+from analyses.models import Analysis, Annotation, Report, ReportKind, Review, Stage, Status, Study
 from analyses.reports import images
 from analyses.stored_words import fault_words
 from analyses.structured_reading import services as structured_reading
 from analyses.structured_reading import signature
 from analyses.structured_reading import text as structure_text
 
-JUDGED = (Outcome.MALIGNANT, Outcome.BENIGN, Outcome.NORMAL)
 UNFINISHED = gettext_lazy("The model had not answered when this report was issued.")
 CANCELLED = gettext_lazy("The analysis was cancelled; the model was not asked.")
 CONFIRMED = {
@@ -190,7 +190,7 @@ def answer_line(analysis: Analysis) -> str:
 
 def judged(analysis: Analysis) -> bool:
     """Whether the model gave an answer whose probabilities may be shown; one that it withheld has none."""
-    return analysis.status == Status.SUCCEEDED and analysis.outcome in JUDGED
+    return analysis.status == Status.SUCCEEDED and analysis.outcome in ANSWERS
 
 
 def _notes(analysis: Analysis) -> list[str]:

@@ -9,9 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Role, User
 from accounts.permissions import Action, may
 from analyses.blinding.rules import hidden_cases
-from analyses.models import Reading, ReadingState, Report, Study
-
-SIGNED = (ReadingState.FINAL, ReadingState.AMENDED)
+from analyses.models import SIGNED_STATES, Reading, Report, Study
 
 
 def may_see_unsigned(user: User) -> bool:
@@ -26,8 +24,8 @@ def reportable(user: User) -> QuerySet[Study]:
     cases: QuerySet[Study] = Study.objects.for_user(user)
     if may_see_unsigned(user):
         issued = Report.objects.filter(study=OuterRef("pk"))
-        return cases.filter(Q(reading_state__in=SIGNED) | Exists(issued)).exclude(hidden_cases(user))
-    return cases.filter(reading_state__in=SIGNED)
+        return cases.filter(Q(reading_state__in=SIGNED_STATES) | Exists(issued)).exclude(hidden_cases(user))
+    return cases.filter(reading_state__in=SIGNED_STATES)
 
 
 def _date(label: Any) -> forms.DateField:
@@ -86,9 +84,9 @@ class ReportSearchForm(forms.Form):
         if asked["reading"]:
             rows = rows.filter(review__reading=asked["reading"], review__signed_at__isnull=False)
         if asked.get("kind") == "signed":
-            rows = rows.filter(reading_state__in=SIGNED)
+            rows = rows.filter(reading_state__in=SIGNED_STATES)
         elif asked.get("kind") == "preliminary":
-            rows = rows.exclude(reading_state__in=SIGNED)
+            rows = rows.exclude(reading_state__in=SIGNED_STATES)
         return rows.select_related("patient", "department", "review__reader").order_by(
             F("review__signed_at").desc(nulls_last=True), "-created_at", "id"
         )

@@ -18,11 +18,11 @@ from accounts.permissions import Action, may, require, requires
 from accounts.views.caller import caller
 from analyses.blinding import rules as blinding
 from analyses.errors import ServiceError
-from analyses.models import Report, Study
+from analyses.models import SIGNED_STATES, Report, Study
 from analyses.pages import in_scope
 from analyses.reports import archive as report_archive
 from analyses.reports import services as report_services
-from analyses.reports.search import SIGNED, ReportSearchForm, may_see_unsigned, reportable
+from analyses.reports.search import ReportSearchForm, may_see_unsigned, reportable
 
 PER_PAGE = 50
 ARCHIVE_LIMIT = 100
@@ -58,7 +58,7 @@ def case_report(request: HttpRequest, study_id: UUID) -> HttpResponseBase:
     """The report of a case as it stands now, issued when there is none yet."""
     user = _require_download(request)
     study = in_scope(request, Study.objects.select_related("patient"), study_id)
-    if study.reading_state not in SIGNED and not may_see_unsigned(user):
+    if study.reading_state not in SIGNED_STATES and not may_see_unsigned(user):
         audit.record("access_denied", user=user, allowed=False, obj=study, case_id=study.pk)
         raise Http404
     try:

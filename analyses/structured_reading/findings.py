@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import TextChoices
 from django.utils.translation import gettext as _
 
-from analyses.errors import Invalid
+from analyses.errors import invalid_fields
 from analyses.models.vocabulary import Bone, End, Margin, Matrix, Number, Part, Periosteum, Presence, Side
 
 # Field -> the codes it takes. What is not stated is the empty word, and is not stored.
@@ -95,7 +95,7 @@ def from_json(given: Mapping[str, Any] | None) -> Findings:
     except ValueError:
         errors["size_mm"] = [_("At most three whole numbers of mm, from 1 to %(most)s.") % {"most": MAX_SIZE_MM}]
     if errors:
-        raise Invalid("bad_field", " ".join(text for texts in errors.values() for text in texts), fields=errors)
+        raise invalid_fields(errors)
     return Findings(size_mm=size, **{name: given.get(name) or "" for name in CODES})
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from analyses.errors import Conflict, Invalid
+from analyses.errors import Conflict, invalid_fields
 from analyses.models import Reading, Review, Study
 from analyses.models.vocabulary import BoneRads, DisagreementReason, Recommendation
 from analyses.structured_reading import bone_rads, contradictions, text
@@ -44,7 +44,7 @@ def check(study: Study, reading: str, likelihood: int | None, given: Structured)
         elif reasons:
             errors["bone_rads"] = reasons
     if errors:
-        raise Invalid("bad_field", " ".join(line for lines in errors.values() for line in lines), fields=errors)
+        raise invalid_fields(errors)
 
 
 def check_advice(given: Structured) -> None:
@@ -55,7 +55,7 @@ def check_advice(given: Structured) -> None:
     """
     errors = _advice_errors(given)
     if errors:
-        raise Invalid("bad_field", " ".join(line for lines in errors.values() for line in lines), fields=errors)
+        raise invalid_fields(errors)
 
 
 def values(

@@ -11,7 +11,7 @@ from accounts.models import User
 from accounts.permissions import Action, require
 from analyses.answers import measurement
 from analyses.blinding.rules import sees_model
-from analyses.errors import Conflict, Invalid, ServiceError
+from analyses.errors import Conflict, Invalid, ServiceError, invalid_field
 from analyses.models import Annotation, AnnotationKind, Image, Study
 from analyses.reading import second_reading
 from analyses.record import cases, storage
@@ -102,7 +102,7 @@ def shown_to(user: User, image: Image) -> list[Annotation]:
 
 def _kind(kind: Any) -> str:
     if kind not in AnnotationKind.values:
-        raise _bad("kind", _("Choose one of the measuring tools."))
+        raise invalid_field("kind", _("Choose one of the measuring tools."))
     return str(kind)
 
 
@@ -110,10 +110,10 @@ def _points(kind: str, points: Any) -> list[list[float]]:
     """Fractions of the film, as many as the shape takes."""
     least, most = POINTS[AnnotationKind(kind)]
     if not isinstance(points, list) or not least <= len(points) <= most:
-        raise _bad("points", _("The shape has too few or too many points. Draw it again."))
+        raise invalid_field("points", _("The shape has too few or too many points. Draw it again."))
     for point in points:
         if not isinstance(point, list) or len(point) != 2 or not all(_is_fraction(part) for part in point):
-            raise _bad("points", _("The shape leaves the film. Draw it again."))
+            raise invalid_field("points", _("The shape leaves the film. Draw it again."))
     return [[float(x), float(y)] for x, y in points]
 
 
@@ -124,12 +124,10 @@ def _is_fraction(part: Any) -> bool:
 def _label(label: Any) -> str:
     text = " ".join(label.split()) if isinstance(label, str) else ""
     if not isinstance(label, str) or len(text) > MAX_LABEL or not is_plain_line(text):
-        raise _bad("label", _("At most %(most)s characters, without control characters.") % {"most": MAX_LABEL})
+        raise invalid_field(
+            "label", _("At most %(most)s characters, without control characters.") % {"most": MAX_LABEL}
+        )
     return text
-
-
-def _bad(field: str, message: str) -> Invalid:
-    return Invalid("bad_field", message, fields={field: [message]})
 
 
 def _figures(image: Image, kind: str, points: list[list[float]]) -> tuple[dict[str, float], str]:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import Role, User
 from accounts.permissions import Action, require
-from analyses.errors import Conflict, Invalid
+from analyses.errors import Conflict, invalid_field
 from analyses.models import NotificationKind, ReadingState, Review, SecondReading, Study
 from analyses.notifications import services as notifications
 from analyses.record import cases
@@ -124,7 +124,7 @@ def assign(study: Study, to: User, user: User) -> None:
     cases.require_unsigned(locked)
     if not colleagues_of(user).filter(pk=to.pk).exists() or to.department_id != locked.department_id:
         message = _("Choose an active doctor of your department.")
-        raise Invalid("bad_field", message, fields={"colleague": [message]})
+        raise invalid_field("colleague", message)
     if locked.assigned_to_id == to.pk:
         return
     if locked.assigned_to is not None and locked.assigned_to_id != user.pk:

@@ -13,8 +13,8 @@ from django.db.models.expressions import Combinable
 
 from accounts.models import User
 from analyses.answers.suspicion import SUSPICION
-from analyses.blinding.rules import NOTHING, SIGNED, hidden_cases, reads_first
-from analyses.models import CaseOutcome, ReadingState, Status, Study
+from analyses.blinding.rules import NOTHING, hidden_cases, reads_first
+from analyses.models import SIGNED_STATES, CaseOutcome, ReadingState, Status, Study
 
 ORDERS = {
     "priority": (),
@@ -79,7 +79,7 @@ def ordered(rows: QuerySet[Study], wanted: str, user: User, *, as_open: UUID | N
 
 
 def _priority(user: User, as_open: UUID | None) -> list[Combinable]:
-    signed = Q(reading_state__in=SIGNED) & ~Q(pk=as_open) if as_open else Q(reading_state__in=SIGNED)
+    signed = Q(reading_state__in=SIGNED_STATES) & ~Q(pk=as_open) if as_open else Q(reading_state__in=SIGNED_STATES)
     closed = Case(When(signed, then=Value(1)), default=Value(0), output_field=IntegerField())
     # Even a case that a reader has unlocked would say by its place what was answered to its hidden neighbours.
     return [closed] if reads_first(user) else [closed, _place("outcome", SUSPICION, hidden_cases(user))]
@@ -96,7 +96,7 @@ def _place(field: str, values: Iterable[str], unknown: Q = NOTHING) -> Case:
 def following(narrowed: QuerySet[Study], wanted: str, user: User, current: UUID) -> UUID | None:
     """The case after this one in the user's view and order that is open and not a colleague's; None at the end."""
     mine = Q(assigned_to__isnull=True) | Q(assigned_to=user) | Q(assigned_to__is_active=False)
-    open_ones = narrowed.filter(mine).exclude(reading_state__in=SIGNED).order_by()
+    open_ones = narrowed.filter(mine).exclude(reading_state__in=SIGNED_STATES).order_by()
     rows = listed(user).filter(Q(pk__in=open_ones.values("pk")) | Q(pk=current))
     keys = list(ordered(rows, wanted, user, as_open=current).values_list("pk", flat=True))
     after = keys[keys.index(current) + 1 :] if current in keys else keys

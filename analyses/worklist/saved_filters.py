@@ -5,7 +5,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
-from analyses.errors import Conflict, Invalid
+from analyses.errors import Conflict, invalid_field
 from analyses.models import SavedView
 from analyses.record.fields import is_plain_line
 
@@ -28,7 +28,7 @@ def save_view(user: User, *, name: str, query: str, is_default: bool) -> SavedVi
     name = _free_name(mine, name)
     if len(query) > MAX_QUERY:
         message = _("These filters are too long to be kept as a view. Take some away, then save.")
-        raise Invalid("bad_field", message, fields={"query": [message]})
+        raise invalid_field("query", message)
     if len(mine) >= MAX_VIEWS:
         raise Conflict(
             "too_many_views", _("You keep %(number)s views already. Delete one first.") % {"number": MAX_VIEWS}
@@ -75,13 +75,9 @@ def _no_default(user: User) -> None:
 def _free_name(others: list[SavedView], name: str) -> str:
     name = " ".join(name.split())
     if not name or len(name) > MAX_NAME:
-        raise _bad_name(_("Give the view a name of at most %(most)s characters.") % {"most": MAX_NAME})
+        raise invalid_field("name", _("Give the view a name of at most %(most)s characters.") % {"most": MAX_NAME})
     if not is_plain_line(name):
-        raise _bad_name(_("Control characters are not allowed."))
+        raise invalid_field("name", _("Control characters are not allowed."))
     if any(other.name.lower() == name.lower() for other in others):
-        raise _bad_name(_("You keep a view of this name already. Choose another name."))
+        raise invalid_field("name", _("You keep a view of this name already. Choose another name."))
     return name
-
-
-def _bad_name(message: str) -> Invalid:
-    return Invalid("bad_field", message, fields={"name": [message]})

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from analyses.pages import ReasonForm
+from analyses.record.forms import ReasonForm
 
 
 class AlarmForm(ReasonForm):

@@ -24,7 +24,7 @@ from accounts import audit
 from accounts.languages import language_of_user
 from accounts.models import ReadingMode, Role, User
 from accounts.permissions import Action, require
-from analyses.errors import Conflict, Invalid
+from analyses.errors import Conflict, invalid_field
 from analyses.evidence.drift.figures import Watched, watched
 from analyses.models import (
     Analysis,
@@ -36,6 +36,7 @@ from analyses.models import (
     UnaidedReading,
     WatchSeries,
 )
+from analyses.record.fields import MAX_REASON
 from analyses.registry import services as registry
 from analyses.statistics.drift import Reference, compare, holm
 from analyses.stored_words import watched_word
@@ -49,7 +50,6 @@ LEAST_VALUES = 50
 # Rows that are still being committed by another process come late; none is passed over by waiting a little.
 SETTLED = timedelta(seconds=60)
 MAX_WINDOWS = 5
-MAX_REASON = 200
 
 
 def watch(key: str = "") -> int:
@@ -115,7 +115,7 @@ def acknowledge(alarm: DriftAlarm, *, reason: str, user: User, accepted: bool = 
     reason = " ".join(reason.split())
     if not reason or len(reason) > MAX_REASON:
         message = _("State what was found in at most %(most)s characters.") % {"most": MAX_REASON}
-        raise Invalid("bad_field", message, fields={"reason": [message]})
+        raise invalid_field("reason", message)
     open_rows = DriftAlarm.objects.filter(pk=alarm.pk, acknowledged_at__isnull=True)
     answer = {"acknowledged_by": user, "acknowledged_at": timezone.now(), "reason": reason, "accepted": accepted}
     if not open_rows.update(**answer):

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 from accounts import audit
 from accounts.models import AuditEvent, User
 from accounts.permissions import Action, require
-from analyses.errors import Conflict, Invalid
+from analyses.errors import Conflict, Invalid, invalid_fields
 from analyses.models import BENIGN_STAGES, CaseOutcome, Study, Truth, TruthMethod, TumourGrade, TumourStage
 from analyses.record import cases
 
@@ -74,7 +74,7 @@ def cleaned(given: OutcomeFields, born: date | None = None) -> OutcomeFields:
     if day_problem := _day_problem(given.established_on, born):
         problems["established_on"] = [day_problem]
     if problems:
-        raise Invalid("bad_field", _sentence(problems), fields=problems)
+        raise invalid_fields(problems, _sentence(problems))
     _refuse_contradictions(given, subtype)
     return replace(given, source=source, subtype=subtype)
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from django.utils.translation import gettext_lazy as _
 
-from analyses.evidence.performance.rows import ANSWERS, NOT_STATED, OTHERS, YOU, Row
+from analyses.answers.agreement import ANSWERS
+from analyses.evidence.performance.rows import NOT_STATED, OTHERS, YOU, Row
 from analyses.models import Outcome
 from analyses.statistics.clustered import clustered_auc, clustered_share
 from analyses.statistics.rates import Figure

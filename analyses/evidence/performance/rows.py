@@ -15,8 +15,10 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from accounts.models import ReadingMode
-from analyses.blinding.rules import SIGNED, hidden_cases
+from analyses.answers.agreement import ANSWERS
+from analyses.blinding.rules import hidden_cases
 from analyses.models import (
+    SIGNED_STATES,
     Analysis,
     Arm,
     CaseOutcome,
@@ -32,7 +34,6 @@ from analyses.models import (
 if TYPE_CHECKING:
     from accounts.models import User
 
-ANSWERS = (Outcome.NORMAL, Outcome.BENIGN, Outcome.MALIGNANT)
 # The export speaks English whatever the pages speak; ``figures.GROUP_WORDS`` says the same on the page.
 SEXES: dict[str, str] = {Sex.MALE: "male", Sex.FEMALE: "female", Sex.OTHER: "other"}
 AGE_GROUPS = ((10, "0 to 9"), (20, "10 to 19"), (40, "20 to 39"), (60, "40 to 59"), (200, "60 and older"))
@@ -103,7 +104,7 @@ def call(reading: str) -> bool | None:
 
 def rows_for(user: "User") -> list[Row]:
     """The closed cases of the user's department, the oldest signature first; three queries."""
-    visible = Study.objects.for_user(user).filter(reading_state__in=SIGNED).exclude(hidden_cases(user))
+    visible = Study.objects.for_user(user).filter(reading_state__in=SIGNED_STATES).exclude(hidden_cases(user))
     if in_trial(user):
         visible = visible.exclude(Exists(UnaidedReading.objects.filter(study=OuterRef("pk"), mode=ReadingMode.TRIAL)))
     closed = CaseOutcome.objects.filter(is_current=True, study__in=visible, study__review__signed_at__isnull=False)

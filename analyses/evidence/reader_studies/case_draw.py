@@ -16,13 +16,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import User
-from analyses.errors import Invalid
+from analyses.errors import Invalid, invalid_field
 from analyses.evidence.reader_studies import snapshot
-from analyses.evidence.reader_studies.services import MAX_CASES, append, held_draft, invalid, record
-from analyses.models import Analysis, CaseOutcome, ReaderStudy, ReadingState, ReferenceTruth, Study
+from analyses.evidence.reader_studies.services import MAX_CASES, append, held_draft, record
+from analyses.models import SIGNED_STATES, Analysis, CaseOutcome, ReaderStudy, ReferenceTruth, Study
 from analyses.registry.services import group_of
 
-SIGNED = (ReadingState.FINAL, ReadingState.AMENDED)
 # The order in which the draws of a study's page name the outcomes.
 TRUTHS = (ReferenceTruth.MALIGNANT, ReferenceTruth.BENIGN, ReferenceTruth.NORMAL)
 
@@ -87,11 +86,11 @@ def taken_out(study: ReaderStudy) -> list[int]:
 
 def _check(study: ReaderStudy, asked: dict[ReferenceTruth, int], since: date | None, until: date | None) -> None:
     if min(asked.values()) < 0 or not any(asked.values()):
-        raise invalid("malignant", _("State how many cases are to be drawn."))
+        raise invalid_field("malignant", _("State how many cases are to be drawn."))
     if study.cases.count() + sum(asked.values()) > MAX_CASES:
-        raise invalid("malignant", _("A study has at most %(most)s cases.") % {"most": MAX_CASES})
+        raise invalid_field("malignant", _("A study has at most %(most)s cases.") % {"most": MAX_CASES})
     if since and until and since > until:
-        raise invalid("until", _("The last date lies before the first."))
+        raise invalid_field("until", _("The last date lies before the first."))
 
 
 def _candidates(study: ReaderStudy, truth: ReferenceTruth, since: date | None, until: date | None) -> list[Any]:
@@ -102,7 +101,7 @@ def _candidates(study: ReaderStudy, truth: ReferenceTruth, since: date | None, u
         is_current=True,
         truth=truth,
         study__department=study.department_id,
-        study__reading_state__in=SIGNED,
+        study__reading_state__in=SIGNED_STATES,
     ).exclude(study__in=study.cases.values("case"))
     if since:
         rows = rows.filter(established_on__gte=since)

@@ -8,8 +8,9 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Department
-from analyses.evidence.reader_studies.services import MAX_CASES, MAX_REASON, MAX_WASHOUT_DAYS, Row
+from analyses.evidence.reader_studies.services import MAX_CASES, MAX_WASHOUT_DAYS, Row
 from analyses.models import ReaderStudyReader, Reading, ReferenceTruth
+from analyses.record.fields import MAX_REASON
 
 MAX_CSV_BYTES = 256 * 1024
 WASHOUT_DAYS = 28

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, require
-from analyses.errors import Conflict, Invalid
+from analyses.errors import Conflict, invalid_field
 from analyses.evidence.reader_studies.services import is_eligible, lock
 from analyses.models import Condition, ReaderStudyReader, ReaderStudyReading, Reading
 from analyses.pipeline import holds
@@ -105,7 +105,7 @@ def is_held(reading: ReaderStudyReading) -> bool:
     if reading.condition != Condition.WITH:
         return False
     outcomes = (film["answer"]["outcome"] for film in reading.study_case.films)
-    return any(outcome in holds.ANSWERS for outcome in outcomes) and holds.in_force() is not None
+    return any(outcome in holds.HELD_BACK for outcome in outcomes) and holds.in_force() is not None
 
 
 @transaction.atomic
@@ -146,13 +146,9 @@ def _require_reader(reader: ReaderStudyReader, user: User) -> None:
 
 def _check(reading: str, likelihood: Any) -> None:
     if reading not in Reading.values:
-        raise _invalid("reading", _("Choose one of the readings."))
+        raise invalid_field("reading", _("Choose one of the readings."))
     if reading == Reading.CANNOT_TELL:
         if likelihood is not None:
-            raise _invalid("likelihood", _("Cannot tell has no likelihood: leave it empty."))
+            raise invalid_field("likelihood", _("Cannot tell has no likelihood: leave it empty."))
     elif likelihood is None or not 0 <= likelihood <= 100:
-        raise _invalid("likelihood", _("State the likelihood of malignancy from 0 to 100."))
-
-
-def _invalid(field: str, message: str) -> Invalid:
-    return Invalid("bad_field", message, fields={field: [message]})
+        raise invalid_field("likelihood", _("State the likelihood of malignancy from 0 to 100."))

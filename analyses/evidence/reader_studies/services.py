@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from accounts import audit
 from accounts.models import Department, Role, User
 from accounts.permissions import Action, may, require
-from analyses.errors import Conflict, Invalid
+from analyses.errors import Conflict, Invalid, invalid_field
 from analyses.evidence.reader_studies import design, snapshot
 from analyses.models import (
     ReaderStudy,
@@ -31,7 +31,6 @@ from analyses.record.fields import stated_reason
 MAX_WASHOUT_DAYS = 365
 MAX_CASES = 1000
 MAX_READERS = 50
-MAX_REASON = 200
 Row = tuple[str, str]
 # Why a case cannot be read in a study: of a row that is to be added, and of a case when the study is started.
 UNFIT_ROW = {
@@ -56,11 +55,11 @@ def create_study(*, name: str, department: Department, washout_days: int, by: Us
     require(by, Action.MANAGE_READER_STUDIES)
     name = " ".join(name.split())
     if not name or len(name) > 120:
-        raise invalid("name", _("Name the study in at most 120 characters."))
+        raise invalid_field("name", _("Name the study in at most 120 characters."))
     if not 0 <= washout_days <= MAX_WASHOUT_DAYS:
-        raise invalid("washout_days", _("State between 0 and %(most)s days.") % {"most": MAX_WASHOUT_DAYS})
+        raise invalid_field("washout_days", _("State between 0 and %(most)s days.") % {"most": MAX_WASHOUT_DAYS})
     if not department.is_active:
-        raise invalid("department", _("Choose an active department."))
+        raise invalid_field("department", _("Choose an active department."))
     with transaction.atomic():
         made = ReaderStudy.objects.create(name=name, department=department, washout_days=washout_days, created_by=by)
         record("create_reader_study", by, made, washout_days=washout_days)
@@ -83,7 +82,7 @@ def add_cases(reader_study: ReaderStudy, rows: Sequence[Row], by: User) -> int:
     """
     study = held_draft(reader_study, by)
     if not rows:
-        raise invalid("rows", _("There is no row. Give one case id and its truth in each."))
+        raise invalid_field("rows", _("There is no row. Give one case id and its truth in each."))
     known = set(study.cases.values_list("case_id", flat=True))
     faults, found = [], []
     for number, (text, truth) in enumerate(rows, start=1):
@@ -238,7 +237,7 @@ def waive_washout(reader: ReaderStudyReader, reason: str, by: User) -> None:
         Conflict: ``not_open``, ``already_waived``.
     """
     require(by, Action.MANAGE_READER_STUDIES)
-    reason = stated_reason(reason, MAX_REASON)
+    reason = stated_reason(reason)
     study = lock(reader.reader_study_id)
     if not study.is_open:
         raise Conflict("not_open", _("The study is not open."))
@@ -290,11 +289,6 @@ def held_draft(reader_study: ReaderStudy, by: User) -> ReaderStudy:
     if not study.is_draft:
         raise Conflict("not_a_draft", _("The study has been started: its cases and readers are fixed."))
     return study
-
-
-def invalid(field: str, message: str) -> Invalid:
-    """The refusal of one field."""
-    return Invalid("bad_field", message, fields={field: [message]})
 
 
 def record(action: str, by: User, study: ReaderStudy, **detail: Any) -> None:

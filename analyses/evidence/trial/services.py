@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, require
-from analyses.errors import Conflict, Invalid
+from analyses.errors import Conflict, invalid_fields
 from analyses.models import CaseOutcome, ReadingRevision, Review, Trial, TrialAllocation, UnaidedReading
 from analyses.statistics.trial import Case
 
@@ -43,7 +43,7 @@ def start_trial(*, name: str, planned_cases: int, user: User) -> Trial:
     if not 2 <= planned_cases <= MOST_CASES:
         errors["planned_cases"] = [_("From 2 to %(most)s cases.") % {"most": MOST_CASES}]
     if errors:
-        raise Invalid("bad_field", _("Correct the marked fields."), fields=errors)
+        raise invalid_fields(errors, _("Correct the marked fields."))
     try:
         with transaction.atomic():
             trial = Trial.objects.create(
