@@ -1,9 +1,12 @@
-# The two commands of the README, and the measurements of docs/results.md.
+# The two commands of the README, those of CONTRIBUTING.md, and the measurements of docs/results.md.
 PORT ?= 8000
 N ?= 60
 PY = .venv/bin/python
 
-.PHONY: run test lint format bench hostile faults results
+.PHONY: help run test dev t lint format messages migrations bench hostile faults results
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 run: ## the portal on this machine
 	@PORT=$(PORT) scripts/run
@@ -11,11 +14,23 @@ run: ## the portal on this machine
 test: ## every check
 	@scripts/test
 
-lint: ## the checks without the tests
-	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/djlint --quiet --lint templates && .venv/bin/lint-imports && .venv/bin/mypy .
+dev: ## the portal, started again whenever a file changes: make dev PORT=8001
+	@PORT=$(PORT) scripts/dev
 
-format:
+t: ## some tests in seconds: make t T=analyses/record ARGS=--lf
+	@scripts/install dev && scripts/t $(T) $(ARGS)
+
+lint: ## the checks without the tests
+	@scripts/install dev && scripts/lint
+
+format: ## what ruff mends by itself
 	.venv/bin/ruff check --fix . ; .venv/bin/ruff format .
+
+messages: ## the German catalogues from the marked texts
+	@scripts/install dev && scripts/messages
+
+migrations: ## write the migrations that the models ask for: make migrations NAME=what_changes
+	@scripts/install dev && scripts/migrations $(NAME)
 
 bench: ## rates of the bare model and of the whole portal, in one run
 	@scripts/install test && $(PY) -m bench.speed

@@ -23,3 +23,7 @@ STATIC_ROOT.mkdir(exist_ok=True)  # noqa: F405
 
 # Tests run side by side, and each begins with an empty cache: one of its own for every process.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# scripts/t brings a database whose tables are made.
+if os.environ.get("TEST_DATABASE"):
+    DATABASES["default"]["TEST"] = {"NAME": os.environ["TEST_DATABASE"]}  # noqa: F405
