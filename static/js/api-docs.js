@@ -33,7 +33,7 @@
   function complete(request) {
     const authorization = request.headers.Authorization;
     if (authorization) {
-      request.headers.Authorization = authorization.includes(" ") ? authorization : "Token " + authorization;
+      request.headers.Authorization = authorization.includes(" ") ? authorization : `Token ${authorization}`;
     } else if (request.method !== "GET") {
       request.headers["X-CSRFToken"] = place.dataset.csrfToken;
     }
@@ -51,7 +51,7 @@
   function nameControls() {
     place.querySelectorAll("select:not([aria-label]), input:not([aria-label]):not([id]), textarea:not([aria-label])").forEach((control) => {
       const row = control.closest("tr");
-      const name = row && row.querySelector(".parameter__name, .response-col_status");
+      const name = row?.querySelector(".parameter__name, .response-col_status");
       control.setAttribute("aria-label", name ? name.textContent.trim() : control.title || gettext("Media type"));
     });
   }

@@ -137,7 +137,7 @@
     }
     function set(next, done) {
       const limit = (value) => Math.round(Math.min(1, Math.max(0, value)) * 10000) / 10000;
-      box = next && next.map(limit);
+      box = next ? next.map(limit) : null;
       if (box && (box[2] <= box[0] || box[3] <= box[1])) box = done ? null : box;
       draw();
       if (!done) return;

@@ -83,7 +83,7 @@
     // A field as the page calls it.
     function fieldName(name) {
       if (name === picker.name) return gettext("Film");
-      const [label] = (form.elements[name] || {}).labels || [];
+      const [label] = form.elements[name]?.labels || [];
       return label ? label.textContent.trim() : name.replaceAll("_", " ");
     }
 

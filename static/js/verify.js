@@ -34,7 +34,7 @@
   async function lookUp(fingerprint, turn) {
     let answer;
     try {
-      const url = form.dataset.lookup + encodeURIComponent(fingerprint) + "/";
+      const url = `${form.dataset.lookup}${encodeURIComponent(fingerprint)}/`;
       const response = await fetch(url, { headers: { Accept: "application/json" }, credentials: "same-origin" });
       answer = await response.json();
       if (turn !== latest) return;

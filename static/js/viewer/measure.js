@@ -206,7 +206,7 @@
         return;
       }
       const pane = this.active();
-      if (pane && pane.film) this.list(pane.film);
+      if (pane?.film) this.list(pane.film);
       this.drawAll();
     }
 

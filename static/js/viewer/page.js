@@ -168,8 +168,8 @@
       on("[data-help]", () => this.help());
       this.body.addEventListener("click", (event) => {
         const button = event.target.closest("button");
-        if (button && button.dataset.filmDo) this.act(button.dataset.filmDo);
-        if (button && button.dataset.mode) this.setMode(button.dataset.mode);
+        if (button?.dataset.filmDo) this.act(button.dataset.filmDo);
+        if (button?.dataset.mode) this.setMode(button.dataset.mode);
       });
       this.body.addEventListener("input", (event) => {
         if (event.target.matches("[data-opacity]")) controls.opacity(this.body, event.target, this.panes.map((pane) => pane.stage));
