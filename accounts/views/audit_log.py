@@ -1,6 +1,5 @@
 """The audit log for auditors: filtered, paged, exported; whatever names a patient is masked."""
 
-import csv
 from collections.abc import Collection, Iterator
 from typing import Any
 from uuid import UUID
@@ -15,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts import audit
+from accounts.csv_lines import BYTE_ORDER_MARK, csv_lines, safe_cell
 from accounts.forms import AuditFilterForm
 from accounts.masking import masked
 from accounts.models import AuditEvent
@@ -136,19 +136,10 @@ def detail_text(detail: dict[str, Any]) -> str:
     return "; ".join(parts)
 
 
-class _Echo:
-    """What csv.writer writes to: hands each line back instead of keeping it."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
 def _lines(rows: AuditEventQuerySet, hidden: Collection[UUID]) -> Iterator[str]:
-    writer = csv.writer(_Echo())
-    yield "﻿"  # so that spreadsheet programs read UTF-8
-    yield writer.writerow(COLUMNS)
-    for row in rows.iterator(chunk_size=500):
-        yield writer.writerow([_cell(value) for value in _values(row, hidden)])
+    yield BYTE_ORDER_MARK
+    yield from csv_lines([COLUMNS])
+    yield from csv_lines(map(safe_cell, _values(row, hidden)) for row in rows.iterator(chunk_size=500))
 
 
 def _values(row: AuditEvent, hidden: Collection[UUID]) -> list[Any]:
@@ -167,9 +158,3 @@ def _values(row: AuditEvent, hidden: Collection[UUID]) -> list[Any]:
         row.ip_address or "",
         row.request_id,
     ]
-
-
-def _cell(value: Any) -> str:
-    """Text that a spreadsheet program does not take for a formula (OWASP, CSV injection)."""
-    text = str(value)
-    return f"'{text}" if text[:1] in "=+-@\t\r" and text else text

@@ -1,12 +1,16 @@
 """Locks on a case, and what a signed case refuses."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from django.db.models import F
 from django.utils.translation import gettext as _
 
 from analyses.errors import Conflict
 from analyses.models import SIGNED_STATES, Study
+
+TRIES = 4
+M = TypeVar("M")
 
 
 def lock(study_id: Any) -> Study:
@@ -36,6 +40,24 @@ def touch(study: Study) -> None:
     """Count a change that a report shows, so that the next report is a new one."""
     Study.objects.filter(pk=study.pk).update(revision=F("revision") + 1)
     study.refresh_from_db(fields=["revision"])
+
+
+class CaseMoved(Exception):
+    """The case changed while a document of it was being made."""
+
+
+def made_of_one_state(make: Callable[[], M], *, busy: str) -> M:
+    """What ``make`` makes of the case as it stands; begun again, some times, where it raises CaseMoved.
+
+    Raises:
+        Conflict: ``busy``, with that sentence: the case changed every time.
+    """
+    for _attempt in range(TRIES):
+        try:
+            return make()
+        except CaseMoved:
+            continue
+    raise Conflict("busy", busy)
 
 
 CASES = Study.objects.select_related("patient", "department")

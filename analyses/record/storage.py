@@ -77,6 +77,26 @@ def read(name: str) -> bytes:
         raise ServiceError("storage_unavailable", str(AWAY), status=503) from error
 
 
+def read_proven(name: str, sha256: str, *, missing: ServiceError, damaged: ServiceError) -> bytes:
+    """All bytes of a stored file, proven by their digest.
+
+    Args:
+        missing, damaged: what is raised where the file is gone, or no longer what was stored.
+    """
+    try:
+        content = read(name)
+    except FileNotFoundError as error:
+        raise missing from error
+    if digest_of(content) != sha256:
+        raise damaged
+    return content
+
+
+def digest_of(data: bytes) -> str:
+    """What proves that bytes are unaltered: their sha256 in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def discard(*names: str) -> None:
     """Remove files that no row refers to; one that cannot be removed is logged and left."""
     for name in names:

@@ -1,11 +1,11 @@
 """Referral to the bone tumour centre before biopsy: letter, films and report as one archive, made with one click."""
 
-import hashlib
 import io
 import re
 import uuid
 import zipfile
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -21,6 +21,7 @@ from analyses.errors import Conflict, ServiceError
 from analyses.models import Analysis, Outcome, Reading, Referral, Report, Review, Study
 from analyses.reading.second_reading import hides_first_reading
 from analyses.record import cases, storage
+from analyses.record.cases import CaseMoved
 from analyses.referral import letter as letters
 from analyses.referral.letter import Enclosed
 from analyses.reports import archive as report_archive
@@ -28,12 +29,7 @@ from analyses.reports import services as reports
 
 # Likelihood of malignancy (0 to 100) from which a reading asks for a referral whatever its word.
 LIKELY = 50
-TRIES = 3
 LETTER = "letter.pdf"
-
-
-class CaseMoved(Exception):
-    """The case changed while its archive was being made."""
 
 
 def is_suspicious(study: Study, review: Review | None, user: User, *, model_seen: bool) -> bool:
@@ -63,20 +59,19 @@ def refer(study: Study, user: User) -> Referral:
         StorageFull: ``storage_full``.
     """
     require(user, Action.READ_CASE)
-    for _attempt in range(TRIES):
-        current = Study.objects.select_related("patient", "department").get(pk=study.pk)
-        seen = sees_model(user, current)
-        review = shown_reading(Review.objects.select_related("reader").filter(study=current).first(), user, seen)
-        analyses = snapshots.answered_analyses(current, user)
-        _check(current, review, analyses, user, seen)
-        same = Referral.objects.filter(study=current, revision=current.revision, made_by=user, with_answer=seen)
-        if (made := same.first()) is not None:
-            return made
-        try:
-            return _make(current, review, analyses, user, seen)
-        except CaseMoved:
-            continue
-    raise Conflict("busy", _("The case keeps changing. Try again in a moment."))
+    busy = _("The case keeps changing. Try again in a moment.")
+    return cases.made_of_one_state(lambda: _referral_of(study.pk, user), busy=busy)
+
+
+def _referral_of(study_id: UUID, user: User) -> Referral:
+    """The referral of the case as it stands now, or CaseMoved."""
+    current = Study.objects.select_related("patient", "department").get(pk=study_id)
+    seen = sees_model(user, current)
+    review = shown_reading(Review.objects.select_related("reader").filter(study=current).first(), user, seen)
+    analyses = snapshots.answered_analyses(current, user)
+    _check(current, review, analyses, user, seen)
+    same = Referral.objects.filter(study=current, revision=current.revision, made_by=user, with_answer=seen)
+    return same.first() or _make(current, review, analyses, user, seen)
 
 
 def archive_bytes(referral: Referral) -> bytes:
@@ -85,15 +80,14 @@ def archive_bytes(referral: Referral) -> bytes:
     Raises:
         ServiceError: ``archive_missing`` or ``archive_damaged`` (500).
     """
-    try:
-        content = storage.read(referral.archive_file)
-    except FileNotFoundError as error:
-        why = _("The stored archive is missing. Tell the operator; backups hold it.")
-        raise ServiceError("archive_missing", why, status=500) from error
-    if hashlib.sha256(content).hexdigest() != referral.archive_sha256:
-        why = _("The stored archive is damaged. Tell the operator; backups hold it.")
-        raise ServiceError("archive_damaged", why, status=500)
-    return content
+    missing = _("The stored archive is missing. Tell the operator; backups hold it.")
+    damaged = _("The stored archive is damaged. Tell the operator; backups hold it.")
+    return storage.read_proven(
+        referral.archive_file,
+        referral.archive_sha256,
+        missing=ServiceError("archive_missing", missing, status=500),
+        damaged=ServiceError("archive_damaged", damaged, status=500),
+    )
 
 
 def _check(study: Study, review: Review | None, analyses: list[Analysis], user: User, seen: bool) -> None:
@@ -124,7 +118,7 @@ def _make(study: Study, review: Review | None, analyses: list[Analysis], user: U
         study,
         review,
         analysis=letters.most_suspicious(analyses) if seen else None,
-        enclosed=[Enclosed(name, hashlib.sha256(data).hexdigest()) for name, data in files.items()],
+        enclosed=[Enclosed(name, storage.digest_of(data)) for name, data in files.items()],
         user=user,
         made_at=made_at,
     )
@@ -138,9 +132,9 @@ def _make(study: Study, review: Review | None, analyses: list[Analysis], user: U
         report=report,
         with_answer=seen,
         films=films,
-        archive_sha256=hashlib.sha256(archive).hexdigest(),
+        archive_sha256=storage.digest_of(archive),
         archive_size_bytes=len(archive),
-        letter_sha256=hashlib.sha256(letter).hexdigest(),
+        letter_sha256=storage.digest_of(letter),
         made_by=user,
         made_at=made_at,
     )

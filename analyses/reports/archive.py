@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from django.utils import timezone
 
+from accounts.csv_lines import safe_cell
 from analyses.models import Report
 from analyses.reports import services as report_services
 
@@ -101,10 +102,5 @@ def _index(reports: list[Report], names: list[str]) -> str:
             report.verification_code,
             report.pdf_sha256,
         )
-        writer.writerow([_safe(cell) for cell in cells])
+        writer.writerow([safe_cell(cell) for cell in cells])
     return text.getvalue()
-
-
-def _safe(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

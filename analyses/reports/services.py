@@ -1,8 +1,8 @@
 """Issued reports: made once for each state of a case, stored as issued, superseded or void afterwards."""
 
-import hashlib
 import secrets
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -15,18 +15,14 @@ from analyses.blinding import rules as blinding
 from analyses.blinding import snapshots
 from analyses.errors import Conflict, ServiceError, StorageFull
 from analyses.models import Analysis, ReadingState, Report, ReportKind, ReportState, Review, Status, Study
-from analyses.record import storage
+from analyses.record import cases, storage
+from analyses.record.cases import CaseMoved
 from analyses.reports import content as reports
 from analyses.structured_reading import signature
 
 # Crockford's base 32: no letter that reads like a digit. 16 letters are 80 random bits.
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 CODE_GROUPS, GROUP_LENGTH = 4, 4
-TRIES = 4
-
-
-class CaseMoved(Exception):
-    """The case changed while its report was being drawn."""
 
 
 def issue_report(study: Study, user: User | None) -> Report:
@@ -39,26 +35,25 @@ def issue_report(study: Study, user: User | None) -> Report:
             ``identity_unconfirmed``, ``no_result``, ``busy``.
         StorageFull: ``storage_full``.
     """
-    for _attempt in range(TRIES):
-        current = Study.objects.select_related("patient", "department").get(pk=study.pk)
-        blinding.require_unblinded(user, current)
-        issued = Report.objects.filter(study=current, revision=current.revision).first()
-        if issued is not None and issued.state == ReportState.VALID:
-            return issued
-        if issued is not None:
-            # It was ended although the case stayed: what comes next belongs to a state of its own.
-            Study.objects.filter(pk=current.pk, revision=current.revision).update(revision=F("revision") + 1)
-            continue
-        review = (
-            Review.objects.select_related("reader").prefetch_related("addenda__author").filter(study=current).first()
-        )
-        analyses = snapshots.answered_analyses(current, review.reader if review else None)
-        _check_reportable(review, analyses)
-        try:
-            return _issue(current, review, analyses, user)
-        except CaseMoved:
-            continue
-    raise Conflict("busy", _("The case keeps changing. Ask for the report again in a moment."))
+    busy = _("The case keeps changing. Ask for the report again in a moment.")
+    return cases.made_of_one_state(lambda: _report_of(study.pk, user), busy=busy)
+
+
+def _report_of(study_id: UUID, user: User | None) -> Report:
+    """The report of the case as it stands now, or CaseMoved."""
+    current = Study.objects.select_related("patient", "department").get(pk=study_id)
+    blinding.require_unblinded(user, current)
+    issued = Report.objects.filter(study=current, revision=current.revision).first()
+    if issued is not None and issued.state == ReportState.VALID:
+        return issued
+    if issued is not None:
+        # It was ended although the case stayed: what comes next belongs to a state of its own.
+        Study.objects.filter(pk=current.pk, revision=current.revision).update(revision=F("revision") + 1)
+        raise CaseMoved
+    review = Review.objects.select_related("reader").prefetch_related("addenda__author").filter(study=current).first()
+    analyses = snapshots.answered_analyses(current, review.reader if review else None)
+    _check_reportable(review, analyses)
+    return _issue(current, review, analyses, user)
 
 
 def report_bytes(report: Report) -> bytes:
@@ -67,17 +62,14 @@ def report_bytes(report: Report) -> bytes:
     Raises:
         ServiceError: ``report_missing`` or ``report_damaged`` (500): the file is gone or no longer what was issued.
     """
-    try:
-        content = storage.read(report.pdf_file)
-    except FileNotFoundError as error:
-        raise ServiceError(
-            "report_missing", _("The stored report is missing. Tell the operator; backups hold it."), status=500
-        ) from error
-    if hashlib.sha256(content).hexdigest() != report.pdf_sha256:
-        raise ServiceError(
-            "report_damaged", _("The stored report is damaged. Tell the operator; backups hold it."), status=500
-        )
-    return content
+    missing = _("The stored report is missing. Tell the operator; backups hold it.")
+    damaged = _("The stored report is damaged. Tell the operator; backups hold it.")
+    return storage.read_proven(
+        report.pdf_file,
+        report.pdf_sha256,
+        missing=ServiceError("report_missing", missing, status=500),
+        damaged=ServiceError("report_damaged", damaged, status=500),
+    )
 
 
 def void_reports(study: Study, reason: str) -> int:
@@ -171,7 +163,7 @@ def _issue(study: Study, review: Review | None, analyses: list[Analysis], user: 
         issued_at=timezone.now(),
     )
     pdf = reports.render(report, review, analyses)
-    report.pdf_sha256 = hashlib.sha256(pdf).hexdigest()
+    report.pdf_sha256 = storage.digest_of(pdf)
     report.pdf_size_bytes = len(pdf)
     report.pdf_file = _store(pdf)
     try:

@@ -1,7 +1,6 @@
 """The worklist as it is filtered, as CSV."""
 
-import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
@@ -10,9 +9,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts import audit
+from accounts.csv_lines import csv_lines, safe_cell
 from accounts.permissions import Action, requires
 from analyses.models import Image, Outcome, Study
-from analyses.pages import safe_cell
 from analyses.worklist import rows as worklist
 from analyses.worklist.filters import CaseFilter
 
@@ -51,45 +50,37 @@ def case_export(request: HttpRequest) -> HttpResponseBase:
         detail={"rows": rows.count(), "filters": sorted(key for key in narrowed.filters if request.GET.get(key))},
     )
     films = Subquery(counted.values("count"), output_field=IntegerField())
-    response = StreamingHttpResponse(_csv_lines(rows.annotate(films=films)), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(
+        csv_lines(_cells(rows.annotate(films=films))), content_type="text/csv; charset=utf-8"
+    )
     response["Content-Disposition"] = f'attachment; filename="cases-{timezone.localdate():%Y-%m-%d}.csv"'
     response["Cache-Control"] = "private, no-store"
     return response
 
 
-class _Echo:
-    """A file that hands back what is written to it."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-def _csv_lines(rows: QuerySet[Study]) -> Iterator[str]:
-    writer = csv.writer(_Echo())
-    yield writer.writerow(HEAD)
+def _cells(rows: QuerySet[Study]) -> Iterator[Sequence[Any]]:
+    yield HEAD
     for row in rows.iterator(chunk_size=500):
         worklist.masked([row])
         patient = row.patient
-        yield writer.writerow(
-            [
-                row.pk,
-                timezone.localtime(row.created_at).isoformat(timespec="seconds"),
-                safe_cell(patient.patient_id if patient else ""),
-                safe_cell(patient.patient_name if patient else ""),
-                (patient.patient_birth_date if patient else None) or "",
-                safe_cell(row.accession_number),
-                safe_cell(row.modality),
-                safe_cell(row.body_part_examined),
-                row.laterality,
-                row.study_date or "",
-                row.films or 0,  # type: ignore[attr-defined]
-                row.status,
-                row.outcome,
-                _probability_cell(row),
-                row.reading_state,
-                safe_cell(str(row.assigned_to or "")),
-            ]
-        )
+        yield [
+            row.pk,
+            timezone.localtime(row.created_at).isoformat(timespec="seconds"),
+            safe_cell(patient.patient_id if patient else ""),
+            safe_cell(patient.patient_name if patient else ""),
+            (patient.patient_birth_date if patient else None) or "",
+            safe_cell(row.accession_number),
+            safe_cell(row.modality),
+            safe_cell(row.body_part_examined),
+            row.laterality,
+            row.study_date or "",
+            row.films or 0,  # type: ignore[attr-defined]
+            row.status,
+            row.outcome,
+            _probability_cell(row),
+            row.reading_state,
+            safe_cell(str(row.assigned_to or "")),
+        ]
 
 
 def _probability_cell(row: Study) -> str:

@@ -9,8 +9,9 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from accounts.csv_lines import FORMULA_STARTS
 from analyses.errors import Invalid
-from analyses.evidence.outcomes.services import FORMULA_STARTS, OutcomeFields
+from analyses.evidence.outcomes.services import OutcomeFields
 
 MAX_BYTES, MAX_ROWS = 2 * 1024 * 1024, 5000
 KEYS = ("case", "accession_number", "patient_id", "study_date")

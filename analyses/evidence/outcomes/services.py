@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts import audit
+from accounts.csv_lines import FORMULA_STARTS
 from accounts.models import AuditEvent, User
 from accounts.permissions import Action, require
 from analyses.errors import Conflict, Invalid, invalid_fields
@@ -25,7 +26,6 @@ from analyses.record import cases
 MAX_SOURCE, MAX_SUBTYPE, CHUNK = 200, 120, 500
 EARLIEST = date(1900, 1, 1)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
-FORMULA_STARTS = ("=", "+", "-", "@")
 NOT_SIGNED = gettext_lazy("The case is not signed yet. Sign the reading first, then enter the outcome.")
 
 

@@ -1,6 +1,5 @@
 """*Performance at this site*: how model and readers did in the own department, and the rows behind it."""
 
-import csv
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -10,12 +9,13 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from accounts import audit
+from accounts.csv_lines import BYTE_ORDER_MARK, safe_cell
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller
 from analyses.evidence.performance import figures
 from analyses.evidence.performance.rows import DICTIONARY, cells, in_trial, rows_for
 from analyses.model_pages.plots import calibration_plot
-from analyses.pages import safe_cell
+from analyses.pages import csv_download
 
 HEADS = (
     _("Model sensitivity"),
@@ -64,19 +64,12 @@ def performance_rows(request: HttpRequest) -> HttpResponse:
     rows = rows_for(caller(request))
     audit.record("export_performance", user=caller(request), detail={"cases": len(rows)})
     lines = ([safe_cell(cell) for cell in row] for row in cells(rows))
-    return _csv(f"performance-{timezone.localdate():%Y-%m-%d}", [list(DICTIONARY), *lines])
+    name = f"performance-{timezone.localdate():%Y-%m-%d}.csv"
+    return csv_download(name, [list(DICTIONARY), *lines], start=BYTE_ORDER_MARK)
 
 
 @require_safe
 @requires(Action.VIEW_PERFORMANCE)
 def performance_dictionary(request: HttpRequest) -> HttpResponse:
     """What each column of the rows holds, as CSV."""
-    return _csv("performance-dictionary", [["column", "holds"], *([name, text] for name, text in DICTIONARY.items())])
-
-
-def _csv(name: str, lines: list[list[str]]) -> HttpResponse:
-    response = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
-    csv.writer(response).writerows(lines)
-    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-    response["Cache-Control"] = "private, no-store"
-    return response
+    return csv_download("performance-dictionary.csv", [("column", "holds"), *DICTIONARY.items()], start=BYTE_ORDER_MARK)

@@ -1,6 +1,5 @@
 """Trials of reading with and without the model's answer: start, totals, close; arms and results once closed."""
 
-import csv
 from typing import Any
 from uuid import UUID
 
@@ -13,13 +12,14 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import audit
+from accounts.csv_lines import safe_cell
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller
 from analyses.errors import ServiceError
 from analyses.evidence.trial import services
 from analyses.evidence.trial.forms import TrialForm
 from analyses.models import Trial
-from analyses.pages import add_service_error
+from analyses.pages import add_service_error, csv_download
 from analyses.statistics.trial import Comparison, compare
 
 # Column of the export, unit or values, meaning. The export is written from this list.
@@ -120,14 +120,14 @@ def trial_export(request: HttpRequest, trial_id: UUID) -> HttpResponse:
         return redirect("analyses:trial", row.pk)
     audit.record("export_trial", user=caller(request), obj=row, detail={"rows": len(rows)})
     names = [name for name, _, _ in DICTIONARY]
-    return _csv(f"trial-{row.pk}.csv", [names, *([_cell(line[name]) for name in names] for line in rows)])
+    return csv_download(f"trial-{row.pk}.csv", [names, *([_cell(line[name]) for name in names] for line in rows)])
 
 
 @require_safe
 @requires(Action.RUN_TRIALS)
 def trial_dictionary(request: HttpRequest) -> HttpResponse:
     """What the columns of the export mean, as CSV."""
-    return _csv("trial-dictionary.csv", [("column", "values", "meaning"), *DICTIONARY])
+    return csv_download("trial-dictionary.csv", [("column", "values", "meaning"), *DICTIONARY])
 
 
 def _shown(comparison: Comparison) -> dict[str, Any]:
@@ -135,18 +135,9 @@ def _shown(comparison: Comparison) -> dict[str, Any]:
     return {"label": label, "counted": counted, "figure": comparison, "decimals": 1 if "_s" in comparison.name else 3}
 
 
-def _csv(name: str, lines: list[Any]) -> HttpResponse:
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    response["Cache-Control"] = "private, no-store"
-    csv.writer(response).writerows(lines)
-    return response
-
-
 def _cell(value: Any) -> str:
     if value is None:
         return ""
     if hasattr(value, "isoformat"):
         return str(timezone.localtime(value).isoformat(timespec="seconds"))
-    text = str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return safe_cell(value)

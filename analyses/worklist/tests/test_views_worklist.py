@@ -7,10 +7,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts.csv_lines import safe_cell
 from accounts.models import AuditEvent
 from accounts.tests.factories import UserFactory
 from analyses.models import Study
-from analyses.pages import safe_cell
 from analyses.tests.factories import AnalysisFactory, ImageFactory, PatientFactory, StudyFactory, result
 from analyses.worklist import presence
 
