@@ -12,6 +12,7 @@ from analyses.models import ReaderStudy, ReaderStudyState
 from analyses.notifications.services import visible_to
 from analyses.pipeline import holds
 from analyses.registry.services import shown_model
+from analyses.registry.uses import all_uses
 
 NOTIFICATIONS = _("Notifications")
 # label, URL name, right that shows it, access key
@@ -54,9 +55,15 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     return {
         "nav": entries,
         "shipped_model": shown_model(),
-        "withheld_for_all": holds.is_shown(),
+        "withheld_for_all": _withheld_for_all(),
         "institution": portal_settings().institution_name,
     }
+
+
+def _withheld_for_all() -> list[str]:
+    """What is withheld for all, in words; an empty word where there is only one model to speak of."""
+    several = len(all_uses()) > 1
+    return [use.label if several else "" for use in holds.shown_uses()]
 
 
 def _assigned_studies(request: HttpRequest) -> dict[str, Any] | None:

@@ -65,10 +65,12 @@ def load_model(**_: Any) -> None:
     from django.db import DatabaseError
 
     from analyses.pipeline import running
+    from analyses.registry import services as registry
     from inference.errors import InferenceError
 
     try:
-        running.predictor()
+        for use in registry.uses_in_force():
+            running.predictor(registry.active_model(use))
     except DatabaseError as error:
         # Which model is in force stands there; the first film asks again.
         log.warning("model_not_loaded", code=type(error).__name__)

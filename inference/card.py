@@ -20,7 +20,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 CARD_NAME = "card.json"
 DEFAULT_NAME = "default.txt"
 MODELS_VARIABLE = "BONESCAN_MODELS"
-FIRST_FAMILY = "paper"
+FIRST_FAMILY, FIRST_TASK = "paper", "tumour"
 _NEEDED = ("name", "version", "weights", "preprocessing_version", "gate")
 # Cards of the first family name one operating point and their networks; later ones name several points.
 _NEEDED_OF_FIRST, _NEEDED_OF_OTHERS = ("networks", "operating_point"), ("operating_points",)
@@ -100,6 +100,11 @@ def modalities_of(card: dict[str, Any]) -> tuple[str, ...]:
     """Return the DICOM modalities that the model was validated for, e.g. ("CR", "DX")."""
     said = card.get("modality") or ()
     return (said,) if isinstance(said, str) else tuple(str(one) for one in said)
+
+
+def task_of(card: dict[str, Any]) -> str:
+    """Return what the model is asked about an image; the first cards did not name their task."""
+    return str(card.get("task") or FIRST_TASK)
 
 
 def installed() -> dict[str, Path]:

@@ -30,7 +30,7 @@ from analyses.api.serializers import AcceptedSerializer, AnalysisSerializer, Fil
 from analyses.blinding.rules import hidden_among, require_unblinded, sees_model
 from analyses.errors import Conflict, ServiceError
 from analyses.intake import services as intake
-from analyses.models import Analysis, Status
+from analyses.models import Analysis, Status, Task
 from analyses.pipeline import queue
 from analyses.reports import services as reports
 
@@ -59,7 +59,8 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
     }
 
     def get_queryset(self) -> QuerySet[Analysis]:
-        return Analysis.objects.for_user(self.caller).select_related("image__study__patient", "image__study__review")
+        rows = Analysis.objects.of_task(Task.TUMOUR).for_user(self.caller)
+        return rows.select_related("image__study__patient", "image__study__review")
 
     def get_object(self) -> Analysis:
         """The analysis of the address; 404 when it is out of scope, which the audit log records."""

@@ -11,13 +11,13 @@ from accounts.models import User
 from analyses.answers.current import current_analyses
 from analyses.answers.suspicion import rank
 from analyses.blinding.rules import without_answer
-from analyses.models import Analysis, Arm, Outcome, Status, Study, UnaidedReading
+from analyses.models import Analysis, Arm, Outcome, Status, Study, Task, UnaidedReading
 from analyses.models.registry import WITHHELD_FOR_ALL
 
 
 def snapshot(study: Study, at: datetime) -> dict[str, Any]:
     """The current answer of every film, in the order in which the films came, and what the case sums up to."""
-    return _summed_up([_entry(analysis) for analysis in current_analyses(study)], at)
+    return _summed_up([_entry(analysis) for analysis in current_analyses(study, Task.TUMOUR)], at)
 
 
 def complete_snapshots(study_id: UUID) -> None:
@@ -39,7 +39,7 @@ def answered_outcome(study: Study, user: User) -> str:
     unaided = UnaidedReading.objects.filter(study=study, reader=user, locked_at__isnull=False).first()
     if unaided is None or not unaided.answer or not unaided.answer["complete"] or _is_put_away(study):
         return study.outcome
-    newest = {str(analysis.image_id): analysis for analysis in current_analyses(study)}
+    newest = {str(analysis.image_id): analysis for analysis in current_analyses(study, Task.TUMOUR)}
     films = [entry for entry in unaided.answer["films"] if entry["image"] in newest]
     at_lock = {entry["image"] for entry in films}
     later = [_entry(analysis) for image, analysis in newest.items() if image not in at_lock]
@@ -49,7 +49,7 @@ def answered_outcome(study: Study, user: User) -> str:
 def _is_put_away(study: Study) -> bool:
     """Whether a hold took the answers to this case from everybody: what was seen before is not told again either."""
     return study.outcome == Outcome.WITHHELD and any(
-        analysis.reason_code == WITHHELD_FOR_ALL for analysis in current_analyses(study)
+        analysis.reason_code == WITHHELD_FOR_ALL for analysis in current_analyses(study, Task.TUMOUR)
     )
 
 
@@ -59,7 +59,7 @@ def answered_analyses(study: Study, reader: User | None) -> list[Analysis]:
     Those of the lock, as they stood then, where the reader has a locked own reading; else the newest. A film that came
     after the lock counts with its newest.
     """
-    newest = current_analyses(study)
+    newest = current_analyses(study, Task.TUMOUR)
     unaided = UnaidedReading.objects.filter(study=study, reader=reader, locked_at__isnull=False).first()
     entries = {entry["image"]: entry for entry in unaided.answer["films"]} if unaided and unaided.answer else {}
     moved = {

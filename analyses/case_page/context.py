@@ -15,7 +15,7 @@ from analyses.blinding import snapshots
 from analyses.blinding.rules import case_without_answer, without_answer
 from analyses.case_page.blinding_state import BlindingState, blinding_state_of, unaided_context
 from analyses.case_page.reading_context import reading_context
-from analyses.models import Analysis, Image, Report, Review, Stage, Status, Study
+from analyses.models import Analysis, Image, Report, Review, Stage, Status, Study, Task
 from analyses.pipeline import queue
 from analyses.reading.forms import AddendumForm, initial_of_review
 from analyses.record import identity
@@ -48,7 +48,9 @@ def films_of(study: Study, blinding: BlindingState) -> list[CaseFilm]:
     """The films of a case, the most suspicious first; as they came, and without answers, for whoever is blind."""
     images = (
         study.images.select_related("study__patient")
-        .prefetch_related(Prefetch("analyses", queryset=Analysis.objects.order_by("-created_at", "id")))
+        .prefetch_related(
+            Prefetch("analyses", queryset=Analysis.objects.of_task(Task.TUMOUR).order_by("-created_at", "id"))
+        )
         .order_by("created_at", "id")
     )
     answered = {row.image_id: row for row in snapshots.answered_analyses(study, blinding.answered_to)}

@@ -11,7 +11,7 @@ from accounts import audit
 from accounts.models import User
 from analyses.answers.current import current_analyses, keep_warnings, recheck
 from analyses.errors import Conflict, Invalid, invalid_fields
-from analyses.models import Analysis, ReadingState, Study
+from analyses.models import Analysis, ReadingState, Study, Task
 from analyses.notifications import services as notifications
 from analyses.record import identity
 from analyses.record.cases import lock, require_unsigned, touch
@@ -184,7 +184,7 @@ def _decide(study: Study, names: set[str]) -> None:
     A film that still waits may name somebody else in its header; that is found, and asked, when it is read.
     """
     record = {name: value for name, value in identity.recorded(study).items() if name in names}
-    for analysis in current_analyses(study):
+    for analysis in current_analyses(study, Task.TUMOUR):
         found = identity.contradictions(analysis.image.typed, analysis.image.header, record)
         known = identity.merged(analysis.warnings, found)
         keep_warnings(analysis, [_closed(w, "edited") if w.get("field") in names else w for w in known])
@@ -192,7 +192,7 @@ def _decide(study: Study, names: set[str]) -> None:
 
 def _decide_alike(study: Study, decided: Analysis, field: str, choice: str) -> None:
     """Close the warning of this film, and that of other films which state the same on both sides."""
-    for analysis in current_analyses(study):
+    for analysis in current_analyses(study, Task.TUMOUR):
         pairs = ((analysis.image.typed, decided.image.typed), (analysis.image.header, decided.image.header))
         same = all(mine.get(field, "") == its.get(field, "") for mine, its in pairs)
         if analysis.pk == decided.pk or same:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import ApiToken, Department, User
 from analyses.errors import Invalid, ServiceError, Unprocessable
-from analyses.models import Analysis, IdempotencyKey, Image, ReadingState, Status, Study
+from analyses.models import Analysis, IdempotencyKey, Image, ReadingState, Status, Study, Task
 from analyses.pipeline import queue
 from analyses.record import cases, storage
 from analyses.record.fields import CASE_FIELDS, CaseFields, cleaned
@@ -174,8 +174,10 @@ def _same_film(post: _Post) -> Analysis | None:
     # Nearly always nobody has sent these bytes: the cheap question first.
     if not Image.objects.filter(original_sha256=post.film.sha256).exists():
         return None
-    rows = Analysis.objects.for_user(post.user).filter(
-        image__original_sha256=post.film.sha256, image__study__department_id=post.user.department_id
+    rows = (
+        Analysis.objects.of_task(Task.TUMOUR)
+        .for_user(post.user)
+        .filter(image__original_sha256=post.film.sha256, image__study__department_id=post.user.department_id)
     )
     for analysis in rows.select_related("image__study__patient").order_by("-created_at", "id"):
         if _same_patient(analysis.image, post):

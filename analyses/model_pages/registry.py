@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -17,9 +18,11 @@ from analyses.errors import ServiceError
 from analyses.model_pages.facts import facts_of
 from analyses.model_pages.forms import ActivateForm, CompareForm, RollBackForm
 from analyses.model_pages.holds import hold_context
+from analyses.model_pages.uses import back_to, use_context, use_of_request
 from analyses.models import Analysis, ModelComparison, Outcome
 from analyses.pipeline import comparison
 from analyses.registry import services as registry
+from analyses.registry.uses import IntendedUse
 from inference import card as cards
 
 SHOWN_COMPARISONS = 20
@@ -37,43 +40,44 @@ def models(request: HttpRequest) -> HttpResponse:
 @requires(Action.MANAGE_MODELS)
 def model_activate(request: HttpRequest) -> HttpResponse:
     """Let another model answer from now on."""
-    form = ActivateForm(request.POST, models=_choices())
+    use = use_of_request(request)
+    form = ActivateForm(request.POST, models=_choices(registry.installed_models(use)))
     if not form.is_valid():
         return _page(request, activate=form, status=400)
     try:
-        registry.activate_model(
-            registry.RADIOGRAPHS, form.cleaned_data["model"], reason=form.cleaned_data["reason"], by=caller(request)
-        )
+        registry.activate_model(use, form.cleaned_data["model"], reason=form.cleaned_data["reason"], by=caller(request))
     except ServiceError as error:
         return _page(request, activate=_refused(form, error), status=error.status)
     messages.success(request, _("%(model)s answers from now on.") % {"model": form.cleaned_data["model"]})
-    return redirect("analyses:registry")
+    return back_to("analyses:registry", use)
 
 
 @require_POST
 @requires(Action.MANAGE_MODELS)
 def model_roll_back(request: HttpRequest) -> HttpResponse:
     """Let the model answer that answered before."""
+    use = use_of_request(request)
     form = RollBackForm(request.POST)
     if not form.is_valid():
         return _page(request, roll_back=form, status=400)
     try:
-        row = registry.roll_back_model(registry.RADIOGRAPHS, reason=form.cleaned_data["reason"], by=caller(request))
+        row = registry.roll_back_model(use, reason=form.cleaned_data["reason"], by=caller(request))
     except ServiceError as error:
         return _page(request, roll_back=_refused(form, error), status=error.status)
     messages.success(request, _("%(model)s answers again.") % {"model": row.model_key})
-    return redirect("analyses:registry")
+    return back_to("analyses:registry", use)
 
 
 @require_POST
 @requires(Action.MANAGE_MODELS)
 def model_compare(request: HttpRequest) -> HttpResponse:
     """Ask a worker to compare two models on the newest films."""
-    form = CompareForm(request.POST, models=_choices())
+    use = use_of_request(request)
+    form = CompareForm(request.POST, models=_choices(registry.installed_models(use)))
     if not form.is_valid():
         return _page(request, compare=form, status=400)
     try:
-        made = comparison.request_comparison(**form.cleaned_data, by=caller(request))
+        made = comparison.request_comparison(**form.cleaned_data, by=caller(request), use=use)
     except ServiceError as error:
         return _page(request, compare=_refused(form, error), status=error.status)
     return redirect("analyses:model_comparison", made.pk)
@@ -103,38 +107,45 @@ def model_comparison(request: HttpRequest, comparison_id: UUID) -> HttpResponse:
 
 
 def _page(request: HttpRequest, *, status: int = 200, **forms: Any) -> HttpResponse:
-    installed = registry.installed_models()
-    active = registry.active_model()
+    use = use_of_request(request)
+    installed = registry.installed_models(use)
+    active = registry.active_model(use)
     choices = _choices(installed)
     in_force = next((model for model in installed if model.key == active), None)
-    target = registry.roll_back_target()
+    target = registry.roll_back_target(use)
     pair = _pair(choices, active, target)
     context = {
-        "group": registry.GROUPS[registry.RADIOGRAPHS],
-        "models": [_row(model, active) for model in installed],
+        "group": use.label,
+        "models": [_row(model, active, registry.default_model(use)) for model in installed],
         "active": active,
-        "default": registry.default_model(),
+        "default": registry.default_model(use),
         "in_force": in_force,
-        "history": registry.history(),
+        "history": registry.history(use),
         "target": target,
         "activate": forms.get("activate") or ActivateForm(models=choices, initial={"model": pair["model_b"]}),
         "roll_back": forms.get("roll_back") or RollBackForm(),
         "compare": forms.get("compare") or CompareForm(models=choices, initial=pair),
-        "comparisons": ModelComparison.objects.select_related("requested_by").defer("result")[:SHOWN_COMPARISONS],
+        "comparisons": _comparisons(use),
         "without_point": _departments_without_point(in_force),
         "active_points": _point_names(in_force),
-        **hold_context(),
+        **hold_context(use),
+        **use_context(use, "analyses:registry"),
     }
     return render(request, "analyses/model_pages/models.html", context, status=status)
 
 
-def _row(model: registry.InstalledModel, active: str) -> dict[str, Any]:
+def _comparisons(use: IntendedUse) -> QuerySet[ModelComparison]:
+    rows = ModelComparison.objects.filter(modality=use.modality, task=use.task)
+    return rows.select_related("requested_by").defer("result")[:SHOWN_COMPARISONS]
+
+
+def _row(model: registry.InstalledModel, active: str, default: str) -> dict[str, Any]:
     return {
         "key": model.key,
         "fault": model.fault,
         "code": model.code,
         "active": model.key == active,
-        "default": model.key == registry.default_model(),
+        "default": model.key == default,
         "facts": facts_of(model.card) if model.card else None,
     }
 
@@ -153,8 +164,8 @@ def _point_names(model: registry.InstalledModel | None) -> str:
     return ", ".join(point["name"] for point in points)
 
 
-def _choices(installed: list[registry.InstalledModel] | None = None) -> list[str]:
-    return [model.key for model in (registry.installed_models() if installed is None else installed) if not model.fault]
+def _choices(installed: list[registry.InstalledModel]) -> list[str]:
+    return [model.key for model in installed if not model.fault]
 
 
 def _pair(choices: list[str], active: str, target: str) -> dict[str, str]:

@@ -25,7 +25,7 @@ from analyses.models.reading import (
 )
 from analyses.models.record import SIGNED_STATES, Image, Laterality, Patient, ReadingState, Sex, Study
 from analyses.models.referral import Referral
-from analyses.models.registry import ComparisonStatus, ModelActivation, ModelComparison, ModelHold
+from analyses.models.registry import ComparisonStatus, ModelActivation, ModelComparison, ModelHold, Task
 from analyses.models.report import Report, ReportKind, ReportState
 from analyses.models.trial import Arm, Direction, ReadingRevision, Trial, TrialAllocation, TrialBlock, UnaidedReading
 from analyses.models.vocabulary import Reading
@@ -79,6 +79,7 @@ __all__ = [
     "Stage",
     "Status",
     "Study",
+    "Task",
     "Trial",
     "TrialAllocation",
     "TrialBlock",

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import ApiToken, Department
 from analyses.models.querysets import AnalysisQuerySet
 from analyses.models.record import Image
+from analyses.models.registry import RADIOGRAPHS, Task
 
 
 class Status(models.TextChoices):
@@ -52,6 +53,10 @@ class Analysis(models.Model):
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     api_token = models.ForeignKey(ApiToken, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
+    # What is asked: the task, and the modality of the model that answers (DX stands for all plain radiographs). The
+    # worker writes the modality with the answer; it is empty where no model judges the image.
+    task = models.CharField(max_length=16, choices=Task.choices, default=Task.TUMOUR)
+    modality = models.CharField(max_length=16, blank=True, default=RADIOGRAPHS)
 
     # queue
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.QUEUED)
@@ -116,6 +121,11 @@ class Analysis(models.Model):
 
     def __str__(self) -> str:
         return f"analysis {self.pk}"
+
+    @property
+    def shows_on_report(self) -> bool:
+        """Whether the case, its readings and its reports are about this answer: they are about the tumour."""
+        return self.task == Task.TUMOUR
 
     @property
     def is_final(self) -> bool:

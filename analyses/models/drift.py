@@ -8,6 +8,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from analyses.models.registry import RADIOGRAPHS, Task
+
 
 class WatchSeries(models.TextChoices):
     """What is counted into windows."""
@@ -25,8 +27,10 @@ class DriftCheck(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     series = models.CharField(max_length=12, choices=WatchSeries.choices)
+    modality = models.CharField(max_length=16, default=RADIOGRAPHS)  # DX stands for all plain radiographs
+    task = models.CharField(max_length=16, choices=Task.choices, default=Task.TUMOUR)
     model_key = models.CharField("model", max_length=130)
-    number = models.PositiveIntegerField()  # of the window, from 1 for each series and model
+    number = models.PositiveIntegerField()  # of the window, from 1 for each series, use and model
     from_at = models.DateTimeField()
     to_at = models.DateTimeField()
     last_id = models.UUIDField()  # of the window's last row, so that the next window begins behind it
@@ -36,7 +40,9 @@ class DriftCheck(models.Model):
     class Meta:
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["series", "model_key", "number"], name="one_check_per_window")
+            models.UniqueConstraint(
+                fields=["series", "modality", "task", "model_key", "number"], name="one_check_per_window_and_use"
+            )
         ]
 
     def __str__(self) -> str:

@@ -65,6 +65,9 @@ class AnalysisQuerySet(ScopedQuerySet):
 
     posted_with = "api_token"
 
+    def of_task(self, task: str) -> "AnalysisQuerySet":
+        return self.filter(task=task)
+
     def waiting(self) -> "AnalysisQuerySet":
         return self.filter(status="queued")
 

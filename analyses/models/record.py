@@ -67,9 +67,9 @@ class Study(models.Model):
     """A case: one examination of one patient with one or several films.
 
     ``patient`` is empty while the case is *unassigned*. The fields ``status``, ``outcome`` and
-    ``malignant_probability`` sum up the current analyses (the latest of each film; ``queued`` while any is unfinished,
-    the most suspicious one's answer, never an average), so that lists sort and filter without a join;
-    ``analyses.pipeline.summary.summarise`` is the only writer.
+    ``malignant_probability`` sum up the current analyses of the tumour's task (the latest of each film; ``queued``
+    while any is unfinished, the most suspicious one's answer, never an average), so that lists sort and filter without
+    a join; ``analyses.pipeline.summary.summarise`` is the only writer.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -8,15 +8,24 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+# The modality that stands for all plain radiographs (CR, DX and the like).
+RADIOGRAPHS = "DX"
 # Why an answer is withheld while an administrator keeps the model from everybody.
 WITHHELD_FOR_ALL = "withheld_for_all"
 
 
+class Task(models.TextChoices):
+    """What a model is asked about an image; every task has a model, answers and holds of its own."""
+
+    TUMOUR = "tumour", _("tumour")
+
+
 class ModelHold(models.Model):
-    """*Withheld for all*: while a row is not lifted, no answer of the model is given to anybody."""
+    """*Withheld for all*: while a row is not lifted, no answer of this modality and task is given to anybody."""
 
     id = models.BigAutoField(primary_key=True)
     modality = models.CharField(max_length=16)  # DX stands for all plain radiographs, whichever version is in force
+    task = models.CharField(max_length=16, choices=Task.choices, default=Task.TUMOUR)
     reason = models.CharField(max_length=200)
     set_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     set_at = models.DateTimeField(default=timezone.now)
@@ -28,22 +37,25 @@ class ModelHold(models.Model):
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["modality"], condition=models.Q(lifted_at__isnull=True), name="one_open_hold_per_modality"
+                fields=["modality", "task"],
+                condition=models.Q(lifted_at__isnull=True),
+                name="one_open_hold_per_modality_and_task",
             )
         ]
 
     def __str__(self) -> str:
-        return f"hold of {self.modality}"
+        return f"hold of {self.modality}, {self.task}"
 
 
 class ModelActivation(models.Model):
-    """One decision of an administrator; the newest of a modality is in force. Rows are only ever added.
+    """One decision of an administrator; the newest of a modality and task is in force. Rows are only ever added.
 
-    Without a row the model that the release names as its default answers.
+    Without a row the model that the release names as its default answers, where it names one.
     """
 
     id = models.BigAutoField(primary_key=True)
     modality = models.CharField(max_length=16)  # DX stands for all plain radiographs
+    task = models.CharField(max_length=16, choices=Task.choices, default=Task.TUMOUR)
     model_key = models.CharField("model", max_length=130)  # "<name>-<version>"
     model_sha256 = models.CharField(max_length=64)  # of the weights as they were then
     previous = models.CharField(max_length=130)  # the model that was in force before
@@ -53,10 +65,10 @@ class ModelActivation(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-id"]
-        indexes: ClassVar = [models.Index(fields=["modality", "-id"], name="activation_in_force")]
+        indexes: ClassVar = [models.Index(fields=["modality", "task", "-id"], name="activation_in_force_by_task")]
 
     def __str__(self) -> str:
-        return f"{self.modality}: {self.model_key}"
+        return f"{self.modality}, {self.task}: {self.model_key}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
@@ -81,6 +93,7 @@ class ModelComparison(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     modality = models.CharField(max_length=16)
+    task = models.CharField(max_length=16, choices=Task.choices, default=Task.TUMOUR)
     model_a = models.CharField("first model", max_length=130)
     model_b = models.CharField("second model", max_length=130)
     films = models.PositiveIntegerField()  # how many of the newest films were asked for

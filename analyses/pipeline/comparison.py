@@ -13,6 +13,7 @@ from uuid import UUID
 import numpy as np
 import structlog
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from PIL import Image as Picture
@@ -22,9 +23,9 @@ from accounts.models import User
 from analyses.errors import ServiceError, invalid_field
 from analyses.models import Analysis, ComparisonStatus, Image, ModelComparison, Outcome
 from analyses.pipeline import queue, running
-from analyses.pipeline.results import NO_MODEL
 from analyses.record import storage
 from analyses.registry import services as registry
+from analyses.registry.uses import TUMOUR_ON_RADIOGRAPHS, IntendedUse, group_of
 from inference.errors import InferenceError
 
 log = structlog.get_logger(__name__)
@@ -35,7 +36,13 @@ Row = dict[str, Any]
 
 
 def request_comparison(
-    model_a: str, model_b: str, *, films: int, by: User | None, modality: str = registry.RADIOGRAPHS, wake: bool = True
+    model_a: str,
+    model_b: str,
+    *,
+    films: int,
+    by: User | None,
+    use: IntendedUse = TUMOUR_ON_RADIOGRAPHS,
+    wake: bool = True,
 ) -> ModelComparison:
     """Note which two models are to be asked about the newest films, and wake a worker on commit.
 
@@ -54,17 +61,18 @@ def request_comparison(
         message = _("Choose between 1 and %(most)s films.") % {"most": MOST_FILMS}
         raise invalid_field("films", message)
     for key in (model_a, model_b):
-        registry.require_fit(key, modality)
+        registry.require_fit(key, use)
     with transaction.atomic():
         made = ModelComparison.objects.create(
-            modality=modality,
+            modality=use.modality,
+            task=use.task,
             model_a=model_a,
             model_b=model_b,
             films=films,
             requested_by=by,
-            result={"waiting": _newest_films(modality, films), "rows": []},
+            result={"waiting": _newest_images(use, films), "rows": []},
         )
-        detail = {"models": [model_a, model_b], "films": films}
+        detail = {"modality": use.modality, "task": use.task, "models": [model_a, model_b], "films": films}
         audit.record("compare_models", user=by, obj=made, detail=detail)
         if wake:
             transaction.on_commit(lambda: wake_comparison(made.pk))
@@ -114,20 +122,20 @@ def _write(row: ModelComparison, **values: Any) -> None:
     ModelComparison.objects.filter(pk=row.pk).exclude(status__in=("succeeded", "failed")).update(**values)
 
 
-def _newest_films(modality: str, count: int) -> list[str]:
-    """Ids of the newest analyses of the newest films that are stored and of this modality."""
-    films = Image.objects.exclude(canonical_file="").exclude(analyses__reason_code=NO_MODEL).order_by("-created_at")
+def _newest_images(use: IntendedUse, count: int) -> list[str]:
+    """Ids of the newest analyses for this use of the newest images that are stored and of its modality."""
+    asked = Analysis.objects.filter(modality=use.modality, task=use.task)
+    images = Image.objects.exclude(canonical_file="").filter(Exists(asked.filter(image=OuterRef("pk"))))
     found: list[Any] = []
-    for film, said in films.values_list("pk", "study__modality").iterator():
-        if registry.group_of(said) == modality:
-            found.append(film)
+    for image, said in images.order_by("-created_at").values_list("pk", "study__modality").iterator():
+        if group_of(said) == use.modality:
+            found.append(image)
         if len(found) == count:
             break
     newest: dict[Any, str] = {}
-    analyses = Analysis.objects.filter(image__in=found).order_by("-created_at", "id")
-    for film, analysis in analyses.values_list("image_id", "pk"):
-        newest.setdefault(film, str(analysis))
-    return [newest[film] for film in found if film in newest]
+    for image, analysis in asked.filter(image__in=found).order_by("-created_at", "id").values_list("image_id", "pk"):
+        newest.setdefault(image, str(analysis))
+    return [newest[image] for image in found]
 
 
 def _compare(analysis_id: str, model_a: str, model_b: str) -> Row:

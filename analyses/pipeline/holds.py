@@ -1,4 +1,4 @@
-"""*Withheld for all*: administrators take the model's answers away from everybody, and give them back.
+"""*Withheld for all*: administrators take the answers of one modality and task from everybody, and give them back.
 
 While a hold is in force every answer is stored as computed, in ``Analysis.computed`` where no page, list, report or
 API looks, and its row says *withheld* with the reason ``withheld_for_all``. Answers to cases that are not signed yet
@@ -24,11 +24,11 @@ from accounts.models import User
 from accounts.permissions import Action, require
 from analyses.answers.agreement import ANSWERS
 from analyses.errors import Conflict
-from analyses.models import SIGNED_STATES, Analysis, ModelHold, Outcome, Report, ReportState, Status, Study
+from analyses.models import SIGNED_STATES, Analysis, ModelHold, Outcome, Report, ReportState, Status, Study, Task
 from analyses.models.registry import WITHHELD_FOR_ALL
 from analyses.pipeline import summary
 from analyses.record.fields import stated_reason
-from analyses.registry.services import RADIOGRAPHS
+from analyses.registry.uses import TUMOUR_ON_RADIOGRAPHS, IntendedUse, all_uses
 
 REASON = WITHHELD_FOR_ALL
 CHUNK = 50
@@ -49,23 +49,32 @@ HELD_BACK = (*ANSWERS, Outcome.WITHHELD)  # what a hold puts away
 _SHOWN, _SHOWN_S = "model-hold", 15
 
 
-def in_force(modality: str = RADIOGRAPHS) -> ModelHold | None:
-    """The hold that is not lifted; one indexed query."""
-    return ModelHold.objects.filter(modality=modality, lifted_at__isnull=True).first()
+def in_force(use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> ModelHold | None:
+    """The hold of this use that is not lifted; one indexed query."""
+    return _holds(use).filter(lifted_at__isnull=True).first()
 
 
-def is_shown() -> bool:
-    """Whether pages say that the model is withheld for all; up to some seconds old."""
+def shown_uses() -> list[IntendedUse]:
+    """The uses that pages call withheld for all; up to some seconds old."""
     found = cache.get(_SHOWN)
     if found is None:
-        found = in_force() is not None
+        rows = ModelHold.objects.filter(lifted_at__isnull=True).order_by("id")
+        found = list(rows.values_list("modality", "task"))
         cache.set(_SHOWN, found, _SHOWN_S)
-    return bool(found)
+    return [IntendedUse(*use) for use in found]
 
 
-def history(modality: str = RADIOGRAPHS) -> list[ModelHold]:
-    """Every hold, the newest first."""
-    return list(ModelHold.objects.filter(modality=modality).select_related("set_by", "lifted_by"))
+def history(use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> list[ModelHold]:
+    """Every hold of this use, the newest first."""
+    return list(_holds(use).select_related("set_by", "lifted_by"))
+
+
+def _holds(use: IntendedUse) -> QuerySet[ModelHold]:
+    return ModelHold.objects.filter(modality=use.modality, task=use.task)
+
+
+def _answers(use: IntendedUse) -> QuerySet[Analysis]:
+    return Analysis.objects.filter(modality=use.modality, task=use.task)
 
 
 def withheld(fields: dict[str, Any]) -> dict[str, Any]:
@@ -75,21 +84,21 @@ def withheld(fields: dict[str, Any]) -> dict[str, Any]:
     return fields | EMPTY | {"computed": {name: fields[name] for name in EMPTY}}
 
 
-def stored_fields(fields: dict[str, Any]) -> dict[str, Any]:
+def stored_fields(fields: dict[str, Any], use: IntendedUse) -> dict[str, Any]:
     """What a worker stores of this answer now."""
-    return withheld(fields) if in_force() else fields
+    return withheld(fields) if in_force(use) else fields
 
 
-def look_again(analysis_id: UUID) -> None:
+def look_again(analysis_id: UUID, use: IntendedUse) -> None:
     """Once an answer is committed: put it away where a hold came into force while it was being stored."""
-    if in_force() is None:
+    if in_force(use) is None:
         return
     with transaction.atomic():
-        _put_away(Analysis.objects.filter(pk=analysis_id))
+        _put_away(use, _answers(use).filter(pk=analysis_id))
 
 
-def withhold_for_all(*, reason: str, by: User, modality: str = RADIOGRAPHS) -> ModelHold:
-    """Take the model's answers away from everybody, from now on and in every case that is not signed.
+def withhold_for_all(*, reason: str, by: User, use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> ModelHold:
+    """Take the answers of this use away from everybody, from now on and in every case that is not signed.
 
     Raises:
         Invalid: ``bad_field`` without a reason.
@@ -99,18 +108,18 @@ def withhold_for_all(*, reason: str, by: User, modality: str = RADIOGRAPHS) -> M
     reason = stated_reason(reason)
     try:
         with transaction.atomic():
-            hold = ModelHold.objects.create(modality=modality, reason=reason, set_by=by)
-            audit.record("withhold_for_all", user=by, obj=hold, detail={"modality": modality, "reason": reason})
+            hold = ModelHold.objects.create(modality=use.modality, task=use.task, reason=reason, set_by=by)
+            audit.record("withhold_for_all", user=by, obj=hold, detail=_detail(hold, reason))
     except IntegrityError:
         raise Conflict("already_withheld", _("The model is withheld for all already.")) from None
     # Committed first: a worker that does not find the hold has then stored its answer before this looks for it.
     cache.delete(_SHOWN)
-    apply_to_unsigned(modality)
+    apply_to_unsigned(use)
     return hold
 
 
-def lift(*, reason: str, by: User, modality: str = RADIOGRAPHS) -> ModelHold:
-    """Let the model answer again; answers to cases that are still unsigned come back as they were computed.
+def lift(*, reason: str, by: User, use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> ModelHold:
+    """Let the model of this use answer again; answers to cases that are still unsigned come back as they were computed.
 
     Raises:
         Invalid: ``bad_field`` without a reason.
@@ -119,28 +128,37 @@ def lift(*, reason: str, by: User, modality: str = RADIOGRAPHS) -> ModelHold:
     require(by, Action.MANAGE_MODELS)
     reason = stated_reason(reason)
     with transaction.atomic():
-        hold = ModelHold.objects.select_for_update().filter(modality=modality, lifted_at__isnull=True).first()
+        hold = _holds(use).select_for_update().filter(lifted_at__isnull=True).first()
         if hold is None:
             raise Conflict("not_withheld", _("The model is not withheld for all."))
         hold.lift_reason, hold.lifted_by, hold.lifted_at = reason, by, timezone.now()
         hold.save(update_fields=["lift_reason", "lifted_by", "lifted_at"])
-        audit.record("lift_hold", user=by, obj=hold, detail={"modality": modality, "reason": reason})
+        audit.record("lift_hold", user=by, obj=hold, detail=_detail(hold, reason))
     cache.delete(_SHOWN)
-    apply_to_unsigned(modality)
+    apply_to_unsigned(use)
     return hold
 
 
-def apply_to_unsigned(modality: str = RADIOGRAPHS) -> int:
-    """Put the answers to unsigned cases away, or bring them back, as the hold says; return how many were changed.
+def _detail(hold: ModelHold, reason: str) -> dict[str, str]:
+    return {"modality": hold.modality, "task": hold.task, "reason": reason}
 
-    The sweeper calls it too, for what was left over when somebody's request or process ended half-way.
+
+def apply_all() -> int:
+    """Bring the answers of every use to what its hold says, and return how many were changed.
+
+    The sweeper calls it, for what was left over when somebody's request or process ended half-way.
     """
-    if in_force(modality):
-        return _put_away(Analysis.objects.all())
-    return _bring_back(Analysis.objects.filter(computed__isnull=False))
+    return sum(apply_to_unsigned(use) for use in all_uses())
 
 
-def _put_away(rows: QuerySet[Analysis]) -> int:
+def apply_to_unsigned(use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> int:
+    """Bring the answers of this use to unsigned cases to what its hold says, and return how many were changed."""
+    if in_force(use):
+        return _put_away(use, _answers(use))
+    return _bring_back(use, _answers(use).filter(computed__isnull=False))
+
+
+def _put_away(use: IntendedUse, rows: QuerySet[Analysis]) -> int:
     """Put the answers to unsigned cases away and return how many. In few statements: somebody waits for it."""
 
     def change(answers: list[Analysis], studies: list[Study]) -> None:
@@ -148,26 +166,41 @@ def _put_away(rows: QuerySet[Analysis]) -> int:
             answer.computed = {name: getattr(answer, name) for name in EMPTY}
         Analysis.objects.bulk_update(answers, ["computed"])
         Analysis.objects.filter(pk__in=[answer.pk for answer in answers]).update(**EMPTY)
-        # No answer of these cases is left, and a withheld one stands before a film that was refused.
-        answered = Study.objects.filter(pk__in=[study.pk for study in studies], outcome__in=HELD_BACK)
-        answered.update(outcome=Outcome.WITHHELD, malignant_probability=None)
+        if use.task == Task.TUMOUR:
+            _without_answer(use, studies)
 
-    return _in_parts(rows.filter(status=Status.SUCCEEDED, outcome__in=HELD_BACK, computed__isnull=True), change)
+    return _in_parts(use, rows.filter(status=Status.SUCCEEDED, outcome__in=HELD_BACK, computed__isnull=True), change)
 
 
-def _bring_back(rows: QuerySet[Analysis]) -> int:
+def _without_answer(use: IntendedUse, studies: list[Study]) -> None:
+    """Say of these cases that their answers are withheld; a case that other modalities' models answered is summed up.
+
+    A withheld answer stands before an image that was refused, and where no other modality has answered none is left.
+    """
+    others = Analysis.objects.filter(image__study__in=studies, task=use.task, outcome__in=HELD_BACK)
+    mixed = set(others.exclude(modality=use.modality).order_by().values_list("image__study_id", flat=True))
+    alone = [study.pk for study in studies if study.pk not in mixed]
+    answered = Study.objects.filter(pk__in=alone, outcome__in=HELD_BACK)
+    answered.update(outcome=Outcome.WITHHELD, malignant_probability=None)
+    for study in studies:
+        if study.pk in mixed:
+            summary.summarise(study)
+
+
+def _bring_back(use: IntendedUse, rows: QuerySet[Analysis]) -> int:
     """Give the answers to unsigned cases back as they were computed and return how many."""
 
     def change(answers: list[Analysis], studies: list[Study]) -> None:
         for answer in answers:
             Analysis.objects.filter(pk=answer.pk).update(**(answer.computed or {}), computed=None)
-        for study in studies:
-            summary.summarise(study)
+        if use.task == Task.TUMOUR:
+            for study in studies:
+                summary.summarise(study)
 
-    return _in_parts(rows, change)
+    return _in_parts(use, rows, change)
 
 
-def _in_parts(rows: QuerySet[Analysis], change: Callable[[list[Analysis], list[Study]], None]) -> int:
+def _in_parts(use: IntendedUse, rows: QuerySet[Analysis], change: Callable[[list[Analysis], list[Study]], None]) -> int:
     """Apply a change to the answers of unsigned cases and to these cases, some of them in each transaction."""
     unsigned = rows.exclude(image__study__reading_state__in=SIGNED_STATES).order_by()
     studies = list(unsigned.values_list("image__study_id", flat=True).distinct())
@@ -180,9 +213,15 @@ def _in_parts(rows: QuerySet[Analysis], change: Callable[[list[Analysis], list[S
             open_cases = list(rows_to_lock.exclude(reading_state__in=SIGNED_STATES).order_by("pk"))
             affected = list(rows.filter(image__study__in=open_cases))
             change(affected, open_cases)
-            ids = [study.pk for study in open_cases]
-            Study.objects.filter(pk__in=ids).update(revision=F("revision") + 1)
-            valid = Report.objects.filter(study__in=ids, state=ReportState.VALID)
-            valid.update(state=ReportState.SUPERSEDED, ended_at=timezone.now())
+            if use.task == Task.TUMOUR:
+                _supersede_reports(open_cases)
             count += len(affected)
     return count
+
+
+def _supersede_reports(studies: list[Study]) -> None:
+    """Reports show the answers of the tumour's task: those of these cases say what is no longer so."""
+    ids = [study.pk for study in studies]
+    Study.objects.filter(pk__in=ids).update(revision=F("revision") + 1)
+    valid = Report.objects.filter(study__in=ids, state=ReportState.VALID)
+    valid.update(state=ReportState.SUPERSEDED, ended_at=timezone.now())

@@ -39,7 +39,7 @@ QUIET_S, ANSWER_S = 2.0, 0.5
 _PLACES = 5000
 # What a worker needs of a row: loading all of both tables costs as much as three statements.
 _WITH_FILM = Analysis.objects.select_related("image", "department").only(
-    *("attempts", "department_id", "queued_at", "request_id", "started_at", "wanted_model", "warnings"),
+    *("attempts", "department_id", "queued_at", "request_id", "started_at", "task", "wanted_model", "warnings"),
     "department__operating_point",
     *("image__original_file", "image__original_sha256", "image__canonical_file", "image__canonical_sha256"),
     *("image__study_id", "image__typed"),
@@ -163,7 +163,7 @@ def fail(claim: Claim, code: str, message: str) -> None:
     """End as failed: the film could not be read, or a technical fault that trying again does not mend."""
     study = cases.lock_row(claim.analysis.image.study_id)
     end(claim, Status.FAILED, error_code=code[:40], error_message=message[:400])
-    summary.summarise(study, changed=True)
+    summary.summarise(study, changed=claim.analysis.shows_on_report)
     record_result(claim.analysis, study.pk, {"status": Status.FAILED, "code": code})
     notifications.analysis_failed(claim.analysis)
 
@@ -202,7 +202,7 @@ def cancel(analysis: Analysis, user: User) -> None:
     )
     if not stopped:
         raise Conflict("not_cancelable", _("The analysis has already ended. Reload to see its result."))
-    summary.summarise(study, changed=True)
+    summary.summarise(study, changed=analysis.shows_on_report)
     audit.record("cancel", user=user, obj=analysis, case_id=study.pk)
     analysis.refresh_from_db()
 
@@ -232,7 +232,7 @@ def retry(analysis: Analysis, user: User) -> None:
     )
     if not requeued:
         raise Conflict("not_retriable", _("Only a failed or cancelled analysis can be tried again."))
-    summary.summarise(study, changed=True)
+    summary.summarise(study, changed=analysis.shows_on_report)
     audit.record("retry", user=user, obj=analysis, case_id=study.pk)
     transaction.on_commit(lambda: wake(analysis.pk))
     analysis.refresh_from_db()

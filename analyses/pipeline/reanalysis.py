@@ -14,6 +14,7 @@ from analyses.pipeline import queue, summary
 from analyses.record import cases
 from analyses.record.patients import lock_department
 from analyses.registry import services as registry
+from analyses.registry.uses import TUMOUR_ON_RADIOGRAPHS, IntendedUse
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class Reanalysed:
 
 
 @transaction.atomic
-def reanalyse_case(study_id: Any, model: str = "") -> Reanalysed:
-    """Queue one more analysis for every film of an unsigned case whose newest analysis has ended.
+def reanalyse_case(study_id: Any, model: str = "", use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> Reanalysed:
+    """Queue one more analysis for every image of this use in an unsigned case whose newest one has ended.
 
     The earlier answers stay in the record; the case sums up the newest. Who asked for the film asks again.
 
@@ -39,19 +40,20 @@ def reanalyse_case(study_id: Any, model: str = "") -> Reanalysed:
         Invalid: as ``registry.require_fit``.
     """
     if model:
-        registry.require_fit(model, registry.RADIOGRAPHS)
+        registry.require_fit(model, use)
     # The department first, then the case: the order in which all locks are taken.
     lock_department(Study.objects.values_list("department_id", flat=True).get(pk=study_id))
     study = cases.lock(study_id)
     if cases.is_signed(study):
         raise Conflict("case_signed", "The case is signed: its answers stay as they are.")
-    newest = current_analyses(study)
+    # Those that no model was asked about are asked again: there may be one now.
+    newest = [row for row in current_analyses(study, use.task) if row.modality in (use.modality, "")]
     ended = [analysis for analysis in newest if analysis.is_final]
     for analysis in ended:
         _ask_again(analysis, model)
     if ended:
-        summary.summarise(study, changed=True)
-        detail = {"films": len(ended), "model": model}
+        summary.summarise(study, changed=ended[0].shows_on_report)
+        detail = {"films": len(ended), "model": model, "task": use.task}
         audit.record("reanalyse", department=study.department, obj=study, case_id=study.pk, detail=detail)
     return Reanalysed(len(ended), len(newest) - len(ended))
 
@@ -66,6 +68,7 @@ def _ask_again(before: Analysis, model: str) -> None:
         status=Status.QUEUED,
         queued_at=now,
         woken_at=now,
+        task=before.task,
         wanted_model=model,
         # What a doctor decided about this film's identity stays decided.
         warnings=list(before.warnings),

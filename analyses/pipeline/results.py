@@ -14,6 +14,7 @@ from analyses.record import cases
 from analyses.record.fields import IDENTITY_FIELDS
 from analyses.record.identity import AGAINST_FILE, AGREE, agree, contradictions, merged, recorded
 from analyses.record.patients import complete, complete_case, find_or_make, lock_department
+from analyses.registry.uses import IntendedUse
 
 if TYPE_CHECKING:
     from inference.prediction import Prediction, Region
@@ -40,7 +41,7 @@ class DecodedFilm:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model said; ``prediction`` is None where no model judges the modality."""
+    """What the model said; ``prediction`` and ``use`` are None where no model judges the modality."""
 
     prediction: "Prediction | None"
     saliency_file: str
@@ -48,6 +49,7 @@ class Answer:
     timings_ms: dict[str, float]
     preprocessing_version: str
     input_stats: Mapping[str, float] = field(default_factory=dict)
+    use: IntendedUse | None = None
 
 
 @transaction.atomic
@@ -66,7 +68,9 @@ def finish(claim: Claim, film: DecodedFilm, answer: Answer) -> None:
         study = cases.lock(Image.objects.values_list("study", flat=True).get(pk=image.pk))
     else:
         study = cases.lock_row(image.study_id)
-    values = holds.stored_fields(answer_fields(answer))
+    values, use = answer_fields(answer), answer.use
+    if use is not None:
+        values = holds.stored_fields(values, use)
     warnings, moved_from = claim.analysis.warnings, None
     if header:
         image = Image.objects.get(pk=image.pk)
@@ -76,10 +80,11 @@ def finish(claim: Claim, film: DecodedFilm, answer: Answer) -> None:
     values["warnings"] = merged(warnings, remarks)
     queue.end(claim, Status.SUCCEEDED, stage=Stage.DONE, canonical_sha256=film.canonical_sha256, **values)
     _keep_film(image, film, header)
-    summary.summarise(study, changed=True)
+    summary.summarise(study, changed=claim.analysis.shows_on_report)
     detail = {"status": Status.SUCCEEDED, "outcome": values["outcome"]}
     queue.record_result(claim.analysis, study.pk, detail | ({"moved_from": str(moved_from)} if moved_from else {}))
-    transaction.on_commit(lambda: holds.look_again(claim.analysis.pk))
+    if use is not None:
+        transaction.on_commit(lambda: holds.look_again(claim.analysis.pk, use))
 
 
 def answer_fields(answer: Answer) -> dict[str, Any]:
@@ -90,6 +95,7 @@ def answer_fields(answer: Answer) -> dict[str, Any]:
         "timings_ms": answer.timings_ms,
         "preprocessing_version": answer.preprocessing_version,
         "input_stats": dict(answer.input_stats),
+        "modality": answer.use.modality if answer.use else "",
     }
     prediction = answer.prediction
     if prediction is None:

@@ -19,12 +19,12 @@ from django.db import InterfaceError, OperationalError
 
 from accounts.models import OperatingPointChoice
 from analyses.errors import LeaseLost, ServiceError
-from analyses.models import Stage
+from analyses.models import Analysis, Stage
 from analyses.pipeline import queue, results
 from analyses.pipeline.queue import Claim
 from analyses.record import storage
-from analyses.record.identity import modalities_agree
 from analyses.registry import services as registry
+from analyses.registry.uses import IntendedUse, use_of, uses_of
 from inference.card import operating_points
 from inference.errors import InferenceError
 from inference.imaging.canonical import PREPROCESSING_VERSION
@@ -46,23 +46,22 @@ _process: dict[str, Any] = {}
 _usual_ms: dict[str, float] = {}
 
 
-def predictor(key: str = "") -> "Predictor":
-    """The model of this key, else the one in force, loaded once per process.
+def predictor(key: str) -> "Predictor":
+    """The model of this key, loaded once per process.
 
     Raises:
         WeightsError: it is not installed, or weights and card do not match.
     """
-    wanted = key or registry.active_model()
     loaded = _process.setdefault("predictors", {})
-    found = loaded.pop(wanted, None)
+    found = loaded.pop(key, None)
     if found is None:
         from inference.predictor import Predictor
 
-        found = Predictor.load(registry.folder_of(wanted))
+        found = Predictor.load(registry.folder_of(key))
         while len(loaded) >= KEPT_MODELS:
             del loaded[next(iter(loaded))]
     # The one asked for last stands last.
-    loaded[wanted] = found
+    loaded[key] = found
     return found
 
 
@@ -230,8 +229,9 @@ def _analyse(claim: Claim, fetched: Fetched) -> None:
     waited = (analysis.started_at - analysis.queued_at).total_seconds() if analysis.started_at else 0.0
     timings = {"waiting": round(max(0.0, waited) * 1000, 1), "decoding": fetched.took_ms}
     prediction = None
-    if _has_model(decoded, analysis.image.typed):
-        model = predictor(analysis.wanted_model)
+    use = _use(decoded, analysis)
+    model = _model_for(analysis, use) if use else None
+    if model is not None:
         chosen = cut_offs(model, analysis.department.operating_point)
         prediction = model.predict(decoded.grey, on_stage=lambda stage: _enter(claim, stage), **chosen)
         _usual_ms.update(prediction.timings_ms)
@@ -247,7 +247,15 @@ def _analyse(claim: Claim, fetched: Fetched) -> None:
             stored.append(saliency_file)
         film = results.DecodedFilm(decoded.meta, canonical_file, decoded.canonical_sha256, width, height, display_file)
         seen = input_stats(decoded.grey)
-        answer = results.Answer(prediction, saliency_file, fetched.input_sha256, timings, PREPROCESSING_VERSION, seen)
+        answer = results.Answer(
+            prediction,
+            saliency_file,
+            fetched.input_sha256,
+            timings,
+            PREPROCESSING_VERSION,
+            seen,
+            use if model else None,
+        )
         results.finish(claim, film, answer)
     except BaseException:
         storage.discard(*stored)
@@ -281,10 +289,19 @@ def _keep_display(claim: Claim, decoded: DecodedRemote, stored: list[str]) -> st
     return name
 
 
-def _has_model(decoded: DecodedRemote, typed: dict[str, str]) -> bool:
-    """Only plain radiographs are judged; a file that does not say what it is passes on to the gate."""
+def _use(decoded: DecodedRemote, analysis: Analysis) -> IntendedUse | None:
+    """What is asked of which modality's model; a file that does not say what it is passes on to the gate."""
     said = decoded.meta.get("modality") or decoded.meta.get("identity", {}).get("modality", "")
-    return all(not modality or modalities_agree(modality, "DX") for modality in (said, typed.get("modality", "")))
+    return use_of(said, analysis.image.typed.get("modality", ""), task=analysis.task)
+
+
+def _model_for(analysis: Analysis, use: IntendedUse) -> "Predictor | None":
+    """The model that was asked for, where it is meant for this use, else the one in force; None where there is none."""
+    if analysis.wanted_model:
+        model = predictor(analysis.wanted_model)
+        return model if use in uses_of(model.card) else None
+    key = registry.active_model(use)
+    return predictor(key) if key else None
 
 
 def _ms_since(began: float) -> float:

@@ -7,16 +7,18 @@ from django.db.models import F
 
 from analyses.answers.suspicion import rank
 from analyses.blinding.snapshots import complete_snapshots
-from analyses.models import Analysis, Status, Study
+from analyses.models import Analysis, Status, Study, Task
 
 
 def summarise(study: Study, *, changed: bool = False) -> None:
-    """Write the case's status, outcome and probability from its current analyses: the most suspicious, never a mean.
+    """Write the case's status, outcome and probability from its current analyses of the tumour's task.
+
+    The most suspicious one's answer stands, never a mean.
 
     Args:
         changed: also count a change that a report shows.
     """
-    rows = Analysis.objects.filter(image__study_id=study.pk).order_by("-created_at", "id")
+    rows = Analysis.objects.of_task(Task.TUMOUR).filter(image__study_id=study.pk).order_by("-created_at", "id")
     newest: dict[Any, tuple[str, str, float | None]] = {}
     for image, status, outcome, probability in rows.values_list(
         "image_id", "status", "outcome", "malignant_probability"

@@ -1,4 +1,4 @@
-"""Which installed model answers for a modality: looked up by the worker, changed by administrators only.
+"""Which installed model answers for a modality and task: looked up by the worker, changed by administrators only.
 
 What is installed lies on disk (``inference.card.installed``); what is in force is the newest ``ModelActivation``.
 """
@@ -9,23 +9,20 @@ from typing import Any
 
 from django.core.cache import cache
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
 from accounts.models import User
 from analyses.errors import Conflict, Invalid
 from analyses.models import ModelActivation
 from analyses.record.fields import stated_reason
-from analyses.record.identity import modalities_agree
+from analyses.registry.uses import GROUPS, TASKS, TUMOUR_ON_RADIOGRAPHS, IntendedUse, all_uses, group_of, uses_of
 from analyses.stored_words import fault_words
 from inference import card as cards
 from inference.card import ModelIdentity
 from inference.errors import WeightsError
 
-RADIOGRAPHS = "DX"
-# The modality that stands for its group, and what the group is called.
-GROUPS = {RADIOGRAPHS: _("Plain radiographs (CR, DX)")}
 _SHOWN, _SHOWN_S = "model-in-force", 15
 
 
@@ -38,11 +35,6 @@ class InstalledModel:
     card: dict[str, Any] | None
     fault: str = ""
     code: str = ""
-
-
-def group_of(modality: str) -> str:
-    """The group whose model judges this modality; empty where there is none. What says nothing is a radiograph."""
-    return next((group for group in GROUPS if not modality or modalities_agree(modality, group)), "")
 
 
 def inspect_model(key: str, folder: Path) -> InstalledModel:
@@ -59,9 +51,10 @@ def inspect_model(key: str, folder: Path) -> InstalledModel:
     return InstalledModel(key, folder, card)
 
 
-def installed_models() -> list[InstalledModel]:
-    """Every model on this machine, in the order of its name."""
-    return [inspect_model(key, folder) for key, folder in sorted(cards.installed().items())]
+def installed_models(use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> list[InstalledModel]:
+    """Every model on this machine that is for this use, or whose card says of none, in the order of its name."""
+    found = [inspect_model(key, folder) for key, folder in sorted(cards.installed().items())]
+    return [model for model in found if _is_listed(model.card, use)]
 
 
 def folder_of(key: str) -> Path:
@@ -88,29 +81,63 @@ def saliency_is_measured(key: str) -> bool:
 
 
 def subtypes() -> list[str]:
-    """The subtypes that the model in force ranks, by its card; none where it has no such list or cannot be read."""
+    """The subtypes of tumours that the model in force for radiographs ranks; none where its card lists none."""
     try:
-        return [str(name) for name in cards.load_card(folder_of(active_model())).get("subtypes") or ()]
+        card = cards.load_card(folder_of(active_model(TUMOUR_ON_RADIOGRAPHS)))
+        return [str(name) for name in card.get("subtypes") or ()]
     except WeightsError:
         return []
 
 
-def default_model() -> str:
-    """The model that answers until an administrator has activated another."""
-    return cards.SHIPPED.name
+def default_model(use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> str:
+    """The model that answers until an administrator has activated another; empty where the release names none."""
+    return cards.SHIPPED.name if use == TUMOUR_ON_RADIOGRAPHS else ""
 
 
-def active_model(modality: str = RADIOGRAPHS) -> str:
-    """The key of the model in force; one indexed query. It may have been removed from disk: see ``folder_of``."""
-    rows = ModelActivation.objects.filter(modality=modality).order_by("-id")
-    return rows.values_list("model_key", flat=True).first() or default_model()
+def active_model(use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> str:
+    """The key of the model in force, empty where no model answers for this use; one indexed query.
+
+    It may have been removed from disk: see ``folder_of``.
+    """
+    return _activations(use).values_list("model_key", flat=True).first() or default_model(use)
+
+
+def uses_in_force() -> list[IntendedUse]:
+    """Every use for which a model answers."""
+    return [use for use in all_uses() if active_model(use)]
+
+
+def shown_uses() -> list[IntendedUse]:
+    """The uses that the pages of the models list: those with a model that is installed or in force."""
+    there = {use for card in map(_card_in, cards.installed().values()) if card for use in uses_of(card)}
+    return [use for use in all_uses() if use in there or active_model(use)]
+
+
+def keys_for(use: IntendedUse) -> list[str]:
+    """The installed models to choose from for a use; those that fit no use at all are listed with every one."""
+    return [key for key, folder in sorted(cards.installed().items()) if _is_listed(_card_in(folder), use)]
+
+
+def _is_listed(card: dict[str, Any] | None, use: IntendedUse) -> bool:
+    fits = uses_of(card) if card else []
+    return not fits or use in fits
+
+
+def _card_in(folder: Path) -> dict[str, Any] | None:
+    try:
+        return cards.load_card(folder)
+    except WeightsError:
+        return None
 
 
 def shown_model() -> ModelIdentity | None:
-    """The model in force as every page names it, up to some seconds old; None where it cannot be read."""
+    """The model that every page names, that of tumours on radiographs; up to some seconds old.
+
+    None where it cannot be read.
+    """
     key = cache.get(_SHOWN)
     if key is None:
-        key = active_model()
+        key = active_model(TUMOUR_ON_RADIOGRAPHS)
         cache.set(_SHOWN, key, _SHOWN_S)
     try:
         return cards.identity(folder_of(key))
@@ -118,26 +145,41 @@ def shown_model() -> ModelIdentity | None:
         return None
 
 
-def history(modality: str = RADIOGRAPHS) -> list[ModelActivation]:
-    """Every activation, the newest first."""
-    return list(ModelActivation.objects.filter(modality=modality).select_related("activated_by").order_by("-id"))
+def history(use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> list[ModelActivation]:
+    """Every activation for this use, the newest first."""
+    return list(_activations(use).select_related("activated_by"))
 
 
-def roll_back_target(modality: str = RADIOGRAPHS) -> str:
-    """The model that was in force before the newest activation; empty where nothing was ever activated."""
-    rows = ModelActivation.objects.filter(modality=modality).order_by("-id")
-    return rows.values_list("previous", flat=True).first() or ""
+def roll_back_target(use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> str:
+    """The model that was in force before the newest activation; empty where none was."""
+    return _activations(use).values_list("previous", flat=True).first() or ""
 
 
-def require_fit(key: str, modality: str) -> InstalledModel:
-    """The model with its card, if it may judge this modality.
+def _activations(use: IntendedUse) -> QuerySet[ModelActivation]:
+    return ModelActivation.objects.filter(modality=use.modality, task=use.task).order_by("-id")
+
+
+def require_use(modality: str, task: str) -> IntendedUse:
+    """The use of these words.
 
     Raises:
-        Invalid: ``unknown_modality``, ``unknown_model``.
-        Conflict: ``model_unfit``: the card is missing, damaged or does not match; ``wrong_modality``.
+        Invalid: ``unknown_modality``, ``unknown_task``.
     """
     if modality not in GROUPS:
         raise Invalid("unknown_modality", gettext("No model can be registered for this modality."))
+    if task not in TASKS:
+        raise Invalid("unknown_task", gettext("No model can be registered for this task."))
+    return IntendedUse(modality, task)
+
+
+def require_fit(key: str, use: IntendedUse) -> InstalledModel:
+    """The model with its card, if it may judge this modality and task.
+
+    Raises:
+        Invalid: ``unknown_model``; and as ``require_use``.
+        Conflict: ``model_unfit``: the card is missing, damaged or does not match; ``wrong_modality``, ``wrong_task``.
+    """
+    require_use(*use)
     folder = cards.installed().get(key)
     if folder is None:
         message = gettext("This model is not installed. Choose one of the list.")
@@ -147,55 +189,59 @@ def require_fit(key: str, modality: str) -> InstalledModel:
         why = fault_words(found.fault)
         message = gettext("%(model)s cannot be used. %(why)s") % {"model": key, "why": why}
         raise Conflict("model_unfit", message, fields={"model": [why]})
-    if not any(group_of(one) == modality for one in cards.modalities_of(found.card)):
+    if not any(group_of(one) == use.modality for one in cards.modalities_of(found.card)):
         message = gettext("The card of %(model)s does not say that it was validated for this modality: %(group)s.")
-        message %= {"model": key, "group": GROUPS[modality]}
+        message %= {"model": key, "group": GROUPS[use.modality]}
         raise Conflict("wrong_modality", message, fields={"model": [message]})
+    if cards.task_of(found.card) != use.task:
+        message = gettext("The card of %(model)s does not say that it was validated for this task: %(task)s.")
+        message %= {"model": key, "task": TASKS[use.task]}
+        raise Conflict("wrong_task", message, fields={"model": [message]})
     return found
 
 
-def activate_model(modality: str, key: str, *, reason: str, by: User) -> ModelActivation:
+def activate_model(use: IntendedUse, key: str, *, reason: str, by: User) -> ModelActivation:
     """Let this model answer from now on. Answers that are there keep theirs; what is being judged is not disturbed.
 
     Raises:
         Invalid: ``bad_field`` without a reason; and as ``require_fit``.
         Conflict: ``already_active``; and as ``require_fit``.
     """
-    return _put_in_force(modality, key, reason, by)
+    return _put_in_force(use, key, reason, by)
 
 
-def roll_back_model(modality: str, *, reason: str, by: User) -> ModelActivation:
+def roll_back_model(use: IntendedUse, *, reason: str, by: User) -> ModelActivation:
     """Let the model answer that answered before the newest activation; a row of its own, nothing is taken away.
 
     Raises:
         Conflict: ``nothing_to_roll_back``; and as ``activate_model``.
     """
-    target = roll_back_target(modality)
+    target = roll_back_target(use)
     if not target:
         raise Conflict("nothing_to_roll_back", gettext("No other model has been in force here."))
-    return _put_in_force(modality, target, reason, by, back=True)
+    return _put_in_force(use, target, reason, by, back=True)
 
 
-def _put_in_force(modality: str, key: str, reason: str, by: User, *, back: bool = False) -> ModelActivation:
+def _put_in_force(use: IntendedUse, key: str, reason: str, by: User, *, back: bool = False) -> ModelActivation:
     reason = stated_reason(reason)
     # Outside the transaction: comparing megabytes with their hash must not hold a lock.
-    found = require_fit(key, modality)
+    found = require_fit(key, use)
     assert found.card is not None
     with transaction.atomic():
-        rows = ModelActivation.objects.filter(modality=modality).order_by("-id")
-        newest = rows.select_for_update().first()
-        before = newest.model_key if newest else default_model()
+        newest = _activations(use).select_for_update().first()
+        before = newest.model_key if newest else default_model(use)
         if before == key:
             raise Conflict("already_active", gettext("%(model)s is in force already.") % {"model": key})
         row = ModelActivation.objects.create(
-            modality=modality,
+            modality=use.modality,
+            task=use.task,
             model_key=key,
             model_sha256=found.card["weights"]["sha256"],
             previous=before,
             reason=reason,
             activated_by=by,
         )
-        detail = {"modality": modality, "model": key, "previous": before, "reason": reason}
+        detail = {"modality": use.modality, "task": use.task, "model": key, "previous": before, "reason": reason}
         audit.record("roll_back_model" if back else "activate_model", user=by, obj=row, detail=detail)
         transaction.on_commit(lambda: cache.delete(_SHOWN))
     return row

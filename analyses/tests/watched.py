@@ -63,6 +63,19 @@ class Films:
         return rows
 
 
+def signed_cases(doctor, n: int) -> list[Study]:
+    """Final cases of this doctor with one answered image each, which no window of images counts."""
+    mine = {"department": doctor.department, "created_by": doctor}
+    studies = Study.objects.bulk_create([Study(**mine, reading_state="final") for _ in range(n)])
+    images = Image.objects.bulk_create(
+        [Image(study=study, original_sha256="a" * 64, original_size_bytes=1) for study in studies]
+    )
+    Analysis.objects.bulk_create(
+        [Analysis(image=image, department=doctor.department, requested_by=doctor, queued_at=START) for image in images]
+    )
+    return studies
+
+
 @pytest.fixture
 def films(doctor) -> Films:
     """Films of one patient, made as a test asks for them."""

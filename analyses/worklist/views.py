@@ -17,7 +17,7 @@ from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, may, requires
 from analyses.blinding.rules import hidden_cases, reads_first
-from analyses.models import Analysis, Image, Outcome, ReadingState, SavedView, Study
+from analyses.models import Analysis, Image, Outcome, ReadingState, SavedView, Study, Task
 from analyses.pipeline import queue
 from analyses.worklist import assignment as assigning
 from analyses.worklist import presence
@@ -123,7 +123,7 @@ def completed(rows: list[Any], user: User) -> list[Any]:
 
 def _waiting(studies: list[UUID]) -> dict[UUID, Analysis]:
     """The unfinished analysis of each case that has one, with ``place`` in the queue (None when it runs)."""
-    unfinished = Analysis.objects.unfinished().filter(image__study__in=studies)
+    unfinished = Analysis.objects.of_task(Task.TUMOUR).unfinished().filter(image__study__in=studies)
     by_study: dict[UUID, Analysis] = {}
     waiting = list(unfinished.select_related("image").order_by("queued_at", "id"))
     places = queue.places_in_queue(waiting)

@@ -19,8 +19,9 @@ BUCKET, FOLDER = "films", "orthopaedics"
 ANSWER_WITH_MAPS = """
 from accounts.models import User
 from analyses.registry.services import activate_model
+from analyses.registry.uses import TUMOUR_ON_RADIOGRAPHS
 admin = User.objects.get(email="admin@example.org")
-activate_model("DX", "bonescan-paper-cnn-1.0.1", reason="draws maps", by=admin)
+activate_model(TUMOUR_ON_RADIOGRAPHS, "bonescan-paper-cnn-1.0.1", reason="draws maps", by=admin)
 """
 
 

@@ -1,13 +1,14 @@
 """The watch of drift: windows of films and of signed readings compared with their reference, alarms raised, answered.
 
-A window is ``WINDOW`` consecutive films that the model in force answered (or signed readings of its answers); windows
-do not overlap. A figure is compared with the card's reference distribution; where the card has none, with the first
-``LOCAL`` local rows, and is not tested while these are being collected. Where an administrator accepted an alarm as how
-this site is, the figure is compared with the ``LOCAL`` rows up to that window from then on. The chance of any false
-alarm in a window is ``LEVEL``, see ``analyses.statistics.drift``.
+A window is ``WINDOW`` consecutive images that the model in force answered (or signed readings of its answers); windows
+do not overlap, and are of one modality and task. A figure is compared with the card's reference distribution; where the
+card has none, with the first ``LOCAL`` local rows, and is not tested while these are being collected. Where an
+administrator accepted an alarm as how this site is, the figure is compared with the ``LOCAL`` rows up to that window
+from then on. The chance of any false alarm in a window is ``LEVEL``, see ``analyses.statistics.drift``.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -33,11 +34,13 @@ from analyses.models import (
     ModelActivation,
     Review,
     Status,
+    Task,
     UnaidedReading,
     WatchSeries,
 )
 from analyses.record.fields import MAX_REASON
 from analyses.registry import services as registry
+from analyses.registry.uses import TUMOUR_ON_RADIOGRAPHS, IntendedUse
 from analyses.statistics.drift import Reference, compare, holm
 from analyses.stored_words import watched_word
 from inference import card as cards
@@ -52,21 +55,65 @@ SETTLED = timedelta(seconds=60)
 MAX_WINDOWS = 5
 
 
-def watch(key: str = "") -> int:
-    """Compare every window that is complete, and return how many; called by the sweeper again and again."""
-    key = key or registry.active_model()
+def watch_all() -> int:
+    """Compare every window that is complete for the models in force, and return how many; the sweeper calls it."""
+    return sum(watch(registry.active_model(use), use) for use in registry.uses_in_force())
+
+
+def watch(key: str, use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> int:
+    """Compare every window of this model and use that is complete, and return how many."""
     done = 0
     for series in WatchSeries.values:
-        while done < MAX_WINDOWS and check_next(series, key):
+        while done < MAX_WINDOWS and check_next(Watch(series, use, key)):
             done += 1
     return done
 
 
-def check_next(series: str, key: str) -> DriftCheck | None:
-    """Compare the next window of a series, or return None while it is not complete."""
-    rows = _rows(series, key)
-    last = DriftCheck.objects.filter(series=series, model_key=key).order_by("-number").first()
-    field = _time_field(series)
+@dataclass(frozen=True)
+class Watch:
+    """What is counted into windows: the images or the readings that one model answered for one use."""
+
+    series: str
+    use: IntendedUse
+    key: str
+
+    @property
+    def checks(self) -> models.QuerySet[DriftCheck]:
+        """The windows that were compared, the newest first."""
+        checks = DriftCheck.objects.filter(series=self.series, model_key=self.key).order_by("-number")
+        return checks.filter(modality=self.use.modality, task=self.use.task)
+
+    @property
+    def time_field(self) -> str:
+        """When a row counts."""
+        return "finished_at" if self.series == WatchSeries.FILMS else "signed_at"
+
+    def rows(self) -> models.QuerySet:
+        """The rows, the oldest first."""
+        before = timezone.now() - SETTLED
+        answered = Analysis.objects.filter(modality=self.use.modality, task=self.use.task)
+        if self.series == WatchSeries.FILMS:
+            name, _, version = self.key.rpartition("-")
+            answered = answered.filter(status=Status.SUCCEEDED, model_name=name, model_version=version)
+            return answered.filter(finished_at__lte=before).select_related("image__study").order_by("finished_at", "pk")
+        if self.use.task != Task.TUMOUR:
+            # Readings are of the tumour only: they overrule no other answer.
+            return Review.objects.none()
+        # Readings of a trial do not count: not all saw the answer, and how many did is nobody's to know while it runs.
+        by_lot = UnaidedReading.objects.filter(study=OuterRef("study"), mode=ReadingMode.TRIAL)
+        signed = Review.objects.filter(signed_at__lte=before, agrees_with_model__isnull=False).exclude(Exists(by_lot))
+        signed = signed.filter(Exists(answered.filter(image__study=OuterRef("study"))))
+        since = ModelActivation.objects.filter(modality=self.use.modality, task=self.use.task, model_key=self.key)
+        if (newest := since.order_by("-id").first()) is not None:
+            signed = signed.filter(signed_at__gte=newest.activated_at)
+        return signed.order_by("signed_at", "pk")
+
+
+def check_next(watch: Watch) -> DriftCheck | None:
+    """Compare the next window, or return None while it is not complete."""
+    rows = watch.rows()
+    last = watch.checks.first()
+    field = watch.time_field
     if last is not None:
         behind = Q(**{f"{field}__gt": last.to_at}) | Q(**{field: last.to_at, "pk__gt": last.last_id})
         rows = rows.filter(behind)
@@ -74,10 +121,12 @@ def check_next(series: str, key: str) -> DriftCheck | None:
     if len(window) < WINDOW:
         return None
     number = last.number + 1 if last else 1
-    figures = _figures(series, key, window, collecting=number * WINDOW <= LOCAL)
+    figures = _figures(watch, window, collecting=number * WINDOW <= LOCAL)
     check = DriftCheck(
-        series=series,
-        model_key=key,
+        series=watch.series,
+        modality=watch.use.modality,
+        task=watch.use.task,
+        model_key=watch.key,
         number=number,
         from_at=getattr(window[0], field),
         to_at=getattr(window[-1], field),
@@ -87,12 +136,13 @@ def check_next(series: str, key: str) -> DriftCheck | None:
     return check if _store(check) else None
 
 
-def state(key: str) -> list[dict[str, Any]]:
+def state(key: str, use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> list[dict[str, Any]]:
     """For each series: the newest check, the checks before it (the oldest first), and how many rows wait."""
     found = []
     for series, label in WatchSeries.choices:
-        checks = list(DriftCheck.objects.filter(series=series, model_key=key).order_by("-number")[:30])
-        rows, field = _rows(series, key), _time_field(series)
+        watch = Watch(series, use, key)
+        checks = list(watch.checks[:30])
+        rows, field = watch.rows(), watch.time_field
         if checks:
             rows = rows.filter(Q(**{f"{field}__gt": checks[0].to_at}))
         waiting = rows.order_by().values("pk")[: WINDOW + 1].count()
@@ -124,29 +174,9 @@ def acknowledge(alarm: DriftAlarm, *, reason: str, user: User, accepted: bool = 
     audit.record("acknowledge_alarm", user=user, obj=alarm, detail=detail)
 
 
-def _time_field(series: str) -> str:
-    return "finished_at" if series == WatchSeries.FILMS else "signed_at"
-
-
-def _rows(series: str, key: str) -> models.QuerySet:
-    """The rows of a series, the oldest first."""
-    before = timezone.now() - SETTLED
-    if series == WatchSeries.FILMS:
-        name, _, version = key.rpartition("-")
-        answered = Analysis.objects.filter(status=Status.SUCCEEDED, model_name=name, model_version=version)
-        return answered.filter(finished_at__lte=before).select_related("image__study").order_by("finished_at", "pk")
-    # Readings of a trial do not count: not all saw the answer, and how many did is nobody's to know while it runs.
-    by_lot = UnaidedReading.objects.filter(study=OuterRef("study"), mode=ReadingMode.TRIAL)
-    signed = Review.objects.filter(signed_at__lte=before, agrees_with_model__isnull=False).exclude(Exists(by_lot))
-    since = ModelActivation.objects.filter(modality=registry.RADIOGRAPHS, model_key=key).order_by("-id").first()
-    if since is not None:
-        signed = signed.filter(signed_at__gte=since.activated_at)
-    return signed.order_by("signed_at", "pk")
-
-
-def _figures(series: str, key: str, window: Sequence[Any], *, collecting: bool) -> list[dict[str, Any]]:
-    references = _References(series, key, collecting)
-    entries = [_entry(figure, *references.of(figure), _values(figure, window)) for figure in watched(series)]
+def _figures(watch: Watch, window: Sequence[Any], *, collecting: bool) -> list[dict[str, Any]]:
+    references = _References(watch, collecting)
+    entries = [_entry(figure, *references.of(figure), _values(figure, window)) for figure in watched(watch.series)]
     tested = [entry for entry in entries if entry["p"] is not None]
     for entry, adjusted in zip(tested, holm([entry["p"] for entry in tested]), strict=True):
         entry |= {"adjusted_p": adjusted, "alarm": adjusted <= LEVEL}
@@ -156,10 +186,10 @@ def _figures(series: str, key: str, window: Sequence[Any], *, collecting: bool) 
 class _References:
     """Where each figure's reference comes from: an accepted window, the card, or the first local rows."""
 
-    def __init__(self, series: str, key: str, collecting: bool) -> None:
-        self._series, self._key, self._collecting = series, key, collecting
-        self._card = _card_reference(key)
-        accepted = DriftAlarm.objects.filter(accepted=True, check_row__series=series, check_row__model_key=key)
+    def __init__(self, watch: Watch, collecting: bool) -> None:
+        self._watch, self._collecting = watch, collecting
+        self._card = _card_reference(watch.key)
+        accepted = DriftAlarm.objects.filter(accepted=True, check_row__in=watch.checks.order_by())
         self._accepted = {
             alarm.figure: alarm.check_row for alarm in accepted.select_related("check_row").order_by("acknowledged_at")
         }
@@ -178,11 +208,11 @@ class _References:
     def _local(self, figure: Watched, until: DriftCheck | None) -> Reference | None:
         number = until.number if until else None
         if number not in self._rows:
-            rows = _rows(self._series, self._key)
+            rows = self._watch.rows()
             if until is None:
                 self._rows[number] = list(rows[:LOCAL])
             else:
-                before = rows.filter(**{f"{_time_field(self._series)}__lte": until.to_at})
+                before = rows.filter(**{f"{self._watch.time_field}__lte": until.to_at})
                 self._rows[number] = list(before.reverse()[:LOCAL])
         values = _values(figure, self._rows[number])
         return figure.local(values) if len(values) >= LEAST_VALUES else None
@@ -234,7 +264,8 @@ def _store(check: DriftCheck) -> bool:
             ]
             DriftAlarm.objects.bulk_create(alarms)
             names = [alarm.figure for alarm in alarms]
-            detail = {"series": check.series, "model": check.model_key, "window": check.number, "alarms": names}
+            detail: dict[str, Any] = {"series": check.series, "modality": check.modality, "task": check.task}
+            detail |= {"model": check.model_key, "window": check.number, "alarms": names}
             audit.record("drift_check", obj=check, detail=detail)
             if names:
                 transaction.on_commit(lambda: _tell_administrators(check, names), robust=True)

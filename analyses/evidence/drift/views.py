@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
@@ -16,8 +16,10 @@ from analyses.evidence.drift import services as drift_services
 from analyses.evidence.drift.figures import watched
 from analyses.evidence.drift.forms import AlarmForm
 from analyses.model_pages.holds import hold_context
+from analyses.model_pages.uses import back_to, use_context, use_of_request
 from analyses.models import DriftAlarm, DriftCheck
 from analyses.registry import services as registry
+from analyses.registry.uses import IntendedUse
 from analyses.stored_words import bin_words, watched_word
 
 SHOWN_ANSWERED = 50
@@ -37,7 +39,7 @@ def drift(request: HttpRequest) -> HttpResponse:
 @requires(Action.MANAGE_MODELS)
 def alarm_acknowledge(request: HttpRequest, alarm_id: UUID) -> HttpResponse:
     """Answer an alarm with what was found."""
-    alarm = get_object_or_404(DriftAlarm, pk=alarm_id)
+    alarm = get_object_or_404(DriftAlarm.objects.select_related("check_row"), pk=alarm_id)
     form = _form(alarm, request.POST)
     status = 400
     if form.is_valid():
@@ -48,17 +50,19 @@ def alarm_acknowledge(request: HttpRequest, alarm_id: UUID) -> HttpResponse:
             form.add_error("reason" if "reason" in error.fields else None, error.message)
         else:
             messages.success(request, gettext("Alarm answered."))
-            return redirect("analyses:drift")
+            return back_to("analyses:drift", _use(alarm))
     return _page(request, refused=(alarm, form), status=status)
 
 
 def _page(request: HttpRequest, refused: tuple[DriftAlarm, AlarmForm] | None = None, status: int = 200) -> HttpResponse:
-    key = registry.active_model()
-    alarms = DriftAlarm.objects.select_related("check_row", "acknowledged_by")
+    use = _use(refused[0]) if refused else use_of_request(request)
+    key = registry.active_model(use)
+    alarms = DriftAlarm.objects.filter(check_row__modality=use.modality, check_row__task=use.task)
+    alarms = alarms.select_related("check_row", "acknowledged_by")
     open_alarms = list(alarms.filter(acknowledged_at__isnull=True))
     context = {
         "key": key,
-        "series": [_series(entry) for entry in drift_services.state(key)],
+        "series": [_series(entry) for entry in drift_services.state(key, use)],
         "open": [
             {"alarm": alarm, "form": refused[1] if refused and refused[0].pk == alarm.pk else _form(alarm)}
             for alarm in open_alarms
@@ -68,8 +72,14 @@ def _page(request: HttpRequest, refused: tuple[DriftAlarm, AlarmForm] | None = N
         "window": drift_services.WINDOW,
         "local": drift_services.LOCAL,
         "level_percent": round(100 * drift_services.LEVEL),
-    } | hold_context()
+        **hold_context(use),
+        **use_context(use, "analyses:drift"),
+    }
     return render(request, "analyses/evidence/drift/drift.html", context, status=status)
+
+
+def _use(alarm: DriftAlarm) -> IntendedUse:
+    return IntendedUse(alarm.check_row.modality, alarm.check_row.task)
 
 
 def _form(alarm: DriftAlarm, data: Any = None) -> AlarmForm:

@@ -27,6 +27,7 @@ from analyses.models import (
     Sex,
     Status,
     Study,
+    Task,
     TrialAllocation,
     UnaidedReading,
 )
@@ -136,7 +137,8 @@ def in_trial(user: "User") -> bool:
 
 def _models(visible: Any) -> dict[UUID, str]:
     """Which model answered each case: that of its newest answer."""
-    answers = Analysis.objects.filter(image__study__in=visible, status=Status.SUCCEEDED).exclude(model_name="")
+    answers = Analysis.objects.of_task(Task.TUMOUR).filter(image__study__in=visible, status=Status.SUCCEEDED)
+    answers = answers.exclude(model_name="")
     rows = answers.order_by("created_at").values_list("image__study_id", "model_name", "model_version")
     return {study: f"{name}-{version}" for study, name, version in rows}
 

@@ -19,8 +19,8 @@ from accounts.models import User
 from analyses.errors import Invalid, invalid_field
 from analyses.evidence.reader_studies import snapshot
 from analyses.evidence.reader_studies.services import MAX_CASES, append, held_draft, record
-from analyses.models import SIGNED_STATES, Analysis, CaseOutcome, ReaderStudy, ReferenceTruth, Study
-from analyses.registry.services import group_of
+from analyses.models import SIGNED_STATES, Analysis, CaseOutcome, ReaderStudy, ReferenceTruth, Study, Task
+from analyses.registry.uses import group_of
 
 # The order in which the draws of a study's page name the outcomes.
 TRUTHS = (ReferenceTruth.MALIGNANT, ReferenceTruth.BENIGN, ReferenceTruth.NORMAL)
@@ -95,7 +95,8 @@ def _check(study: ReaderStudy, asked: dict[ReferenceTruth, int], since: date | N
 
 def _candidates(study: ReaderStudy, truth: ReferenceTruth, since: date | None, until: date | None) -> list[Any]:
     """Ids of the department's signed cases with this current outcome and a film, less those of the study."""
-    shown = Analysis.objects.filter(image__study=OuterRef("study")).exclude(image__canonical_file="")
+    asked = Analysis.objects.of_task(Task.TUMOUR).filter(image__study=OuterRef("study"))
+    shown = asked.exclude(image__canonical_file="")
     rows = CaseOutcome.objects.filter(
         Exists(shown),
         is_current=True,

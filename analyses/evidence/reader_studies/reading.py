@@ -1,5 +1,6 @@
 """A reader's way through a study: one case after the other, each opened, submitted once, and never seen again."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,8 +16,9 @@ from accounts.models import User
 from accounts.permissions import Action, require
 from analyses.errors import Conflict, invalid_field
 from analyses.evidence.reader_studies.services import is_eligible, lock
-from analyses.models import Condition, ReaderStudyReader, ReaderStudyReading, Reading
+from analyses.models import Condition, ReaderStudyCase, ReaderStudyReader, ReaderStudyReading, Reading, Task
 from analyses.pipeline import holds
+from analyses.registry.uses import RADIOGRAPHS, IntendedUse
 
 
 @dataclass(frozen=True)
@@ -98,14 +100,18 @@ def open_next(reader: ReaderStudyReader, user: User) -> ReaderProgress:
 
 
 def is_held(reading: ReaderStudyReading) -> bool:
-    """Whether this reading would show an answer that is withheld from everybody at present.
+    """Whether this reading would show an answer that is withheld from everybody at present."""
+    return reading.condition == Condition.WITH and any_is_held([reading.study_case])
 
-    Only radiographs are ever answered, so their hold is the one that counts; a film without an answer has none to keep.
+
+def any_is_held(cases: Iterable[ReaderStudyCase]) -> bool:
+    """Whether an answer of these cases is withheld from everybody at present; an image without one has none to keep.
+
+    Cases that were kept before the answers named a modality are radiographs.
     """
-    if reading.condition != Condition.WITH:
-        return False
-    outcomes = (film["answer"]["outcome"] for film in reading.study_case.films)
-    return any(outcome in holds.HELD_BACK for outcome in outcomes) and holds.in_force() is not None
+    answers = (film["answer"] for case in cases for film in case.films)
+    kept = {answer.get("modality", RADIOGRAPHS) for answer in answers if answer["outcome"] in holds.HELD_BACK}
+    return any(holds.in_force(IntendedUse(modality, Task.TUMOUR)) is not None for modality in sorted(kept))
 
 
 @transaction.atomic

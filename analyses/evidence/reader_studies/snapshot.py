@@ -4,12 +4,13 @@ from typing import Any
 
 from django.db.models import Prefetch
 
-from analyses.models import Analysis, Image, ReaderStudyCase, Study
+from analyses.models import Analysis, Image, ReaderStudyCase, Study, Task
 
 NO_FILM, BURNED_IN = "no_film", "burned_in"
 WARNING = "burned_in_annotation"
 # What an answer on the reading page is drawn from.
 ANSWER_FIELDS = (
+    "modality",
     "status",
     "outcome",
     "reason_code",
@@ -26,7 +27,7 @@ ANSWER_FIELDS = (
 
 def take(case: Study) -> list[dict[str, Any]]:
     """Every film that can be shown with its current answer, in the order in which they came, never by suspicion."""
-    newest = Analysis.objects.order_by("-created_at", "id")
+    newest = Analysis.objects.of_task(Task.TUMOUR).order_by("-created_at", "id")
     images = case.images.prefetch_related(Prefetch("analyses", queryset=newest)).order_by("created_at", "id")
     films = []
     for image in images:
@@ -40,7 +41,8 @@ def take(case: Study) -> list[dict[str, Any]]:
 def why_not(case: Study) -> str:
     """Why a case cannot be read in a study: ``no_film``, ``burned_in``; empty where it can."""
     newest: dict[Any, Analysis] = {}
-    for analysis in Analysis.objects.filter(image__study=case).order_by("-created_at", "id").select_related("image"):
+    rows = Analysis.objects.of_task(Task.TUMOUR).filter(image__study=case).order_by("-created_at", "id")
+    for analysis in rows.select_related("image"):
         newest.setdefault(analysis.image_id, analysis)
     if not any(analysis.image.canonical_file for analysis in newest.values()):
         return NO_FILM

@@ -27,7 +27,6 @@ from analyses.evidence.reader_studies.forms import (
     WaiveForm,
 )
 from analyses.models import ReaderStudy, ReaderStudyCase, ReferenceTruth, Review
-from analyses.pipeline import holds
 
 STUDIES = ReaderStudy.objects.select_related("department", "created_by")
 
@@ -211,7 +210,7 @@ def _page(request: HttpRequest, found: ReaderStudy, *, status: int = 200, **extr
     elif found.is_open:
         waiting = [row for row in found.readers.select_related("user") if row.washout_waived_at is None]
         context["waive_form"] = WaiveForm(readers=waiting)
-        context["held"] = holds.in_force() is not None
+        context["held"] = reading.any_is_held(found.cases.all())
         context["done"] = sum(row["done"] for row in context["readers"])
         context["total"] = sum(row["total"] for row in context["readers"])
     else:

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from analyses.errors import ServiceError
+from analyses.management.uses import add_use_arguments, use_of_options
 from analyses.models import ComparisonStatus, Outcome
 from analyses.pipeline import comparison
 
@@ -16,11 +17,13 @@ class Command(BaseCommand):
         parser.add_argument("a", help="key of the first model, e.g. bonescan-paper-cnn-1.0.1")
         parser.add_argument("b", help="key of the second model")
         parser.add_argument("--cases", type=int, default=100, metavar="N", help="how many of the newest films")
+        add_use_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        use = use_of_options(options)
         try:
             made = comparison.request_comparison(
-                options["a"], options["b"], films=options["cases"], by=None, wake=False
+                options["a"], options["b"], films=options["cases"], by=None, use=use, wake=False
             )
         except ServiceError as error:
             raise CommandError(f"{error.code}: {error.message}") from error

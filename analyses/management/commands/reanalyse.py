@@ -7,9 +7,11 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from analyses.errors import ServiceError
+from analyses.management.uses import add_use_arguments, use_of_options
 from analyses.models import Study
 from analyses.pipeline.reanalysis import reanalyse_case
 from analyses.registry import services as registry
+from analyses.registry.uses import IntendedUse
 
 
 class Command(BaseCommand):
@@ -19,27 +21,29 @@ class Command(BaseCommand):
         parser.add_argument("case", nargs="*", help="id of a case, as in the address of its page")
         parser.add_argument("--cases", type=Path, metavar="FILE", help="a file with a case id a line (# begins a note)")
         parser.add_argument("--model", default="", metavar="KEY", help="an installed model (default: the one in force)")
+        add_use_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = [*options["case"], *_lines(options["cases"])]
         if not wanted:
             raise CommandError("Name cases, or a file of cases with --cases.")
         cases = list(dict.fromkeys(_case_id(text) for text in wanted))
+        use = use_of_options(options)
         if options["model"]:
             try:
-                registry.require_fit(options["model"], registry.RADIOGRAPHS)
+                registry.require_fit(options["model"], use)
             except ServiceError as error:
                 raise CommandError(f"{error.code}: {error.message}") from error
         films = left = 0
         for case_id in cases:
-            queued, sentence = self._reanalyse(case_id, options["model"])
+            queued, sentence = self._reanalyse(case_id, options["model"], use)
             films, left = films + queued, left + (not queued)
             self.stdout.write(f"{case_id}: {sentence}")
         self.stdout.write(f"{films} films queued; {left} of {len(cases)} cases left as they are")
 
-    def _reanalyse(self, case_id: UUID, model: str) -> tuple[int, str]:
+    def _reanalyse(self, case_id: UUID, model: str, use: IntendedUse) -> tuple[int, str]:
         try:
-            done = reanalyse_case(case_id, model)
+            done = reanalyse_case(case_id, model, use)
         except Study.DoesNotExist:
             return 0, "left out, there is no such case"
         except ServiceError as error:

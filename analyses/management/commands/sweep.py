@@ -48,8 +48,8 @@ def sweep_until(stop: threading.Event) -> None:
                 tidied = time.monotonic()
             if time.monotonic() - watched > WATCH_EVERY_S:
                 watched = time.monotonic()
-                holds.apply_to_unsigned()
-                drift.watch()
+                holds.apply_all()
+                drift.watch_all()
         except Error as error:
             log.warning("sweep_not_done", error=type(error).__name__)
             connection.close()

@@ -5,7 +5,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from analyses.evidence.drift import services as drift
-from analyses.models import DriftCheck, WatchSeries
+from analyses.management.uses import add_use_arguments, use_of_options
+from analyses.models import WatchSeries
 from analyses.registry import services as registry
 from inference.errors import WeightsError
 
@@ -15,17 +16,21 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--model", default="", help="<name>-<version>; default: the model in force")
+        add_use_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        key = options["model"] or registry.active_model()
+        use = use_of_options(options)
+        key = options["model"] or registry.active_model(use)
+        if not key:
+            raise CommandError("No model is in force for this modality and task.")
         try:
             registry.folder_of(key)
         except WeightsError as error:
             raise CommandError(error.message) from error
-        done = drift.watch(key)
+        done = drift.watch(key, use)
         self.stdout.write(f"{done} windows compared for {key}")
         for series in WatchSeries.values:
-            newest = DriftCheck.objects.filter(series=series, model_key=key).first()
+            newest = drift.Watch(series, use, key).checks.first()
             for entry in newest.figures if newest else []:
                 result = "not tested" if entry["p"] is None else f"adjusted p {entry['adjusted_p']:.4f}"
                 self.stdout.write(f"{entry['name']}: {result}{', ALARM' if entry['alarm'] else ''}")

@@ -9,6 +9,7 @@ from analyses.model_pages.card import figures_of, page_of, pairs_of
 from analyses.model_pages.facts import own_figures, recipe_figures
 from analyses.model_pages.plots import calibration_plot, distributions
 from analyses.registry import services as registry
+from analyses.registry.uses import TUMOUR_ON_RADIOGRAPHS
 from analyses.tests.models import TOY, install_toy
 from inference.card import installed, load_card
 
@@ -180,7 +181,7 @@ def test_a_damaged_card_is_said_to_be_damaged(client, doctor, joint):
 
 
 def test_the_page_follows_an_activation_and_shows_its_history(client, doctor, administrator, joint):
-    registry.activate_model("DX", TOY, reason="compared on our films", by=administrator)
+    registry.activate_model(TUMOUR_ON_RADIOGRAPHS, TOY, reason="compared on our films", by=administrator)
     client.force_login(doctor)
     text = page(client)
     assert "toy 0" in text
@@ -188,7 +189,7 @@ def test_the_page_follows_an_activation_and_shows_its_history(client, doctor, ad
 
 
 def test_a_model_in_force_that_was_removed_is_an_error(client, doctor, administrator, joint):
-    registry.activate_model("DX", TOY, reason="x", by=administrator)
+    registry.activate_model(TUMOUR_ON_RADIOGRAPHS, TOY, reason="x", by=administrator)
     for path in installed()[TOY].iterdir():
         path.unlink()
     client.force_login(doctor)

@@ -13,6 +13,7 @@ from analyses import tasks
 from analyses.models import Analysis, Image, ModelActivation, ModelComparison, Outcome
 from analyses.pipeline import comparison, queue, running
 from analyses.registry import services as registry
+from analyses.registry.uses import TUMOUR_ON_RADIOGRAPHS
 from analyses.tests.factories import StudyFactory, result
 from analyses.tests.models import TOY, install_toy
 from inference.imaging.canonical import encode_png
@@ -90,12 +91,12 @@ def test_activating_what_is_in_force_says_so(admin_page):
 def test_the_page_warns_where_a_department_chose_a_point_that_the_model_lacks(admin_page, department, models_dir):
     department.operating_point = "rule_out"
     department.save()
-    registry.activate_model("DX", TOY, reason="x", by=UserFactory(roles=["administrator"]))
+    registry.activate_model(TUMOUR_ON_RADIOGRAPHS, TOY, reason="x", by=UserFactory(roles=["administrator"]))
     assert "another operating point than they chose" in text(admin_page.get(reverse("analyses:registry")))
 
 
 def test_the_page_warns_when_the_model_in_force_was_removed(admin_page, administrator, models_dir):
-    registry.activate_model("DX", TOY, reason="x", by=administrator)
+    registry.activate_model(TUMOUR_ON_RADIOGRAPHS, TOY, reason="x", by=administrator)
     for path in (models_dir / TOY).iterdir():
         path.unlink()
     assert "Every new film fails until it is installed again" in text(admin_page.get(reverse("analyses:registry")))

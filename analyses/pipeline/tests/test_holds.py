@@ -12,6 +12,7 @@ from analyses.errors import Conflict, Invalid
 from analyses.evidence.outcomes.tests.test_outcomes import signed_case
 from analyses.models import Analysis, ModelHold, Report, Study
 from analyses.pipeline import holds, summary
+from analyses.registry.uses import TUMOUR_ON_RADIOGRAPHS
 from analyses.tests.factories import REGION, SUBTYPES, StudyFactory, result
 
 pytestmark = pytest.mark.django_db
@@ -117,7 +118,7 @@ def test_an_answer_that_was_being_stored_while_the_hold_came_is_put_away_too(ans
     # As for a worker that asked before the hold was there and commits after everything was put away.
     ModelHold.objects.create(modality="DX", reason="x", set_by=administrator)
     assert row(answered).outcome == "malignant"
-    holds.look_again(answered.pk)
+    holds.look_again(answered.pk, TUMOUR_ON_RADIOGRAPHS)
     assert row(answered).outcome == "withheld"
 
 
@@ -127,7 +128,7 @@ def test_a_worker_looks_again_once_its_answer_is_committed(
     monkeypatch,
     django_capture_on_commit_callbacks,
 ):
-    monkeypatch.setattr(holds, "stored_fields", lambda fields: fields)
+    monkeypatch.setattr(holds, "stored_fields", lambda fields, use: fields)
     ModelHold.objects.create(modality="DX", reason="x", set_by=administrator)
     with django_capture_on_commit_callbacks(execute=True):
         new = analyse()
@@ -143,7 +144,7 @@ def test_the_sweeper_settles_what_was_left_half_way(answered, administrator):
 
 def test_without_a_hold_an_answer_costs_one_question_more(django_assert_num_queries):
     with django_assert_num_queries(1):
-        assert holds.stored_fields({"outcome": "benign"}) == {"outcome": "benign"}
+        assert holds.stored_fields({"outcome": "benign"}, TUMOUR_ON_RADIOGRAPHS) == {"outcome": "benign"}
 
 
 def test_a_report_issued_before_is_superseded(answered, administrator):

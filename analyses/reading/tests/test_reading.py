@@ -11,7 +11,7 @@ from accounts.tests.factories import UserFactory
 from analyses.answers import current
 from analyses.case_page import corrections
 from analyses.errors import Conflict, Invalid
-from analyses.models import Analysis, ReadingState, Report, ReportKind, Review
+from analyses.models import Analysis, ReadingState, Report, ReportKind, Review, Task
 from analyses.reading import services as reading
 from analyses.reports import services as reports
 from analyses.structured_reading import signature
@@ -144,7 +144,7 @@ def test_signing_locks_hashes_and_makes_the_case_final(case, doctor):
     review = reading.sign(case, doctor)
     assert review.is_signed
     assert case.reading_state == ReadingState.FINAL
-    content = signature.signed_content(case, review, current.current_analyses(case), review.signed_at)
+    content = signature.signed_content(case, review, current.current_analyses(case, Task.TUMOUR), review.signed_at)
     assert review.signed_sha256 == signature.content_sha256(content)
     assert content["impression"] == "Lytic lesion."
     assert content["films"][0]["outcome"] == "malignant"
@@ -261,19 +261,19 @@ def test_a_signature_covers_the_patient_the_side_and_the_answers_but_not_the_cli
     reading.save_reading(case, user=doctor, reading="malignant")
     review = reading.sign(case, doctor)
     case.clinical_question = "Other question"
-    assert signature.covers(case, review, current.current_analyses(case))
+    assert signature.covers(case, review, current.current_analyses(case, Task.TUMOUR))
     corrections.reassign(case, user=doctor, reason="wrong side", laterality="R")
-    assert not signature.covers(case, review, current.current_analyses(case))
+    assert not signature.covers(case, review, current.current_analyses(case, Task.TUMOUR))
     corrections.reassign(case, user=doctor, reason="was right", laterality="L")
-    assert signature.covers(case, review, current.current_analyses(case))
+    assert signature.covers(case, review, current.current_analyses(case, Task.TUMOUR))
     Analysis.objects.update(outcome="benign")
-    assert not signature.covers(case, review, current.current_analyses(case))
+    assert not signature.covers(case, review, current.current_analyses(case, Task.TUMOUR))
 
 
 def test_the_signature_covers_grade_and_stage(case, doctor):
     reading.save_reading(case, user=doctor, reading="malignant", tumour_grade="G3", tumour_stage="IIB")
     review = reading.sign(case, doctor)
-    analyses = current.current_analyses(case)
+    analyses = current.current_analyses(case, Task.TUMOUR)
     assert signature.covers(case, review, analyses)
     for field, code in (("tumour_grade", "G1"), ("tumour_grade", ""), ("tumour_stage", "IB"), ("tumour_stage", "")):
         changed = Review.objects.get()
@@ -285,7 +285,7 @@ def test_a_reading_signed_before_there_were_grade_and_stage_keeps_its_signature(
     """The content is that of before, key by key, so that its sha256 is too."""
     reading.save_reading(case, user=doctor, reading="malignant", impression="Lytic lesion.")
     review = reading.sign(case, doctor)
-    analyses = current.current_analyses(case)
+    analyses = current.current_analyses(case, Task.TUMOUR)
     content = signature.signed_content(case, review, analyses, review.signed_at)
     before = {"case", "patient", "study", "films", "reading", "impression", "reader", "signed_at"}
     assert set(content) == before

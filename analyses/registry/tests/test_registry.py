@@ -14,6 +14,8 @@ from analyses.intake.services import CaseFields
 from analyses.models import Analysis, ModelActivation
 from analyses.pipeline import queue, running
 from analyses.registry import services as registry
+from analyses.registry.uses import TUMOUR_ON_RADIOGRAPHS as USE
+from analyses.registry.uses import IntendedUse, group_of
 from analyses.tests.factories import png_bytes
 from analyses.tests.fakes import FakeDecoder
 from analyses.tests.models import TOY, install_toy
@@ -47,7 +49,7 @@ def test_without_an_activation_the_releases_default_answers():
 
 
 def test_an_activation_is_in_force_and_recorded(toy, administrator):
-    row = registry.activate_model("DX", TOY, reason=" better  on our films ", by=administrator)
+    row = registry.activate_model(USE, TOY, reason=" better  on our films ", by=administrator)
     assert registry.active_model() == TOY
     assert (row.previous, row.reason) == (registry.default_model(), "better on our films")
     assert row.model_sha256 == toy["weights"]["sha256"]
@@ -57,36 +59,37 @@ def test_an_activation_is_in_force_and_recorded(toy, administrator):
 
 
 def test_rolling_back_brings_the_model_before_and_takes_nothing_away(toy, administrator):
-    registry.activate_model("DX", TOY, reason="try", by=administrator)
-    row = registry.roll_back_model("DX", reason="worse", by=administrator)
+    registry.activate_model(USE, TOY, reason="try", by=administrator)
+    row = registry.roll_back_model(USE, reason="worse", by=administrator)
     assert registry.active_model() == registry.default_model() == row.model_key
     assert [entry.model_key for entry in registry.history()] == [registry.default_model(), TOY]
     assert AuditEvent.objects.filter(action="roll_back_model").count() == 1
 
 
 def test_what_is_in_force_cannot_be_activated_again(administrator):
-    assert code_of(registry.activate_model, "DX", registry.default_model(), reason="x", by=administrator) == (
+    assert code_of(registry.activate_model, USE, registry.default_model(), reason="x", by=administrator) == (
         "already_active"
     )
 
 
 def test_without_a_history_there_is_nothing_to_roll_back(administrator):
-    assert code_of(registry.roll_back_model, "DX", reason="x", by=administrator) == "nothing_to_roll_back"
+    assert code_of(registry.roll_back_model, USE, reason="x", by=administrator) == "nothing_to_roll_back"
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 201])
 def test_a_reason_is_needed(toy, administrator, reason):
-    assert code_of(registry.activate_model, "DX", TOY, reason=reason, by=administrator) == "bad_field"
+    assert code_of(registry.activate_model, USE, TOY, reason=reason, by=administrator) == "bad_field"
     assert not ModelActivation.objects.exists()
 
 
 @pytest.mark.parametrize("modality", ["MR", "CT", ""])
 def test_a_modality_without_a_place_in_the_registry_is_refused(toy, administrator, modality):
-    assert code_of(registry.activate_model, modality, TOY, reason="x", by=administrator) == "unknown_modality"
+    use = IntendedUse(modality, "tumour")
+    assert code_of(registry.activate_model, use, TOY, reason="x", by=administrator) == "unknown_modality"
 
 
 def test_a_model_that_is_not_installed_is_refused(administrator):
-    assert code_of(registry.activate_model, "DX", "../../etc", reason="x", by=administrator) == "unknown_model"
+    assert code_of(registry.activate_model, USE, "../../etc", reason="x", by=administrator) == "unknown_model"
 
 
 def damage_card(folder, card):
@@ -109,23 +112,23 @@ def rename_card(folder, card):
 @pytest.mark.parametrize("damage", [damage_card, damage_weights, remove_weights, rename_card])
 def test_a_model_without_a_matching_card_cannot_be_activated(models_dir, toy, administrator, damage):
     damage(models_dir, toy)
-    assert code_of(registry.activate_model, "DX", TOY, reason="x", by=administrator) == "model_unfit"
+    assert code_of(registry.activate_model, USE, TOY, reason="x", by=administrator) == "model_unfit"
     assert registry.active_model() == registry.default_model()
     assert next(model.fault for model in registry.installed_models() if model.key == TOY)
 
 
 def test_a_model_of_another_modality_cannot_be_activated(models_dir, administrator):
     install_toy(models_dir, modality=["MR"])
-    assert code_of(registry.activate_model, "DX", TOY, reason="x", by=administrator) == "wrong_modality"
+    assert code_of(registry.activate_model, USE, TOY, reason="x", by=administrator) == "wrong_modality"
 
 
 def test_radiographs_are_one_group_and_others_have_none():
-    assert {registry.group_of(modality) for modality in ("CR", "DX", "")} == {"DX"}
-    assert {registry.group_of(modality) for modality in ("MR", "CT", "US")} == {""}
+    assert {group_of(modality) for modality in ("CR", "DX", "")} == {"DX"}
+    assert {group_of(modality) for modality in ("MR", "CT", "US")} == {""}
 
 
 def test_activations_are_only_added(toy, administrator):
-    row = registry.activate_model("DX", TOY, reason="x", by=administrator)
+    row = registry.activate_model(USE, TOY, reason="x", by=administrator)
     with pytest.raises(TypeError):
         row.save()
     with pytest.raises(TypeError):
@@ -134,7 +137,7 @@ def test_activations_are_only_added(toy, administrator):
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite, for trials, relies on the model")
 def test_the_database_itself_refuses_to_change_an_activation(toy, administrator):
-    registry.activate_model("DX", TOY, reason="x", by=administrator)
+    registry.activate_model(USE, TOY, reason="x", by=administrator)
     with pytest.raises(DatabaseError), transaction.atomic():
         ModelActivation.objects.update(reason="y")
     with pytest.raises(DatabaseError), transaction.atomic():
@@ -142,7 +145,7 @@ def test_the_database_itself_refuses_to_change_an_activation(toy, administrator)
 
 
 def test_the_model_in_force_is_found_with_one_query(toy, administrator, django_assert_num_queries):
-    registry.activate_model("DX", TOY, reason="x", by=administrator)
+    registry.activate_model(USE, TOY, reason="x", by=administrator)
     with django_assert_num_queries(1):
         assert registry.active_model() == TOY
 
@@ -151,7 +154,7 @@ def test_every_page_names_the_model_in_force(toy, client, administrator, django_
     client.force_login(administrator)
     assert f"Model {registry.shown_model().name}" in client.get("/status/").content.decode()
     with django_capture_on_commit_callbacks(execute=True):
-        registry.activate_model("DX", TOY, reason="x", by=administrator)
+        registry.activate_model(USE, TOY, reason="x", by=administrator)
     assert "Model toy 0" in client.get("/status/").content.decode()
 
 
@@ -174,7 +177,7 @@ def analyse(doctor, monkeypatch):
 
 def test_the_worker_asks_the_model_in_force_and_every_answer_keeps_its_own(toy, analyse, administrator):
     before = analyse()
-    registry.activate_model("DX", TOY, reason="x", by=administrator)
+    registry.activate_model(USE, TOY, reason="x", by=administrator)
     after = analyse()
     assert f"{before.model_name}-{before.model_version}" == registry.default_model()
     assert (after.model_name, after.model_version, after.model_sha256) == ("toy", "0", toy["weights"]["sha256"])
@@ -189,7 +192,7 @@ def test_an_analysis_that_wants_a_model_gets_that_one(toy, analyse):
 
 
 def test_a_model_that_is_gone_fails_the_film_instead_of_another_answering(models_dir, toy, analyse, administrator):
-    registry.activate_model("DX", TOY, reason="x", by=administrator)
+    registry.activate_model(USE, TOY, reason="x", by=administrator)
     for path in (models_dir / TOY).iterdir():
         path.unlink()
     done = analyse()

@@ -7,7 +7,7 @@ import pytest
 from accounts.models import AuditEvent, Language
 from analyses.answers import current
 from analyses.errors import Conflict, Invalid
-from analyses.models import Review
+from analyses.models import Review, Task
 from analyses.reading import services as reading
 from analyses.structured_reading import signature, text
 from analyses.structured_reading.content import Structured
@@ -142,7 +142,7 @@ def test_the_bone_and_side_are_compared_with_the_examination(case, doctor):
 def test_the_signature_covers_every_structured_field(case, doctor, field, value):
     save(case, doctor, likelihood=95, findings=AGGRESSIVE, recommendation="refer")
     review = reading.sign(case, doctor)
-    analyses = current.current_analyses(case)
+    analyses = current.current_analyses(case, Task.TUMOUR)
     assert signature.covers(case, review, analyses)
     setattr(review, field, value)
     assert not signature.covers(case, review, analyses)

@@ -10,7 +10,7 @@ from accounts.models import AuditEvent, ReadingMode
 from accounts.tests.factories import UserFactory
 from analyses.answers.current import current_analyses
 from analyses.errors import Conflict, Invalid
-from analyses.models import Annotation, Study, UnaidedReading
+from analyses.models import Annotation, Study, Task, UnaidedReading
 from analyses.reading import services as reading
 from analyses.reports import content as reports
 from analyses.reports import services as report_services
@@ -120,7 +120,7 @@ def test_before_the_signature_a_measurement_makes_the_next_report_a_new_one(doct
     annotations.add(analysis.image, doctor, kind="length", points=LINE, label="cortex")
     issued.refresh_from_db()
     assert issued.state == "superseded"
-    printed = reports.measurements(current_analyses(study))
+    printed = reports.measurements(current_analyses(study, Task.TUMOUR))
     assert [(row["film"], row["one"].label, row["figures"]) for row in printed] == [("Film 1", "cortex", "19.2 px")]
     assert printed[0]["no_mm"] == "the file states no pixel spacing"
 
@@ -129,7 +129,7 @@ def test_the_report_prints_figures_author_and_time(doctor, analysis):
     from django.template.loader import render_to_string
 
     annotations.add(analysis.image, doctor, kind="length", points=LINE, label="cortex")
-    rows = reports.measurements(current_analyses(analysis.image.study))
+    rows = reports.measurements(current_analyses(analysis.image.study, Task.TUMOUR))
     text = render_to_string("analyses/reports/_measurements.html", {"measurements": rows})
     for part in ("Measurements", "cortex", "19.2 px", str(doctor), f"{timezone.now():%Y-%m-%d}"):
         assert part in text
@@ -140,7 +140,7 @@ def test_after_the_signature_new_ones_are_kept_but_are_no_part_of_the_report(doc
     study = signed(analysis.image.study, doctor)
     later = annotations.add(analysis.image, doctor, kind="length", points=LINE)
     assert later.after_signature
-    assert reports.measurements(current_analyses(study)) == []
+    assert reports.measurements(current_analyses(study, Task.TUMOUR)) == []
     before = study.revision
     study.refresh_from_db()
     assert study.revision == before
@@ -156,7 +156,7 @@ def test_what_stands_in_the_signed_report_cannot_be_taken_back(doctor, analysis)
 
 def test_withdrawn_ones_are_not_printed(doctor, analysis):
     annotations.withdraw(annotations.add(analysis.image, doctor, kind="length", points=LINE), doctor)
-    assert reports.measurements(current_analyses(analysis.image.study)) == []
+    assert reports.measurements(current_analyses(analysis.image.study, Task.TUMOUR)) == []
 
 
 def test_a_film_takes_only_so_many(doctor, analysis, monkeypatch):

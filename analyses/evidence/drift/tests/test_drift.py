@@ -12,9 +12,9 @@ from accounts.models import AuditEvent
 from accounts.tests.factories import UserFactory
 from analyses.errors import Conflict, Invalid
 from analyses.evidence.drift import services as drift
-from analyses.models import Analysis, DriftAlarm, DriftCheck, Patient, Review, Study, UnaidedReading
+from analyses.models import Analysis, DriftAlarm, DriftCheck, Patient, Review, UnaidedReading
 from analyses.registry import services as registry
-from analyses.tests.watched import KEY, START
+from analyses.tests.watched import KEY, START, signed_cases
 from inference.card import load_card
 
 pytestmark = pytest.mark.django_db
@@ -87,7 +87,8 @@ def test_administrators_are_mailed_without_a_word_about_a_patient(
     for word in (patient.patient_id, patient.patient_name, str(films.base.pk), films.base.accession_number):
         assert word not in mailoutbox[0].body + mailoutbox[0].subject
     event = AuditEvent.objects.get(action="drift_check")
-    assert event.detail == {"series": "films", "model": KEY, "window": 1, "alarms": ["grey mean"]}
+    use = {"modality": "DX", "task": "tumour"}
+    assert event.detail == {"series": "films", "model": KEY, "window": 1, "alarms": ["grey mean"], **use}
 
 
 def test_a_mail_server_that_is_away_costs_nothing_but_the_mail(
@@ -134,10 +135,7 @@ def test_a_hold_changes_nothing_of_what_is_watched(films, administrator):
 
 
 def test_the_share_of_overruled_answers_is_watched_over_signed_readings(films, doctor):
-    Study.objects.bulk_create(
-        [Study(department=doctor.department, created_by=doctor, reading_state="final") for _ in range(300)]
-    )
-    for place, study in enumerate(Study.objects.filter(reading_state="final")):
+    for place, study in enumerate(signed_cases(doctor, 300)):
         agrees = place % 10 != 0 if place < 200 else place % 2 == 0
         at = START + timedelta(seconds=place)
         Review.objects.create(study=study, reader=doctor, reading="benign", agrees_with_model=agrees, signed_at=at)
@@ -148,14 +146,13 @@ def test_the_share_of_overruled_answers_is_watched_over_signed_readings(films, d
 
 
 def test_readings_of_a_trial_are_not_watched(doctor):
-    studies = [Study(department=doctor.department, created_by=doctor, reading_state="final") for _ in range(100)]
-    Study.objects.bulk_create(studies)
+    studies = signed_cases(doctor, 100)
     for study in studies:
         Review.objects.create(study=study, reader=doctor, reading="benign", agrees_with_model=True, signed_at=START)
     UnaidedReading.objects.create(study=studies[0], reader=doctor, mode="trial", arm="shown", opened_at=START)
     UnaidedReading.objects.create(study=studies[1], reader=doctor, mode="own_first", opened_at=START)
     assert drift.watch(KEY) == 0
-    extra = Study.objects.create(department=doctor.department, created_by=doctor, reading_state="final")
+    (extra,) = signed_cases(doctor, 1)
     Review.objects.create(study=extra, reader=doctor, reading="benign", agrees_with_model=True, signed_at=START)
     assert drift.watch(KEY) == 1
 
