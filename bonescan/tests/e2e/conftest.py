@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ import pydicom
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
@@ -122,6 +122,44 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         passwords = running.passwords()
         passwords[SECOND_DOCTOR] = running.person(SECOND_DOCTOR, "doctor", "Radiology")
         yield Stage(running, passwords, jpeg, folder)
+
+
+class FilmGate:
+    """Stands before the pixels of every film from a page's first request on.
+
+    A page that is watched keeps no film in a cache, so what a test refuses or holds back later cannot be there already.
+    """
+
+    def __init__(self) -> None:
+        self._refused: Callable[[str], bool] = lambda url: False
+        self._held_back: Callable[[str], bool] = lambda url: False
+        self._held: list[Route] = []
+
+    def watch(self, page: Page) -> None:
+        page.route(re.compile(r"/films/[^/]+/(image\.png|values\.bin)"), self._answer)
+
+    def refuse(self, which: Callable[[str], bool]) -> None:
+        """Answer 503 for the addresses that `which` names."""
+        self._refused = which
+
+    def hold(self, which: Callable[[str], bool]) -> None:
+        """Keep the addresses that `which` names waiting until ``open``."""
+        self._held_back = which
+
+    def open(self) -> None:
+        self._refused = self._held_back = lambda url: False
+        for route in self._held:
+            route.continue_()
+        self._held = []
+
+    def _answer(self, route: Route) -> None:
+        url = route.request.url
+        if self._refused(url):
+            route.fulfill(status=503, body="")
+        elif self._held_back(url):
+            self._held.append(route)
+        else:
+            route.continue_()
 
 
 class Watch:

@@ -2,14 +2,13 @@
 
 import itertools
 import json
-import re
 
 import numpy as np
 import pytest
 from playwright.sync_api import Page, Request, expect
 
 from bench.films import film_jpeg
-from bonescan.tests.e2e.conftest import SECOND_DOCTOR, Stage, sign_in_beside
+from bonescan.tests.e2e.conftest import SECOND_DOCTOR, FilmGate, Stage, sign_in_beside
 from bonescan.tests.e2e.test_day import upload, wait_for_answer
 from bonescan.tests.e2e.test_viewer import DOCTOR, open_viewer
 from inference.tests.made_dicom import dicom
@@ -20,10 +19,12 @@ SEEDS = itertools.count(700)
 
 @pytest.fixture
 def viewer(stage: Stage, visit):
-    """A function that opens the viewer on a new case of so many films."""
+    """A function that opens the viewer on a new case of so many films, behind a film gate if one is given."""
 
-    def enter(films: int = 1) -> Page:
+    def enter(films: int = 1, gate: FilmGate | None = None) -> Page:
         page, paths = visit(DOCTOR), []
+        if gate is not None:
+            gate.watch(page)
         for _ in range(films):
             seed = next(SEEDS)
             paths.append(stage.folder / f"measured-{seed}.jpg")
@@ -114,14 +115,17 @@ def test_the_cross_of_the_keys_stays_on_its_film_and_on_its_pane(viewer):
 
 
 def test_marks_of_a_film_are_not_shown_under_another_one_that_cannot_be_loaded(viewer):
-    page = viewer(2)
+    gate = FilmGate()
+    page = viewer(2, gate)
+    first = film_of(page)
+    gate.refuse(lambda url: f"/films/{first}/" not in url)
     page.keyboard.press("l")
     press_at(page, 300, 300)
     with page.expect_response("**/annotations/add/"):
         press_at(page, 380, 300)
     expect(page.locator(".pane .marks-text")).to_have_count(1)
-    page.route(re.compile(r"/films/.*(image|values)"), lambda route: route.fulfill(status=503, body=""))
     page.keyboard.press("n")
+    page.wait_for_function("(film) => window.BoneScan.viewer.pane.film.analysis_id !== film", arg=first)
     expect(page.get_by_text("The film cannot be read at the moment. Try again in a minute.")).to_be_visible()
     expect(marks(page)).to_have_count(0)
 
@@ -252,13 +256,14 @@ def test_a_turn_and_an_inversion_in_one_frame_are_both_painted(viewer):
 
 
 def test_a_reset_while_a_large_film_is_completed_leaves_it_in_the_middle(stage: Stage, visit):
-    page, held = visit(DOCTOR), []
+    page, gate = visit(DOCTOR), FilmGate()
+    gate.watch(page)
     film = np.random.default_rng(5).integers(0, 4096, (1700, 1300)).astype(np.uint16)
     path = stage.folder / "measured-large.dcm"
     path.write_bytes(dicom(film, PatientID="51-large"))
     upload(page, path)
     wait_for_answer(page)
-    page.route("**/values.bin", lambda route: held.append(route))
+    gate.hold(lambda url: url.endswith("/values.bin"))
     page.goto(page.url.split("?")[0] + "viewer/")
     page.wait_for_function("() => window.BoneScan.viewer.pane.loaded")
     page.keyboard.press("x")
@@ -266,8 +271,7 @@ def test_a_reset_while_a_large_film_is_completed_leaves_it_in_the_middle(stage: 
         [650, 850],
         [1300, 1700],
     ]
-    for route in held:
-        route.continue_()
+    gate.open()
     painted(page)
 
 

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from bench.films import film_jpeg
-from bonescan.tests.e2e.conftest import Stage
+from bonescan.tests.e2e.conftest import FilmGate, Stage
 from bonescan.tests.e2e.test_day import upload, wait_for_answer
 from inference.tests.made_dicom import dicom
 
@@ -194,13 +194,14 @@ def test_two_fingers_zoom_and_one_moves(stage: Stage, visit):
 
 
 def test_a_film_that_cannot_be_loaded_says_so_and_is_tried_again(stage: Stage, visit):
-    page = visit(DOCTOR)
+    page, gate = visit(DOCTOR), FilmGate()
+    gate.watch(page)
     upload(page, stage.dicom("50-broken"))
     wait_for_answer(page)
-    page.route("**/values.bin", lambda route: route.fulfill(status=503, body=""))
+    gate.refuse(lambda url: True)
     page.goto(page.url.split("?")[0] + "viewer/")
     expect(page.get_by_text("The film cannot be read at the moment. Try again in a minute.")).to_be_visible()
-    page.unroute("**/values.bin")
+    gate.open()
     page.get_by_role("button", name="Try again").click()
     expect(page.locator(".pane .stage[data-painted]")).to_be_visible()
 
