@@ -42,7 +42,3 @@ class AuditEventQuerySet(models.QuerySet):
     def for_user(self, user: "User") -> "AuditEventQuerySet":
         """Auditors read the whole log; nobody else reads it as a log."""
         return self if user.has_role("auditor") else self.none()
-
-    def of_case(self, case_id: Any) -> "AuditEventQuerySet":
-        """The trail of one study."""
-        return self.filter(case_id=case_id)

@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import unquote
 
 import environ
-from celery.schedules import schedule
 from csp.constants import NONE, SELF
 
 from bonescan.logs import logging_config, structlog_config
@@ -311,7 +310,6 @@ else:
         "control_folder": str(_queue_dir / "control"),
         "polling_interval": 0.05,
     }
-CELERY_BEAT_SCHEDULE: dict[str, schedule] = {}
 
 # --- API --------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

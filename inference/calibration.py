@@ -79,8 +79,3 @@ def youden_threshold(scores: np.ndarray, targets: np.ndarray) -> float:
     sensitivity = 1 - np.searchsorted(positive, middles, side="left") / len(positive)
     specificity = np.searchsorted(negative, middles, side="left") / len(negative)
     return float(middles[int(np.argmax(sensitivity + specificity))])
-
-
-def between_threshold(accepted: np.ndarray, refused: np.ndarray, tail: float = 0.01) -> float:
-    """Return the cut-off half way between the low tail of `accepted` and the high tail of `refused` logits."""
-    return float((np.quantile(accepted, tail) + np.quantile(refused, 1 - tail)) / 2)

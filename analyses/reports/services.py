@@ -100,15 +100,6 @@ def find(fingerprint: str) -> Report | None:
     return rows.filter(verification_code=normal_code(text)).first()
 
 
-def look_up(sha256: str) -> dict[str, Any]:
-    """What anybody may know of a document: whether it was issued here, when, as what, and whether it still holds.
-
-    Args:
-        sha256: of the PDF, or the verification code printed on it.
-    """
-    return describe(find(sha256))
-
-
 def describe(report: Report | None) -> dict[str, Any]:
     """The public answer about a report; nothing in it leads to the case."""
     if report is None:

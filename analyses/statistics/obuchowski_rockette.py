@@ -16,7 +16,6 @@ import numpy as np
 from django.utils.translation import gettext as _
 
 from analyses.statistics.auc import NotEstimable
-from analyses.statistics.delong import auc_with_covariance
 
 LEVEL = 0.95
 
@@ -71,23 +70,6 @@ class Analysis:
     p: float
     modalities: list[Estimate]
     differences: list[Difference]
-
-
-def analyse_auc(scores: np.ndarray, positive: np.ndarray, *, readers: str = "random", level: float = LEVEL) -> Analysis:
-    """Compare the empirical areas of T modalities read by R readers on the same n cases.
-
-    Args:
-        scores: (T, R, n) numbers, higher for more suspicion; none may be missing.
-        positive: (n,) truth as booleans.
-        readers: as ``analyse``.
-
-    Raises:
-        NotEstimable: as ``analyse`` and ``auc_with_covariance``.
-    """
-    scores = np.asarray(scores, dtype=float)
-    modalities, count, cases = scores.shape
-    figures, covariance = auc_with_covariance(scores.reshape(modalities * count, cases), positive)
-    return analyse(figures.reshape(modalities, count), covariance, readers=readers, level=level)
 
 
 def analyse(figures: np.ndarray, covariance: np.ndarray, *, readers: str = "random", level: float = LEVEL) -> Analysis:

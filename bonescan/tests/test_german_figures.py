@@ -186,6 +186,6 @@ def test_german_nouns_keep_their_capital_in_the_sizes_of_a_report(monkeypatch):
     class Analysis:
         image = Image()
 
-    film = reports.Film(1, Analysis(), "", "", "", [], [], reports.images.Pictures(), "", [Lesion()])
+    film = reports.ReportedFilm(1, Analysis(), "", "", "", [], [], reports.images.Pictures(), "", [Lesion()])
     with translation.override("de"):
         assert film.sizes.startswith("Größter Durchmesser 30 px, Fläche 400 px² (keine mm: die Datei gibt")

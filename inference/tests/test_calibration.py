@@ -6,7 +6,6 @@ import pytest
 from inference.calibration import (
     Calibration,
     OperatingPoint,
-    between_threshold,
     class_probabilities,
     fit_calibration,
     sigmoid,
@@ -56,7 +55,3 @@ def test_malignancy_is_asked_first_and_cut_offs_count_as_reached(tumour, maligna
 def test_youden_puts_the_cut_off_between_the_classes():
     threshold = youden_threshold(np.array([0.1, 0.2, 0.6, 0.9]), np.array([0, 0, 1, 1]))
     assert threshold == pytest.approx(0.4)
-
-
-def test_the_gate_cut_off_lies_between_the_tails():
-    assert between_threshold(np.full(100, 4.0), np.full(100, -2.0)) == pytest.approx(1.0)

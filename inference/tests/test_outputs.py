@@ -1,12 +1,10 @@
 """Stored answers come back as they were, and damaged ones are refused by name."""
 
-import json
-
 import numpy as np
 import pytest
 
 from inference.errors import DataError
-from inference.lab.training.outputs import Outputs, Thresholds
+from inference.lab.training.outputs import Outputs
 
 
 def full_outputs():
@@ -91,23 +89,3 @@ def test_an_archive_of_something_else_is_refused(tmp_path):
     np.savez(tmp_path / "other.npz", numbers=np.arange(3))
     with pytest.raises(DataError):
         Outputs.load(tmp_path / "other.npz")
-
-
-def test_thresholds_survive_json():
-    thresholds = Thresholds(0.4, 0.5, 0.3, 0.45, 0.5, ("osteosarcoma", "other mt"))
-    assert Thresholds.from_dict(json.loads(json.dumps(thresholds.as_dict()))) == thresholds
-
-
-def test_no_cut_off_for_a_specificity_is_none_and_no_other_may_be_missing():
-    unaimed = Thresholds(0.4, 0.5, None, None, 0.5)
-    assert Thresholds.from_dict(json.loads(json.dumps(unaimed.as_dict()))) == unaimed
-    with pytest.raises(DataError, match="tumour"):
-        Thresholds.from_dict({**unaimed.as_dict(), "tumour": None})
-
-
-def test_a_missing_cut_off_is_named():
-    stored = Thresholds(0.4, 0.5, 0.3, 0.45, 0.5).as_dict()
-    del stored["specificity_95"]
-    with pytest.raises(DataError) as refusal:
-        Thresholds.from_dict(stored)
-    assert "specificity_95" in refusal.value.message

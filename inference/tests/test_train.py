@@ -12,7 +12,7 @@ from inference.errors import DataError
 from inference.lab.data.examples import load_examples
 from inference.lab.data.protocols import load_split
 from inference.lab.data.synthetic import KINDS, synthetic_image
-from inference.lab.recipes.augment import Augmentation, augment
+from inference.lab.recipes.augment import Augmentation, geometry, tones
 from inference.lab.recipes.experiment import EXPERIMENTS, Experiment, load_experiment
 from inference.lab.training.rows import train_row
 from inference.lab.training.runs import load_network, read_run
@@ -149,10 +149,15 @@ def test_a_loss_that_is_no_number_stops_the_training(split, tmp_path):
         train_row(tiny(learning_rate=1e30, epochs=4), split, tmp_path)
 
 
+def varied(images: torch.Tensor, strengths: Augmentation, *, seed: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return tones(geometry(images, strengths, generator), strengths, generator)
+
+
 def test_augmentation_repeats_with_its_generator_and_stays_in_range():
     images = torch.rand(5, 1, 40, 40)
     strong = Augmentation(blur=1.0, jpeg=1.0, noise=1.0, border=1.0, flip_vertical=0.5, inversion=0.5, erasure=1.0)
-    first, second = (augment(images, strong, torch.Generator().manual_seed(4)) for _ in range(2))
+    first, second = (varied(images, strong, seed=4) for _ in range(2))
     assert torch.equal(first, second)
     assert first.shape == images.shape
     assert 0 <= float(first.min()) <= float(first.max()) <= 1
@@ -161,7 +166,7 @@ def test_augmentation_repeats_with_its_generator_and_stays_in_range():
 def test_no_strength_leaves_an_image_as_it_was():
     none = Augmentation(0, 0, 0, 0, 0, 0, 0, 0, 0)
     images = torch.rand(2, 1, 32, 32)
-    assert torch.allclose(augment(images, none, torch.Generator().manual_seed(1)), images, atol=1e-3)
+    assert torch.allclose(varied(images, none, seed=1), images, atol=1e-3)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -8,10 +8,17 @@ from scipy import stats
 
 from analyses.statistics.auc import NotEstimable, empirical_auc, midranks, roc_points
 from analyses.statistics.delong import auc_with_covariance, share_with_covariance
-from analyses.statistics.obuchowski_rockette import analyse, analyse_auc, bounded
+from analyses.statistics.obuchowski_rockette import Analysis, analyse, bounded
 from analyses.tests.brute_force import brute_analysis, brute_area, brute_covariance
 
 SIX_DIGITS = {"rel": 5e-7}
+
+
+def analyse_auc(scores: np.ndarray, positive: np.ndarray, *, readers: str = "random") -> Analysis:
+    """Compare the areas of scores (T, R, n): modalities, readers, cases."""
+    modalities, count, cases = scores.shape
+    figures, covariance = auc_with_covariance(scores.reshape(modalities * count, cases), positive)
+    return analyse(figures.reshape(modalities, count), covariance, readers=readers)
 
 
 # --- the published study --------------------------------------------------------------------------------------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 RESAMPLES = 2000
@@ -33,20 +31,6 @@ def share(hits: np.ndarray, among: np.ndarray) -> float:
     """Share of `hits` among the cases `among` (both boolean (N,)); nan where there are none."""
     count = int(among.sum())
     return float((hits & among).sum() / count) if count else float("nan")
-
-
-def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> float:
-    """Top-label ECE over equally wide bins (Guo et al. 2017, section 2)."""
-    top = probabilities.argmax(axis=1)
-    stated = probabilities.max(axis=1)
-    right = (top == labels).astype(float)
-    place = np.minimum((stated * bins).astype(int), bins - 1)
-    error = 0.0
-    for index in range(bins):
-        inside = place == index
-        if inside.any():
-            error += inside.mean() * abs(right[inside].mean() - stated[inside].mean())
-    return float(error)
 
 
 def brier(labels: np.ndarray, probabilities: np.ndarray) -> float:
@@ -81,15 +65,3 @@ def group_resamples(groups: np.ndarray, labels: np.ndarray, resamples: int, seed
         ]
         drawn.append(np.concatenate(picked))
     return drawn
-
-
-def with_interval(
-    figure: Callable[[np.ndarray], float], everyone: int, drawn: list[np.ndarray], n: int | None = None
-) -> dict[str, float | int | None]:
-    """Return {estimate, low, high, n} of `figure(indices)` with the 2.5 and 97.5 percentiles over the resamples."""
-    estimate = figure(np.arange(everyone))
-    values = np.array([figure(indices) for indices in drawn])
-    values = values[~np.isnan(values)]
-    low, high = np.percentile(values, [2.5, 97.5]) if len(values) else (np.nan, np.nan)
-    rounded = [None if np.isnan(v) else round(float(v), 4) for v in (estimate, low, high)]
-    return {"estimate": rounded[0], "low": rounded[1], "high": rounded[2], "n": everyone if n is None else n}

@@ -132,11 +132,6 @@ def file_history(images: Tensor, strengths: Augmentation, generator: torch.Gener
     return out
 
 
-def augment(images: Tensor, strengths: Augmentation, generator: torch.Generator) -> Tensor:
-    """Return a varied copy of float32 (N, 1, H, W) in [0, 1]; the same generator state gives the same copy."""
-    return tones(geometry(images, strengths, generator), strengths, generator)
-
-
 def tones(images: Tensor, strengths: Augmentation, generator: torch.Generator) -> Tensor:
     """Vary all but the geometry: grey values, then what happens to files."""
     varied = grey_values(images, strengths, generator)

@@ -37,10 +37,6 @@ class Steps:
             for name, step in (("tumour", self.tumour), ("malignant", self.malignant))
         }
 
-    @classmethod
-    def from_dict(cls, stored: dict[str, dict[str, float]]) -> Steps:
-        return cls(Calibration(**stored["tumour"]), Calibration(**stored["malignant"]))
-
 
 def fit_steps(logits: np.ndarray, labels: np.ndarray) -> Steps:
     """Fit Platt's scaling to both logits (N, 2); the second is fitted among tumours only."""

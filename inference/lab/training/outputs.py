@@ -129,15 +129,3 @@ class Thresholds:
     def as_dict(self) -> dict[str, Any]:
         """Return plain numbers and lists, ready for JSON."""
         return {**self.__dict__, "subtype_names": list(self.subtype_names)}
-
-    @classmethod
-    def from_dict(cls, stored: dict[str, Any]) -> Thresholds:
-        """Read what `as_dict` gave; DataError where a cut-off is missing or no number."""
-        numbers: dict[str, Any] = {}
-        for name in ("malignant", "tumour", "specificity_90", "specificity_95", "mask"):
-            try:
-                unaimed = stored[name] is None and name.startswith("specificity_")
-                numbers[name] = None if unaimed else float(stored[name])
-            except (KeyError, TypeError, ValueError) as error:
-                raise DataError("bad_thresholds", f"The stored thresholds have no number {name!r}.") from error
-        return cls(**numbers, subtype_names=tuple(stored.get("subtype_names", ())))
