@@ -53,7 +53,7 @@ def record(
     Args:
         action: a verb of the list in docs/operating.md, such as ``view_case``.
         user: who; None for the system and for strangers (then ``user_label`` says what they called themselves).
-        obj: the object touched; its class name and primary key are kept, never its contents.
+        obj: the object touched; its class name (or ``AUDITED_AS``) and primary key are kept, never its contents.
         case_id: the study it belongs to, for the trail.
         subject: whatever names the patient; masked for auditors.
         detail: codes and counts; never patient identity.
@@ -71,7 +71,7 @@ def record(
         user_label=readable(signed_in.email if signed_in else user_label)[:254],
         token=context.token,
         department=department or (signed_in.department if signed_in else None),
-        object_type=type(obj).__name__.lower() if obj is not None else "",
+        object_type=_type_of(obj),
         object_id=str(obj.pk) if obj is not None else "",
         case_id=case_id,
         subject=readable(subject[:200]),
@@ -80,6 +80,11 @@ def record(
         ip_address=context.ip_address,
     )
     return event
+
+
+def _type_of(obj: Any) -> str:
+    """The class name in the log; a model that was renamed keeps the one it had, so that a filter finds every event."""
+    return "" if obj is None else getattr(obj, "AUDITED_AS", type(obj).__name__.lower())
 
 
 # Rules of other applications: the cases whose events this user may read of, but not in detail.

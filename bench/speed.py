@@ -43,7 +43,7 @@ def bare_round(predictor: Any, count: int, first: int) -> tuple[float, float]:
 
 
 def forward_ms(predictor: Any, passes: int = 20) -> float:
-    """Median CPU ms of one member's forward pass over one view in f32 on one core."""
+    """Median CPU ms of one member's forward pass over one variant in f32 on one core."""
     import torch
 
     from inference.families.joint.model import image_of
@@ -60,10 +60,10 @@ def forward_ms(predictor: Any, passes: int = 20) -> float:
 
 
 def forwards(predictor: Any) -> int:
-    """Forward passes of a whole answer: every member over every view, and the gate."""
-    from inference.variants import VIEWS
+    """Forward passes of a whole answer: every member over every variant, and the gate."""
+    from inference.variants import VARIANTS
 
-    return len(predictor.model.members) * len(VIEWS) + 1
+    return len(predictor.model.members) * len(VARIANTS) + 1
 
 
 def whole_round(running: Portal, client: Client, count: int, first: int) -> tuple[float, float]:

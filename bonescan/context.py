@@ -71,6 +71,6 @@ def _assigned_studies(request: HttpRequest) -> dict[str, Any] | None:
     user: Any = request.user
     if not ReaderStudy.objects.for_user(user).filter(state=ReaderStudyState.OPEN).exists():
         return None
-    url = reverse("analyses:assigned_studies")
+    url = reverse("analyses:assigned_reader_studies")
     label = _("My reader studies") if may(user, Action.MANAGE_READER_STUDIES) else _("Reader studies")
     return {"label": label, "url": url, "key": "", "active": request.path.startswith(url)}

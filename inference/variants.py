@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-VIEWS = ("original", "mirrored", "turned")
-# The third view: a few degrees, slightly nearer, slightly brighter; well inside what training saw.
+VARIANTS = ("original", "mirrored", "turned")
+# The third variant: a few degrees, slightly nearer, slightly brighter; well inside what training saw.
 _TURN_DEGREES, _NEARER, _GAMMA = 6.0, 0.95, 0.9
 
 
-def views_of(square: Tensor) -> Tensor:
-    """Return float32 (3, 1, H, W) in the order of VIEWS of one image (1, 1, H, W) in [0, 1]."""
+def variants_of(square: Tensor) -> Tensor:
+    """Return float32 (3, 1, H, W) in the order of VARIANTS of one image (1, 1, H, W) in [0, 1]."""
     return torch.cat([square, square.flip(-1), turned(square)])
 
 

@@ -1,4 +1,4 @@
-"""What a reader of an open study must not reach elsewhere: the model's answers to the cases of that study."""
+"""What the readers of an open reader study must not reach elsewhere: the model's answers to its cases."""
 
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 NOTHING = Q(pk__in=[])
 
 
-def hidden_by_study(user: "User | None", study: str = "pk") -> Q:
-    """The cases (a condition on Study) whose answers this user must not see because they are in a study still read.
+def hidden_by_reader_study(user: "User | None", study: str = "pk") -> Q:
+    """The cases (a condition on Study) whose answers this user must not see while a reader study with them is open.
 
-    It holds for every case of the study, read or not, until the study is closed: what a reader has looked up cannot be
-    washed out. Signed cases are included, since a study is made of them.
+    It holds for every case of the reader study, read or not, until its closing: what a reader has looked up cannot be
+    washed out. Signed cases are included, since a reader study is made of them.
 
     Args:
         study: lookup of the case from the row that is filtered, e.g. ``"image__study"`` for analyses.
@@ -27,8 +27,8 @@ def hidden_by_study(user: "User | None", study: str = "pk") -> Q:
     return Q(**{f"{study}__in": mine.values("case_id")})
 
 
-def is_hidden_by_study(user: "User | None", study: Study) -> bool:
-    """Whether ``hidden_by_study`` holds for this case."""
+def is_hidden_by_reader_study(user: "User | None", study: Study) -> bool:
+    """Whether ``hidden_by_reader_study`` holds for this case."""
     return (
         user is not None
         and ReaderStudyCase.objects.filter(

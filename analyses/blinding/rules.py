@@ -9,7 +9,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.utils.translation import gettext as _
 
 from accounts.models import ReadingMode, Role
-from analyses.blinding.reader_study import hidden_by_study, is_hidden_by_study
+from analyses.blinding.reader_study import hidden_by_reader_study, is_hidden_by_reader_study
 from analyses.errors import Conflict
 from analyses.models import SIGNED_STATES, Analysis, Arm, Study, UnaidedReading
 
@@ -73,7 +73,7 @@ def hidden_cases(user: "User | None", study: str = "pk") -> Q:
         first = Q(~Exists(unaided.filter(locked_at__isnull=False).exclude(arm=Arm.HIDDEN)))
     else:
         first = Q(Exists(unaided.filter(Q(locked_at__isnull=True) | Q(arm=Arm.HIDDEN))))
-    return (unsigned & first) | hidden_by_study(user, study)
+    return (unsigned & first) | hidden_by_reader_study(user, study)
 
 
 def hidden_among(user: "User | None", studies: Iterable[UUID]) -> frozenset[UUID]:
@@ -95,7 +95,7 @@ def sees_model(user: "User | None", study: Study) -> bool:
     """Whether the model's answer to this case may be shown to this user now."""
     if not is_reader(user):
         return True
-    if is_hidden_by_study(user, study):
+    if is_hidden_by_reader_study(user, study):
         return False
     if study.reading_state in SIGNED_STATES:
         return True

@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from analyses.blinding.reader_study import is_hidden_by_study
+from analyses.blinding.reader_study import is_hidden_by_reader_study
 from analyses.blinding.rules import reads_first, sees_model
 from analyses.models import SIGNED_STATES, Image, ReadingRevision, Review, Study, TrialAllocation, UnaidedReading
 from analyses.reading.unaided_reading_forms import UnaidedReadingForm
@@ -38,38 +38,38 @@ class BlindingState:
     Attributes:
         unaided: this user's unaided reading, open or locked.
         blind: the model's answer must not be shown.
-        in_study: it must not because this user reads the case for a reader study that is open.
+        in_reader_study: it must not because this user reads the case for a reader study that is open.
         reads_first: an own reading is to be made, or was made.
         answered_to: whose locked own reading fixes the answer that is shown.
     """
 
     unaided: UnaidedReading | None
     blind: bool
-    in_study: bool
+    in_reader_study: bool
     reads_first: bool
     answered_to: User | None
 
     @property
     def hidden_by_lot(self) -> bool:
         """Whether the own reading is locked and the answer waits for the signature."""
-        return self.blind and not self.in_study and self.unaided is not None and self.unaided.is_locked
+        return self.blind and not self.in_reader_study and self.unaided is not None and self.unaided.is_locked
 
     @property
     def to_begin(self) -> bool:
         """Whether the reading is still to be opened."""
-        return self.blind and not self.in_study and self.unaided is None
+        return self.blind and not self.in_reader_study and self.unaided is None
 
     @property
     def to_lock(self) -> bool:
         """Whether the reading is open and not locked."""
-        return self.blind and not self.in_study and self.unaided is not None and not self.unaided.is_locked
+        return self.blind and not self.in_reader_study and self.unaided is not None and not self.unaided.is_locked
 
     @property
     def report_blocker(self) -> str:
         """Why this user gets no report now; empty when nothing of this kind stands in the way."""
         if not self.blind:
             return ""
-        if self.in_study:
+        if self.in_reader_study:
             return str(AFTER_STUDY)
         return str(AFTER_SIGNATURE if self.hidden_by_lot else AFTER_LOCK)
 
@@ -82,8 +82,10 @@ def blinding_state_of(study: Study, user: User) -> BlindingState:
         review = Review.objects.filter(study=study).select_related("reader").first()
         answered_to = review.reader if review else user
     blind = not sees_model(user, study)
-    in_study = blind and is_hidden_by_study(user, study)
-    return BlindingState(unaided, blind, in_study, blind or unaided is not None or reads_first(user), answered_to)
+    in_reader_study = blind and is_hidden_by_reader_study(user, study)
+    return BlindingState(
+        unaided, blind, in_reader_study, blind or unaided is not None or reads_first(user), answered_to
+    )
 
 
 def unaided_context(study: Study, blinding: BlindingState, film: ShownFilm | None) -> dict[str, Any]:

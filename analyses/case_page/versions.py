@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from accounts.models import User
-from analyses.blinding.reader_study import is_hidden_by_study
+from analyses.blinding.reader_study import is_hidden_by_reader_study
 from analyses.blinding.rules import sees_model
 from analyses.models import Report, Review, Study
 from analyses.reports import services as report_services
@@ -29,7 +29,7 @@ def versions_of(study: Study, user: User) -> list[Version]:
     Reports hold the model's answer: they are left out for whoever must not see it yet. A reader of an open study that
     holds the case sees no earlier reading of it either.
     """
-    if is_hidden_by_study(user, study):
+    if is_hidden_by_reader_study(user, study):
         return []
     reports = Report.objects.filter(study=study).select_related("issued_by", "study")
     found = [

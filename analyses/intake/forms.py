@@ -7,9 +7,9 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 from analyses.record.fields import CaseFields
-from analyses.record.forms import PatientForm, StudyForm, to_case_fields
+from analyses.record.forms import PatientForm, ReaderStudyForm, to_case_fields
 
-VIEWS = [
+VIEW_POSITIONS = [
     ("", _("from file")),
     ("AP", "AP"),
     ("PA", "PA"),
@@ -22,7 +22,7 @@ VIEWS = [
 class FilmForm(forms.Form):
     """What belongs to one film rather than to the case."""
 
-    view_position = forms.ChoiceField(label=_("View"), required=False, choices=VIEWS)
+    view_position = forms.ChoiceField(label=_("View"), required=False, choices=VIEW_POSITIONS)
     case_key = forms.UUIDField(required=False, widget=forms.HiddenInput)
     again = forms.BooleanField(
         label=_("Analyse again"),
@@ -50,7 +50,7 @@ class FilesField(forms.FileField):
         return present
 
 
-class UploadForm(PatientForm, StudyForm, FilmForm):
+class UploadForm(PatientForm, ReaderStudyForm, FilmForm):
     """A whole case as the upload page sends it."""
 
     image = FilesField(label=_("Films"))

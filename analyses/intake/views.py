@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.permissions import Action, requires
 from analyses.errors import ServiceError, invalid_fields
 from analyses.intake import services as intake
-from analyses.intake.forms import VIEWS, AddFilmsForm, UploadForm
+from analyses.intake.forms import VIEW_POSITIONS, AddFilmsForm, UploadForm
 from analyses.models import Study
 from analyses.pages import add_service_error, in_scope
 from analyses.record.cases import CASES
@@ -90,5 +90,11 @@ def _refusal(error: ServiceError) -> JsonResponse:
 def _page(request: HttpRequest, form: Any, study: Study | None, status: int = 200) -> HttpResponse:
     formats = [FORMATS_IN_WORDS.get(name, name) for name in intake.FORMATS]
     limits = intake.LIMITS | {"formats": formats}
-    context = {"form": form, "study": study, "limits": limits, "body_parts": BODY_PARTS, "views": VIEWS}
+    context = {
+        "form": form,
+        "study": study,
+        "limits": limits,
+        "body_parts": BODY_PARTS,
+        "view_positions": VIEW_POSITIONS,
+    }
     return render(request, "analyses/intake/upload.html", context, status=status)

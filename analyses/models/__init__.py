@@ -29,7 +29,7 @@ from analyses.models.registry import ComparisonStatus, ModelActivation, ModelCom
 from analyses.models.report import Report, ReportKind, ReportState
 from analyses.models.trial import Arm, Direction, ReadingRevision, Trial, TrialAllocation, TrialBlock, UnaidedReading
 from analyses.models.vocabulary import Reading
-from analyses.models.worklist import CasePresence, SavedView
+from analyses.models.worklist import CasePresence, SavedFilter
 
 __all__ = [
     "BENIGN_STAGES",
@@ -73,7 +73,7 @@ __all__ = [
     "ReportKind",
     "ReportState",
     "Review",
-    "SavedView",
+    "SavedFilter",
     "SecondReading",
     "Sex",
     "Stage",

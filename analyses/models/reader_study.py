@@ -1,4 +1,4 @@
-"""Reader studies: cases with a known truth, read by several doctors without and with the model's answer."""
+"""Reader reader studies: cases with a known truth, read by several doctors without and with the model's answer."""
 
 import uuid
 from typing import ClassVar
@@ -14,7 +14,7 @@ from analyses.models.vocabulary import Reading
 
 
 class ReaderStudyState(models.TextChoices):
-    """A draft is put together, an open study is read, a closed one is analysed; there is no way back."""
+    """A draft is put together, an open reader study is read, a closed one is analysed; there is no way back."""
 
     DRAFT = "draft", _("draft")
     OPEN = "open", _("open")
@@ -22,7 +22,7 @@ class ReaderStudyState(models.TextChoices):
 
 
 class ReferenceTruth(models.TextChoices):
-    """What a case really is, by the reference standard of the study."""
+    """What a case really is, by the reference standard of the reader study."""
 
     NORMAL = "normal", _("normal")
     BENIGN = "benign", _("benign")
@@ -37,7 +37,7 @@ class Condition(models.TextChoices):
 
 
 class ReaderStudy(models.Model):
-    """One study of one department; ``seed`` gives all orders and stays hidden until the study is closed."""
+    """One reader study of one department; ``seed`` gives all orders and stays hidden until the closing."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     department = models.ForeignKey(Department, on_delete=models.PROTECT, related_name="+")
@@ -75,7 +75,7 @@ class ReaderStudy(models.Model):
 
 
 class ReaderStudyCase(models.Model):
-    """A case as the study knows it: a number without a name, a truth, films and answers as at the start."""
+    """A case as the reader study knows it: a number without a name, a truth, films and answers as at the start."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     reader_study = models.ForeignKey(ReaderStudy, on_delete=models.CASCADE, related_name="cases")
@@ -101,11 +101,11 @@ class ReaderStudyCase(models.Model):
 
 
 class ReaderStudyReader(models.Model):
-    """A doctor who reads every case of the study twice."""
+    """A doctor who reads every case of the reader study twice."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     reader_study = models.ForeignKey(ReaderStudy, on_delete=models.CASCADE, related_name="readers")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="study_readers")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reader_study_readers")
     number = models.PositiveIntegerField()
     washout_waived_at = models.DateTimeField(null=True)
     washout_waived_by = models.ForeignKey(
@@ -148,7 +148,7 @@ class ReaderStudyReading(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"study reading {self.pk}"
+        return f"reader study reading {self.pk}"
 
     @property
     def is_submitted(self) -> bool:

@@ -29,6 +29,8 @@ class UnaidedReading(models.Model):
     ``answer`` is the model's answer as it stood at the lock: what is revealed, whatever a later model would say.
     """
 
+    AUDITED_AS = "ownreading"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="unaided_readings")
     reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

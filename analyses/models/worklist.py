@@ -23,16 +23,19 @@ class CasePresence(models.Model):
         return f"{self.user_id} at case {self.study_id}"
 
 
-class SavedView(models.Model):
+class SavedFilter(models.Model):
     """A filter and order of the worklist that a doctor keeps under a name; it holds no search words."""
 
+    AUDITED_AS = "savedview"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_views")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_filters")
     name = models.CharField(max_length=60)
     query = models.CharField(max_length=400, blank=True)
     is_default = models.BooleanField(default=False)
 
     class Meta:
+        db_table = "analyses_savedview"  # the name of the table since its first version
         ordering: ClassVar = ["name", "id"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["user", "name"], name="one_view_per_name"),

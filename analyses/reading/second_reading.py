@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, require
-from analyses.blinding.reader_study import is_hidden_by_study
+from analyses.blinding.reader_study import is_hidden_by_reader_study
 from analyses.blinding.rules import sees_model
 from analyses.errors import Conflict, invalid_field
 from analyses.models import NotificationKind, Reading, Review, SecondReading, Study, UnaidedReading
@@ -38,7 +38,7 @@ def shown_to(user: User, study: Study, rows: list[SecondReading]) -> list[Second
     if sees_model(user, study):
         return rows
     unaided = UnaidedReading.objects.filter(study=study, reader=user, locked_at__isnull=False).exists()
-    waits = unaided and not is_hidden_by_study(user, study)
+    waits = unaided and not is_hidden_by_reader_study(user, study)
     for row in rows:
         others = [reader for reader in (row.reader, row.first_reader) if reader not in (None, user)]
         if row.is_open or (waits and not any(sees_model(reader, study) for reader in others)):

@@ -44,8 +44,8 @@ def film_json(film: Any) -> SafeString:
 
 
 @register.simple_tag
-def study_film_json(reading: ReaderStudyReading, image: Image, number: int) -> SafeString:
+def reader_study_film_json(reading: ReaderStudyReading, image: Image, number: int) -> SafeString:
     """The facts of one film of a reader study, with addresses that end with the reading."""
     of = [reading.pk, number]
-    pixels = Pixels(reverse("analyses:study_film", args=of), reverse("analyses:study_values", args=of))
+    pixels = Pixels(reverse("analyses:reader_study_film", args=of), reverse("analyses:reader_study_values", args=of))
     return json_script(facts_of(image, number, pixels), f"film-facts-{number}")

@@ -28,7 +28,7 @@ ASSIGNMENTS = (
     ("unassigned", _("Unassigned")),
     ("asked", _("Asked of me")),
 )
-# What a saved view keeps: everything but search words, which may name a patient.
+# What a saved filter keeps: everything but search words, which may name a patient.
 VIEW_FIELDS = (
     "assigned", "reading", "outcome", "status", "body_part", "modality", "age", "sex", "received_from", "received_to",
     "order",
@@ -37,7 +37,7 @@ MAX_VALUE = 64
 
 
 def query_of(data: Any, *, words: bool = False) -> str:
-    """The part of a request's query that makes a view, in one spelling; with ``words`` also what is searched for."""
+    """What a saved filter keeps of a request's query, in one spelling; with ``words`` also what is searched for."""
     names = (*VIEW_FIELDS, "q") if words else VIEW_FIELDS
     given = {name: str(data.get(name) or "")[: MAX_VALUE if name != "q" else 200] for name in names}
     return urlencode({name: value for name, value in given.items() if value})

@@ -1,4 +1,4 @@
-"""Keeping, renaming and deleting views of the worklist."""
+"""Saving, renaming and deleting filters of the worklist."""
 
 from collections.abc import Callable
 from urllib.parse import parse_qsl
@@ -15,50 +15,50 @@ from accounts import audit
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller
 from analyses.errors import ServiceError
-from analyses.models import SavedView
+from analyses.models import SavedFilter
 from analyses.worklist import saved_filters
 from analyses.worklist.filters import query_of
 
 
 @require_POST
 @requires(Action.VIEW_CASES)
-def view_save(request: HttpRequest) -> HttpResponse:
-    """Keep the filters and the order of ``query`` under a name."""
+def filter_save(request: HttpRequest) -> HttpResponse:
+    """Save the filters and the order of ``query`` under a name."""
     query = query_of(dict(parse_qsl(request.POST.get("query", "")[:2000])))
     return _answer(
         request,
-        lambda: saved_filters.save_view(
+        lambda: saved_filters.save_filter(
             caller(request),
             name=request.POST.get("name", ""),
             query=query,
             is_default=bool(request.POST.get("default")),
         ),
-        _("View saved."),
+        _("Filter saved."),
         query,
     )
 
 
 @require_POST
 @requires(Action.VIEW_CASES)
-def view_change(request: HttpRequest, view_id: UUID) -> HttpResponse:
-    """Rename a view, or make it the default."""
-    view = _view(request, view_id)
+def filter_change(request: HttpRequest, filter_id: UUID) -> HttpResponse:
+    """Rename a filter, or make it the default."""
+    saved = _own_filter(request, filter_id)
     return _answer(
         request,
-        lambda: saved_filters.change_view(
-            view, name=request.POST.get("name", ""), is_default=bool(request.POST.get("default"))
+        lambda: saved_filters.change_filter(
+            saved, name=request.POST.get("name", ""), is_default=bool(request.POST.get("default"))
         ),
-        _("View changed."),
-        view.query,
+        _("Filter changed."),
+        saved.query,
     )
 
 
 @require_POST
 @requires(Action.VIEW_CASES)
-def view_delete(request: HttpRequest, view_id: UUID) -> HttpResponse:
-    """Forget a view."""
-    view = _view(request, view_id)
-    return _answer(request, lambda: saved_filters.delete_view(view), _("View deleted."), "")
+def filter_delete(request: HttpRequest, filter_id: UUID) -> HttpResponse:
+    """Delete a filter."""
+    saved = _own_filter(request, filter_id)
+    return _answer(request, lambda: saved_filters.delete_filter(saved), _("Filter deleted."), "")
 
 
 def _answer(request: HttpRequest, write: Callable[[], object], done: str, query: str) -> HttpResponse:
@@ -72,9 +72,9 @@ def _answer(request: HttpRequest, write: Callable[[], object], done: str, query:
     return redirect(f"{reverse('analyses:case_list')}?{query or 'view=all'}")
 
 
-def _view(request: HttpRequest, view_id: UUID) -> SavedView:
-    """One of the user's own views; another's is hidden, and asking for it recorded."""
-    found = SavedView.objects.select_related("user").filter(pk=view_id).first()
+def _own_filter(request: HttpRequest, filter_id: UUID) -> SavedFilter:
+    """One of the user's own filters; another user's is hidden, and asking for it recorded."""
+    found = SavedFilter.objects.select_related("user").filter(pk=filter_id).first()
     if found is None or found.user_id != caller(request).pk:
         if found is not None:
             audit.record("access_denied", user=caller(request), allowed=False, obj=found)

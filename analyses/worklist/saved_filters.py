@@ -1,4 +1,4 @@
-"""The views of the worklist that a doctor keeps: a name, filters and an order; one of them may be the default."""
+"""Filters of the worklist that a doctor saved: a name, filters and an order; one of them may be the default."""
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -6,78 +6,79 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import User
 from analyses.errors import Conflict, invalid_field
-from analyses.models import SavedView
+from analyses.models import SavedFilter
 from analyses.record.fields import is_plain_line
 
 MAX_NAME, MAX_QUERY = 60, 400
-MAX_VIEWS = 20
+MAX_FILTERS = 20
 
 
 @transaction.atomic
-def save_view(user: User, *, name: str, query: str, is_default: bool) -> SavedView:
-    """Keep a view under a new name.
+def save_filter(user: User, *, name: str, query: str, is_default: bool) -> SavedFilter:
+    """Save filters under a new name.
 
     Args:
-        query: what ``views.filters.query_of`` made of a request; it holds no search words.
+        query: what ``filters.query_of`` made of a request; it holds no search words.
 
     Raises:
         Invalid: ``bad_field``.
         Conflict: ``too_many_views``.
     """
-    mine = _held(user)
+    mine = _locked(user)
     name = _free_name(mine, name)
     if len(query) > MAX_QUERY:
-        message = _("These filters are too long to be kept as a view. Take some away, then save.")
+        message = _("These filters are too long to be saved. Remove some, then save.")
         raise invalid_field("query", message)
-    if len(mine) >= MAX_VIEWS:
+    if len(mine) >= MAX_FILTERS:
         raise Conflict(
-            "too_many_views", _("You keep %(number)s views already. Delete one first.") % {"number": MAX_VIEWS}
+            "too_many_views",
+            _("You have %(number)s saved filters. Delete one first.") % {"number": MAX_FILTERS},
         )
     if is_default:
         _no_default(user)
-    view = SavedView.objects.create(user=user, name=name, query=query, is_default=is_default)
-    audit.record("save_view", user=user, obj=view)
-    return view
+    saved = SavedFilter.objects.create(user=user, name=name, query=query, is_default=is_default)
+    audit.record("save_view", user=user, obj=saved)
+    return saved
 
 
 @transaction.atomic
-def change_view(view: SavedView, *, name: str, is_default: bool) -> None:
-    """Rename a view, and make it the default or an ordinary one.
+def change_filter(saved: SavedFilter, *, name: str, is_default: bool) -> None:
+    """Rename a filter, and make it the default or an ordinary one.
 
     Raises:
         Invalid: ``bad_field``.
     """
-    view.name = _free_name([other for other in _held(view.user) if other.pk != view.pk], name)
+    saved.name = _free_name([other for other in _locked(saved.user) if other.pk != saved.pk], name)
     if is_default:
-        _no_default(view.user)
-    view.is_default = is_default
-    view.save(update_fields=["name", "is_default"])
-    audit.record("change_view", user=view.user, obj=view)
+        _no_default(saved.user)
+    saved.is_default = is_default
+    saved.save(update_fields=["name", "is_default"])
+    audit.record("change_view", user=saved.user, obj=saved)
 
 
 @transaction.atomic
-def delete_view(view: SavedView) -> None:
-    """Forget a view."""
-    audit.record("delete_view", user=view.user, obj=view)
-    view.delete()
+def delete_filter(saved: SavedFilter) -> None:
+    """Delete a filter."""
+    audit.record("delete_view", user=saved.user, obj=saved)
+    saved.delete()
 
 
-def _held(user: User) -> list[SavedView]:
-    """The user's views, locked until the transaction ends; the user's row keeps two tabs from making one twice."""
+def _locked(user: User) -> list[SavedFilter]:
+    """The user's filters, locked until the transaction ends; the user's row keeps two tabs from making one twice."""
     User.objects.select_for_update(no_key=True).only("pk").get(pk=user.pk)
-    return list(SavedView.objects.filter(user=user))
+    return list(SavedFilter.objects.filter(user=user))
 
 
 def _no_default(user: User) -> None:
-    SavedView.objects.filter(user=user, is_default=True).update(is_default=False)
+    SavedFilter.objects.filter(user=user, is_default=True).update(is_default=False)
 
 
-def _free_name(others: list[SavedView], name: str) -> str:
+def _free_name(others: list[SavedFilter], name: str) -> str:
     name = " ".join(name.split())
     if not name or len(name) > MAX_NAME:
-        raise invalid_field("name", _("Give the view a name of at most %(most)s characters.") % {"most": MAX_NAME})
+        raise invalid_field("name", _("Give the filter a name of at most %(most)s characters.") % {"most": MAX_NAME})
     if not is_plain_line(name):
         raise invalid_field("name", _("Control characters are not allowed."))
     if any(other.name.lower() == name.lower() for other in others):
-        raise invalid_field("name", _("You keep a view of this name already. Choose another name."))
+        raise invalid_field("name", _("You have a filter of this name already. Choose another name."))
     return name

@@ -17,7 +17,7 @@ from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, may, requires
 from analyses.blinding.rules import hidden_cases, reads_first
-from analyses.models import Analysis, Image, Outcome, ReadingState, SavedView, Study, Task
+from analyses.models import Analysis, Image, Outcome, ReadingState, SavedFilter, Study, Task
 from analyses.pipeline import queue
 from analyses.worklist import assignment as assigning
 from analyses.worklist import presence
@@ -58,10 +58,10 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 @requires(Action.VIEW_CASES)
 def case_list(request: HttpRequest) -> HttpResponse:
-    """The worklist: tabs, search, filters, order, pages; without a question it answers the user's default view."""
+    """The worklist: tabs, search, filters, order, pages; without a question it answers the user's default filter."""
     user: Any = request.user
-    views = list(SavedView.objects.filter(user=user))
-    default = next((view for view in views if view.is_default), None)
+    saved_filters = list(SavedFilter.objects.filter(user=user))
+    default = next((saved for saved in saved_filters if saved.is_default), None)
     if default is not None and not request.GET:
         return redirect(f"{reverse('analyses:case_list')}?{default.query or 'view=all'}")
     narrowed = CaseFilter(request.GET, user)
@@ -84,7 +84,7 @@ def case_list(request: HttpRequest) -> HttpResponse:
         "tabs": _tabs(narrowed, request.GET.get("reading", "")),
         "segments": _segments(narrowed, user, request.GET.get("assigned", "")),
         "reads_first": reads_first(user),
-        "views": views,
+        "saved_filters": saved_filters,
         "query": query_of(request.GET),
         "is_narrowed": narrowed.is_narrowed(),
         "is_filtered": narrowed.is_narrowed(besides=("reading", "assigned")),

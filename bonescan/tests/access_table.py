@@ -23,7 +23,7 @@ from analyses.models import (
     Referral,
     Report,
     Review,
-    SavedView,
+    SavedFilter,
     SecondReading,
     Study,
     Trial,
@@ -86,25 +86,25 @@ STUDY, FILM, PERSON, ONE = ("study_id",), ("analysis_id",), ("user_id",), ("pk",
 BOTH = ("study_id", "analysis_id")
 
 # Administrators manage a study, which is no reader's business until it is closed; only its readers read in it.
-ONE_STUDY, ONE_READING = ("reader_study_id",), ("reading_id",)
+ONE_READER_STUDY, ONE_READING = ("reader_study_id",), ("reading_id",)
 MANAGED = signed_in("administrator")
 READER_STUDIES: dict[str, Route] = {
     "analyses:reader_studies": Route(get=MANAGED, post=MANAGED),
-    "analyses:reader_study": Route(ONE_STUDY, get=MANAGED),
-    "analyses:reader_study_cases": Route(ONE_STUDY, post=MANAGED),
-    "analyses:reader_study_draw": Route(ONE_STUDY, post=MANAGED),
-    "analyses:reader_study_case_remove": Route((*ONE_STUDY, "number"), post=MANAGED),
-    "analyses:reader_study_readers": Route(ONE_STUDY, post=MANAGED),
-    "analyses:reader_study_reader_remove": Route((*ONE_STUDY, "number"), post=MANAGED),
-    "analyses:reader_study_start": Route(ONE_STUDY, post=MANAGED),
-    "analyses:reader_study_waive": Route(ONE_STUDY, post=MANAGED),
-    "analyses:reader_study_close": Route(ONE_STUDY, post=MANAGED),
-    "analyses:reader_study_export": Route(ONE_STUDY, get=MANAGED),
-    "analyses:assigned_studies": Route(get=signed_in(*DOCTORS)),
-    "analyses:study_read": Route(ONE_STUDY, get=of_department("doctor")),
-    "analyses:study_submit": Route(ONE_READING, post=of_department("doctor")),
-    "analyses:study_film": Route((*ONE_READING, "film"), get=of_department("doctor")),
-    "analyses:study_values": Route((*ONE_READING, "film"), get=of_department("doctor")),
+    "analyses:reader_study": Route(ONE_READER_STUDY, get=MANAGED),
+    "analyses:reader_study_cases": Route(ONE_READER_STUDY, post=MANAGED),
+    "analyses:reader_study_draw": Route(ONE_READER_STUDY, post=MANAGED),
+    "analyses:reader_study_case_remove": Route((*ONE_READER_STUDY, "number"), post=MANAGED),
+    "analyses:reader_study_readers": Route(ONE_READER_STUDY, post=MANAGED),
+    "analyses:reader_study_reader_remove": Route((*ONE_READER_STUDY, "number"), post=MANAGED),
+    "analyses:reader_study_start": Route(ONE_READER_STUDY, post=MANAGED),
+    "analyses:reader_study_waive": Route(ONE_READER_STUDY, post=MANAGED),
+    "analyses:reader_study_close": Route(ONE_READER_STUDY, post=MANAGED),
+    "analyses:reader_study_export": Route(ONE_READER_STUDY, get=MANAGED),
+    "analyses:assigned_reader_studies": Route(get=signed_in(*DOCTORS)),
+    "analyses:reader_study_read": Route(ONE_READER_STUDY, get=of_department("doctor")),
+    "analyses:reader_study_submit": Route(ONE_READING, post=of_department("doctor")),
+    "analyses:reader_study_film": Route((*ONE_READING, "film"), get=of_department("doctor")),
+    "analyses:reader_study_values": Route((*ONE_READING, "film"), get=of_department("doctor")),
 }
 
 TABLE: dict[str, Route] = {
@@ -143,9 +143,9 @@ TABLE: dict[str, Route] = {
     "analyses:queue_rows": Route(get=signed_in(*DOCTORS)),
     "analyses:case_export": Route(get=signed_in(*DOCTORS)),
     # A view is its owner's: other doctors do not learn of it.
-    "analyses:view_save": Route(post=signed_in(*DOCTORS)),
-    "analyses:view_change": Route(("view_id",), post=of_department("doctor")),
-    "analyses:view_delete": Route(("view_id",), post=of_department("doctor")),
+    "analyses:filter_save": Route(post=signed_in(*DOCTORS)),
+    "analyses:filter_change": Route(("filter_id",), post=of_department("doctor")),
+    "analyses:filter_delete": Route(("filter_id",), post=of_department("doctor")),
     **{
         f"analyses:{name}": Route(STUDY, post=of_department("doctor"))
         for name in ("case_start", "case_take_over", "case_release", "case_hand_over", "case_presence", "second_ask")
@@ -279,7 +279,7 @@ def keys_of_a_signed_case(doctor: User, api_client: User, own_token: ApiToken) -
         "second_id": SecondReading.objects.create(
             study=study, asked_by=doctor, reader=doctor, question="?", asked_at=timezone.now()
         ).pk,
-        "view_id": SavedView.objects.create(user=doctor, name="Mine").pk,
+        "filter_id": SavedFilter.objects.create(user=doctor, name="Mine").pk,
         "alarm_id": drift_alarm().pk,
         "referral_id": referral_of(study, doctor).pk,
         "template_id": ReadingTemplate.objects.create(

@@ -13,7 +13,7 @@ from inference.families.joint.network import build
 from inference.outline import regions_of
 from inference.predictor import Predictor
 from inference.tests.toy import JOINT_SUBTYPES, toy_film, toy_joint
-from inference.variants import turned, views_of
+from inference.variants import turned, variants_of
 
 
 @pytest.fixture(scope="module")
@@ -134,8 +134,8 @@ def test_folding_batch_norms_changes_no_answer():
 
 def test_the_mirrored_view_is_the_film_mirrored_and_the_turned_one_stays_in_range():
     image = torch.rand(1, 1, 64, 64)
-    views = views_of(image)
-    assert torch.equal(views[1], image[0].flip(-1))
+    variants = variants_of(image)
+    assert torch.equal(variants[1], image[0].flip(-1))
     assert 0 <= float(turned(image).min()) <= float(turned(image).max()) <= 1
 
 

@@ -70,7 +70,7 @@ def test_the_shown_arm_sees_the_answer_after_the_lock(doctor, study):
     assert sees(doctor, study)
 
 
-def reads_for_a_study(doctor, study) -> ReaderStudy:
+def reads_for_a_reader_study(doctor, study) -> ReaderStudy:
     made = ReaderStudy.objects.create(
         department=study.department, name="Study", washout_days=28, state="open", created_by=doctor
     )
@@ -79,10 +79,10 @@ def reads_for_a_study(doctor, study) -> ReaderStudy:
     return made
 
 
-def test_readers_of_an_open_study_are_blind_to_its_signed_cases_until_it_is_closed(doctor, study):
+def test_readers_of_an_open_reader_study_are_blind_to_its_signed_cases_until_it_is_closed(doctor, study):
     study.reading_state = "final"
     study.save()
-    made = reads_for_a_study(doctor, study)
+    made = reads_for_a_reader_study(doctor, study)
     assert not sees(doctor, study)
     assert sees(UserFactory(department=doctor.department, roles=["doctor"]), study)
     made.state = "closed"
@@ -90,11 +90,11 @@ def test_readers_of_an_open_study_are_blind_to_its_signed_cases_until_it_is_clos
     assert sees(doctor, study)
 
 
-def test_the_case_page_says_why_a_case_of_a_study_is_closed(client, doctor, study):
+def test_the_case_page_says_why_a_case_of_a_reader_study_is_closed(client, doctor, study):
     study.reading_state = "final"
     study.save()
     Review.objects.create(study=study, reader=doctor, reading="malignant", signed_at=timezone.now())
-    reads_for_a_study(doctor, study)
+    reads_for_a_reader_study(doctor, study)
     client.force_login(doctor)
     page = client.get(f"/cases/{study.pk}/").content.decode()
     assert "until the study is closed" in page

@@ -179,7 +179,7 @@ def test_while_a_trial_runs_only_the_reader_is_told_the_arm_of_a_signed_case(stu
 
 
 # --- the cases of a reader study ---------------------------------------------------------------------------------
-def test_a_reader_of_an_open_study_finds_no_reading_and_no_outcome_of_its_cases(doctor, administrator):
+def test_a_reader_of_an_open_reader_study_finds_no_reading_and_no_outcome_of_its_cases(doctor, administrator):
     made = started(doctor.department, administrator)
     reader = made.readers.first().user
     row = made.cases.first()

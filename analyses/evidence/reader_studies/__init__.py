@@ -1,1 +1,1 @@
-"""Reader studies: how they are drawn, read, closed, analysed and exported."""
+"""Reader reader studies: how they are drawn, read, closed, analysed and exported."""

@@ -2,7 +2,7 @@
 
 The cases of each outcome are sorted by SHA-256 of ``seed|case|outcome|case id``; the first ones that can be read are
 taken. The seed is made for each draw, so that nobody can choose one by what it draws, and kept with what was asked and
-which rows of the study it made: whoever takes drawn cases out one by one must not pass the rest off as drawn at random.
+which rows it made: whoever takes drawn cases out one by one must not pass the rest off as drawn at random.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ from django.utils.translation import ngettext
 from accounts.models import User
 from analyses.errors import Invalid, invalid_field
 from analyses.evidence.reader_studies import snapshot
-from analyses.evidence.reader_studies.services import MAX_CASES, append, held_draft, record
+from analyses.evidence.reader_studies.services import MAX_CASES, append, locked_draft, record
 from analyses.models import SIGNED_STATES, Analysis, CaseOutcome, ReaderStudy, ReferenceTruth, Study, Task
 from analyses.registry.uses import group_of
 
-# The order in which the draws of a study's page name the outcomes.
+# The order in which the draws of a reader study's page name the outcomes.
 TRUTHS = (ReferenceTruth.MALIGNANT, ReferenceTruth.BENIGN, ReferenceTruth.NORMAL)
 
 
@@ -46,9 +46,9 @@ def draw_cases(
         Invalid: ``bad_field``; ``too_few``, with the number there is for every outcome that has fewer than asked.
         Conflict: ``not_a_draft``.
     """
-    study = held_draft(reader_study, by)
+    reader_study = locked_draft(reader_study, by)
     asked = dict(zip(TRUTHS, (malignant, benign, normal), strict=True))
-    _check(study, asked, since, until)
+    _check(reader_study, asked, since, until)
     draw: dict[str, Any] = {
         "seed": secrets.token_hex(16),
         "asked": {truth.value: count for truth, count in asked.items()},
@@ -58,52 +58,52 @@ def draw_cases(
     found: list[tuple[Study, str]] = []
     short: dict[str, list[str]] = {}
     for truth, count in asked.items():
-        cases = _drawn(_candidates(study, truth, since, until), f"{draw['seed']}|case|{truth.value}", count)
+        cases = _drawn(_candidates(reader_study, truth, since, until), f"{draw['seed']}|case|{truth.value}", count)
         found += [(case, truth.value) for case in cases]
         if len(cases) < count:
             short[truth.value] = [_fewer(len(cases))]
     if short:
         raise Invalid("too_few", _("Nothing was drawn: there are fewer cases than asked for."), fields=short)
-    _keep(study, found, draw, by)
+    _keep(reader_study, found, draw, by)
     return len(found)
 
 
-def _keep(study: ReaderStudy, found: list[tuple[Study, str]], draw: dict[str, Any], by: User) -> None:
-    rows = [str(row.pk) for row in append(study, found)]
-    study.draws = [*study.draws, draw | {"rows": rows}]
-    study.save(update_fields=["draws"])
-    record("draw_study_cases", by, study, cases=len(found), **draw)
+def _keep(reader_study: ReaderStudy, found: list[tuple[Study, str]], draw: dict[str, Any], by: User) -> None:
+    rows = [str(row.pk) for row in append(reader_study, found)]
+    reader_study.draws = [*reader_study.draws, draw | {"rows": rows}]
+    reader_study.save(update_fields=["draws"])
+    record("draw_study_cases", by, reader_study, cases=len(found), **draw)
 
 
-def taken_out(study: ReaderStudy) -> list[int]:
-    """For each draw how many of its cases were taken out of the study since; one put back by hand counts as taken out.
+def taken_out(reader_study: ReaderStudy) -> list[int]:
+    """For each draw how many of its cases were taken out since; one put back by hand counts as taken out.
 
     Draws of earlier versions of the program did not keep their rows; of these none is counted.
     """
-    left = {str(pk) for pk in study.cases.values_list("pk", flat=True)}
-    return [len(set(draw.get("rows", ())) - left) for draw in study.draws]
+    left = {str(pk) for pk in reader_study.cases.values_list("pk", flat=True)}
+    return [len(set(draw.get("rows", ())) - left) for draw in reader_study.draws]
 
 
-def _check(study: ReaderStudy, asked: dict[ReferenceTruth, int], since: date | None, until: date | None) -> None:
+def _check(reader_study: ReaderStudy, asked: dict[ReferenceTruth, int], since: date | None, until: date | None) -> None:
     if min(asked.values()) < 0 or not any(asked.values()):
         raise invalid_field("malignant", _("State how many cases are to be drawn."))
-    if study.cases.count() + sum(asked.values()) > MAX_CASES:
+    if reader_study.cases.count() + sum(asked.values()) > MAX_CASES:
         raise invalid_field("malignant", _("A study has at most %(most)s cases.") % {"most": MAX_CASES})
     if since and until and since > until:
         raise invalid_field("until", _("The last date lies before the first."))
 
 
-def _candidates(study: ReaderStudy, truth: ReferenceTruth, since: date | None, until: date | None) -> list[Any]:
-    """Ids of the department's signed cases with this current outcome and a film, less those of the study."""
+def _candidates(reader_study: ReaderStudy, truth: ReferenceTruth, since: date | None, until: date | None) -> list[Any]:
+    """Ids of the department's signed cases with this current outcome and a film, less those of the reader study."""
     asked = Analysis.objects.of_task(Task.TUMOUR).filter(image__study=OuterRef("study"))
     shown = asked.exclude(image__canonical_file="")
     rows = CaseOutcome.objects.filter(
         Exists(shown),
         is_current=True,
         truth=truth,
-        study__department=study.department_id,
+        study__department=reader_study.department_id,
         study__reading_state__in=SIGNED_STATES,
-    ).exclude(study__in=study.cases.values("case"))
+    ).exclude(study__in=reader_study.cases.values("case"))
     if since:
         rows = rows.filter(established_on__gte=since)
     if until:
@@ -112,7 +112,7 @@ def _candidates(study: ReaderStudy, truth: ReferenceTruth, since: date | None, u
 
 
 def _drawn(ids: list[Any], prefix: str, count: int) -> list[Study]:
-    """The first radiographs by lot that can be read in a study, at most so many; no model answers other images."""
+    """The first radiographs by lot that readers can be shown, at most so many; no model answers other images."""
     cases: list[Study] = []
     for key in sorted(ids, key=lambda key: hashlib.sha256(f"{prefix}|{key}".encode()).hexdigest()):
         if len(cases) == count:

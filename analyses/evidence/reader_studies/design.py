@@ -26,7 +26,7 @@ class Slot:
 
 
 def draw(seed: str, readers: Iterable[int], cases: dict[int, str]) -> list[Slot]:
-    """All readings of a study.
+    """All readings of a reader study.
 
     Each reader reads every case once in each session, in an order of his own. In session 1 one half of the cases comes
     without the answer and one half with it, balanced within each truth to one case; in session 2 the other way round.

@@ -1,4 +1,4 @@
-"""All readings of a closed study as a ZIP of two CSV files: the readings and the dictionary of their columns."""
+"""All readings of a closed reader study as a ZIP of two CSV files: the readings and the dictionary of their columns."""
 
 import csv
 import io
@@ -138,22 +138,24 @@ COLUMNS: tuple[Column, ...] = (
 DICTIONARY_HEAD = ("column", "type", "values", "meaning")
 
 
-def export(study: ReaderStudy, by: User) -> bytes:
+def export(reader_study: ReaderStudy, by: User) -> bytes:
     """The ZIP; recorded.
 
     Raises:
         Conflict: ``not_closed``.
     """
     require(by, Action.MANAGE_READER_STUDIES)
-    if not study.is_closed:
+    if not reader_study.is_closed:
         raise Conflict("not_closed", _("The readings can be exported when the study is closed."))
     rows = list(
-        ReaderStudyReading.objects.filter(reader__reader_study=study)
+        ReaderStudyReading.objects.filter(reader__reader_study=reader_study)
         .select_related("reader")
         .prefetch_related("study_case")
         .order_by("reader__number", "session", "position")
     )
-    audit.record("export_reader_study", user=by, obj=study, department=study.department, detail={"rows": len(rows)})
+    audit.record(
+        "export_reader_study", user=by, obj=reader_study, department=reader_study.department, detail={"rows": len(rows)}
+    )
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         head = [column.name for column in COLUMNS]

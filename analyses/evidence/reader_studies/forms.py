@@ -17,7 +17,7 @@ WASHOUT_DAYS = 28
 
 
 class ReaderStudyForm(forms.Form):
-    """A new study."""
+    """A new reader study."""
 
     name = forms.CharField(label=_("Name"), max_length=120, help_text=_("Readers see it. No patient data."))
     department = forms.ModelChoiceField(
@@ -38,7 +38,7 @@ class ReaderStudyForm(forms.Form):
         self.fields["department"].queryset = Department.objects.filter(is_active=True)  # type: ignore[attr-defined]
 
 
-class StudyCasesForm(forms.Form):
+class ReaderStudyCasesForm(forms.Form):
     """Cases with their truth, typed or as a file; ``cleaned_data["rows"]`` holds both, the file first."""
 
     file = forms.FileField(label=_("CSV file"), required=False, help_text=_("Columns: case id, truth."))
@@ -150,7 +150,7 @@ class WaiveForm(forms.Form):
         ]
 
 
-class StudyReadingForm(forms.Form):
+class ReaderStudyReadingForm(forms.Form):
     """One reading; *cannot tell* has no likelihood."""
 
     reading = forms.ChoiceField(label=_("Reading"), choices=Reading.choices, widget=forms.RadioSelect)

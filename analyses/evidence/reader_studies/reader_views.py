@@ -13,7 +13,7 @@ from accounts.permissions import Action, requires
 from accounts.views.caller import caller
 from analyses.errors import Conflict, Invalid
 from analyses.evidence.reader_studies import reading, snapshot
-from analyses.evidence.reader_studies.forms import StudyReadingForm
+from analyses.evidence.reader_studies.forms import ReaderStudyReadingForm
 from analyses.models import Condition, Image, ReaderStudy, ReaderStudyReader, ReaderStudyReading
 from analyses.pages import in_scope
 from analyses.viewer.films import stored, values_response
@@ -24,12 +24,14 @@ READINGS = ReaderStudyReading.objects.select_related("reader__reader_study", "st
 @require_safe
 @requires(Action.READ_CASE)
 def assigned(request: HttpRequest) -> HttpResponse:
-    """The studies that this doctor reads for."""
+    """The reader studies that this doctor reads for."""
     rows = []
-    for study in ReaderStudy.objects.for_user(caller(request)):
-        mine = reading.with_progress(study.readers.filter(user=caller(request))).get()
-        rows.append({"study": study, "progress": reading.progress(mine) if study.is_open else None})
-    return render(request, "analyses/evidence/reader_studies/assigned_studies.html", {"rows": rows})
+    for reader_study in ReaderStudy.objects.for_user(caller(request)):
+        mine = reading.with_progress(reader_study.readers.filter(user=caller(request))).get()
+        rows.append(
+            {"reader_study": reader_study, "progress": reading.progress(mine) if reader_study.is_open else None}
+        )
+    return render(request, "analyses/evidence/reader_studies/assigned_reader_studies.html", {"rows": rows})
 
 
 # No HEAD: showing a case starts its time.
@@ -37,12 +39,14 @@ def assigned(request: HttpRequest) -> HttpResponse:
 @requires(Action.READ_CASE)
 def read(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
     """The next case of this reader, or why there is none now."""
-    study = in_scope(request, ReaderStudy.objects.all(), reader_study_id)
-    if study.is_closed:
+    reader_study = in_scope(request, ReaderStudy.objects.all(), reader_study_id)
+    if reader_study.is_closed:
         return _private(
-            render(request, "analyses/evidence/reader_studies/pause.html", {"reader_study": study, "progress": None})
+            render(
+                request, "analyses/evidence/reader_studies/pause.html", {"reader_study": reader_study, "progress": None}
+            )
         )
-    return _page(request, study)
+    return _page(request, reader_study)
 
 
 @require_POST
@@ -50,19 +54,19 @@ def read(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
 def submit(request: HttpRequest, reading_id: UUID) -> HttpResponse:
     """Keep one reading; then the next case."""
     row = in_scope(request, READINGS, reading_id)
-    study = row.reader.reader_study
-    form = StudyReadingForm(request.POST)
+    reader_study = row.reader.reader_study
+    form = ReaderStudyReadingForm(request.POST)
     if not form.is_valid():
-        return _page(request, study, row=row, form=form, status=400)
+        return _page(request, reader_study, row=row, form=form, status=400)
     try:
         reading.submit(row.pk, caller(request), **form.cleaned_data)
     except Invalid as error:
         for name, texts in error.fields.items():
             form.add_error(name, texts)
-        return _page(request, study, row=row, form=form, status=error.status)
+        return _page(request, reader_study, row=row, form=form, status=error.status)
     except Conflict as error:
         messages.warning(request, error.message)
-    return redirect("analyses:study_read", study.pk)
+    return redirect("analyses:reader_study_read", reader_study.pk)
 
 
 @require_safe
@@ -96,10 +100,10 @@ def _open_image(request: HttpRequest, reading_id: UUID, film: int) -> Image:
 
 def _page(
     request: HttpRequest,
-    study: ReaderStudy,
+    reader_study: ReaderStudy,
     *,
     row: ReaderStudyReading | None = None,
-    form: StudyReadingForm | None = None,
+    form: ReaderStudyReadingForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
     """The case to be read now; ``form`` is kept only where it belongs to that case.
@@ -107,27 +111,27 @@ def _page(
     A reading that was begun before a hold can still be mended and submitted, then without the answer on the page.
     """
     try:
-        progress = reading.open_next(_reader(request, study), caller(request))
+        progress = reading.open_next(_reader(request, reader_study), caller(request))
     except Conflict as error:
         messages.warning(request, error.message)
-        return redirect("analyses:assigned_studies")
+        return redirect("analyses:assigned_reader_studies")
     due = progress.reading
     if progress.held and form is not None and row is not None and row.opened_at and not row.is_submitted:
         due = row
     if due is None:
-        context: dict[str, Any] = {"reader_study": study, "progress": progress}
+        context: dict[str, Any] = {"reader_study": reader_study, "progress": progress}
         return _private(render(request, "analyses/evidence/reader_studies/pause.html", context))
     if row is not None and row != due:
         messages.warning(request, _("This case was submitted already. The first submission stands."))
-        return redirect("analyses:study_read", study.pk)
+        return redirect("analyses:reader_study_read", reader_study.pk)
     with_answer = due.condition == Condition.WITH and not progress.held
     context = {
-        "reader_study": study,
+        "reader_study": reader_study,
         "progress": progress,
         "reading": due,
         "films": _films(due, with_answer=with_answer),
         "with_answer": with_answer,
-        "form": form or StudyReadingForm(),
+        "form": form or ReaderStudyReadingForm(),
         "place": progress.done + 1,
     }
     return _private(render(request, "analyses/evidence/reader_studies/read.html", context, status=status))
@@ -145,8 +149,8 @@ def _films(row: ReaderStudyReading, *, with_answer: bool) -> list[dict[str, Any]
     ]
 
 
-def _reader(request: HttpRequest, study: ReaderStudy) -> ReaderStudyReader:
-    return study.readers.select_related("reader_study").get(user=caller(request))
+def _reader(request: HttpRequest, reader_study: ReaderStudy) -> ReaderStudyReader:
+    return reader_study.readers.select_related("reader_study").get(user=caller(request))
 
 
 def _private(response: HttpResponse) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""A reader's way through a study: one case after the other, each opened, submitted once, and never seen again."""
+"""One reader's sessions: one case after the other, each opened, submitted once, and never seen again."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -143,10 +143,10 @@ def submit(reading_id: UUID, user: User, *, reading: str, likelihood: int | None
 def _require_reader(reader: ReaderStudyReader, user: User) -> None:
     """Lock the reader study, and refuse a user who may not read in it now."""
     require(user, Action.READ_CASE)
-    study = lock(reader.reader_study_id)
-    if reader.user_id != user.pk or not is_eligible(user, study):
+    reader_study = lock(reader.reader_study_id)
+    if reader.user_id != user.pk or not is_eligible(user, reader_study):
         raise Conflict("not_a_reader", _("You do not read in this study."))
-    if not study.is_open:
+    if not reader_study.is_open:
         raise Conflict("not_open", _("The study is closed. Nothing more can be submitted."))
 
 

@@ -1,4 +1,4 @@
-"""The results of a closed study, computed anew from its readings whenever they are shown.
+"""The results of a closed reader study, computed anew from its readings whenever they are shown.
 
 The analysis needs every reader to have read every case in both conditions. So it leaves out
 
@@ -117,17 +117,19 @@ class Scores:
     positive: np.ndarray
 
 
-def results_of(study: ReaderStudy) -> Results:
-    """Analyse the readings of a study."""
+def results_of(reader_study: ReaderStudy) -> Results:
+    """Analyse the readings of a reader study."""
     cases_without_films = Prefetch("study_case", ReaderStudyCase.objects.defer("films"))
-    rows = list(ReaderStudyReading.objects.filter(reader__reader_study=study).prefetch_related(cases_without_films))
-    readers = list(study.readers.select_related("user"))
+    rows = list(
+        ReaderStudyReading.objects.filter(reader__reader_study=reader_study).prefetch_related(cases_without_films)
+    )
+    readers = list(reader_study.readers.select_related("user"))
     found = [_reader(reader, [row for row in rows if row.reader_id == reader.pk]) for reader in readers]
     complete = [row for row in found if not row.missing]
     scores = _scores([row.reader for row in complete], rows)
     for index, row in enumerate(complete):
         _fill(row, index, scores)
-    cases = study.cases.count()
+    cases = reader_study.cases.count()
     positive = int(scores.positive.sum())
     result = Results(
         readers=found,

@@ -32,7 +32,7 @@ MAX_WASHOUT_DAYS = 365
 MAX_CASES = 1000
 MAX_READERS = 50
 Row = tuple[str, str]
-# Why a case cannot be read in a study: of a row that is to be added, and of a case when the study is started.
+# Why a case cannot be read in a reader study: of a row to be added, and of a case at the start.
 UNFIT_ROW = {
     snapshot.NO_FILM: gettext_lazy("this case has no film that can be shown."),
     snapshot.BURNED_IN: gettext_lazy("this case has a film with text burned into it, which may name the patient."),
@@ -46,7 +46,7 @@ UNFIT_CASE = {
 }
 
 
-def create_study(*, name: str, department: Department, washout_days: int, by: User) -> ReaderStudy:
+def create_reader_study(*, name: str, department: Department, washout_days: int, by: User) -> ReaderStudy:
     """A draft without cases and readers.
 
     Raises:
@@ -80,13 +80,13 @@ def add_cases(reader_study: ReaderStudy, rows: Sequence[Row], by: User) -> int:
         Invalid: ``bad_rows``; ``fields["rows"]`` has one sentence for every refused row, numbered from 1.
         Conflict: ``not_a_draft``.
     """
-    study = held_draft(reader_study, by)
+    reader_study = locked_draft(reader_study, by)
     if not rows:
         raise invalid_field("rows", _("There is no row. Give one case id and its truth in each."))
-    known = set(study.cases.values_list("case_id", flat=True))
+    known = set(reader_study.cases.values_list("case_id", flat=True))
     faults, found = [], []
     for number, (text, truth) in enumerate(rows, start=1):
-        case, fault = _checked_case(study, text.strip(), truth.strip().lower(), known)
+        case, fault = _checked_case(reader_study, text.strip(), truth.strip().lower(), known)
         if case is None:
             faults.append(_("Row %(number)s: %(fault)s") % {"number": number, "fault": fault})
         else:
@@ -96,21 +96,21 @@ def add_cases(reader_study: ReaderStudy, rows: Sequence[Row], by: User) -> int:
         faults.append(_("A study has at most %(most)s cases.") % {"most": MAX_CASES})
     if faults:
         raise Invalid("bad_rows", _("Nothing was added. Correct the rows below."), fields={"rows": faults})
-    append(study, found)
-    record("add_study_cases", by, study, cases=len(found))
+    append(reader_study, found)
+    record("add_study_cases", by, reader_study, cases=len(found))
     return len(found)
 
 
-def append(study: ReaderStudy, found: Sequence[tuple[Study, str]]) -> list[ReaderStudyCase]:
+def append(reader_study: ReaderStudy, found: Sequence[tuple[Study, str]]) -> list[ReaderStudyCase]:
     """Put cases that were checked behind those of a held draft, with their truth; the new rows."""
-    start = (study.cases.aggregate(Max("number"))["number__max"] or 0) + 1
+    start = (reader_study.cases.aggregate(Max("number"))["number__max"] or 0) + 1
     return ReaderStudyCase.objects.bulk_create(
-        ReaderStudyCase(reader_study=study, case=case, truth=truth, number=number)
+        ReaderStudyCase(reader_study=reader_study, case=case, truth=truth, number=number)
         for number, (case, truth) in enumerate(found, start=start)
     )
 
 
-def _checked_case(study: ReaderStudy, text: str, truth: str, known: set[UUID]) -> tuple[Study | None, str]:
+def _checked_case(reader_study: ReaderStudy, text: str, truth: str, known: set[UUID]) -> tuple[Study | None, str]:
     try:
         key = UUID(text)
     except ValueError:
@@ -119,7 +119,7 @@ def _checked_case(study: ReaderStudy, text: str, truth: str, known: set[UUID]) -
         return None, _("the truth is normal, benign or malignant.")
     if key in known:
         return None, _("this case is in the study already.")
-    case = Study.objects.filter(pk=key, department=study.department_id).first()
+    case = Study.objects.filter(pk=key, department=reader_study.department_id).first()
     if case is None:
         return None, _("the study's department has no such case.")
     if not is_signed(case):
@@ -135,17 +135,17 @@ def remove_case(reader_study: ReaderStudy, number: int, by: User) -> None:
     Raises:
         Conflict: ``not_a_draft``, ``unknown_case``.
     """
-    study = held_draft(reader_study, by)
-    if not study.cases.filter(number=number).delete()[0]:
+    reader_study = locked_draft(reader_study, by)
+    if not reader_study.cases.filter(number=number).delete()[0]:
         raise Conflict("unknown_case", _("This case is not in the study any more."))
-    record("remove_study_case", by, study, number=number)
+    record("remove_study_case", by, reader_study, number=number)
 
 
 def possible_readers(reader_study: ReaderStudy) -> list[User]:
-    """Active doctors of the study's department who are not in it and do not manage studies (they see the truth)."""
+    """Active doctors of the department who do not read in it and manage no reader studies (which show the truth)."""
     doctors = User.objects.filter(
         is_active=True, department=reader_study.department_id, role_assignments__role=Role.DOCTOR
-    ).exclude(study_readers__reader_study=reader_study)
+    ).exclude(reader_study_readers__reader_study=reader_study)
     return [doctor for doctor in doctors if not may(doctor, Action.MANAGE_READER_STUDIES)]
 
 
@@ -157,14 +157,14 @@ def add_reader(reader_study: ReaderStudy, user: User, by: User) -> ReaderStudyRe
         Invalid: ``not_a_reader``.
         Conflict: ``not_a_draft``, ``too_many_readers``.
     """
-    study = held_draft(reader_study, by)
-    if user not in possible_readers(study):
+    reader_study = locked_draft(reader_study, by)
+    if user not in possible_readers(reader_study):
         raise Invalid("not_a_reader", _("Choose an active doctor of the department who is not in the study yet."))
-    if study.readers.count() >= MAX_READERS:
+    if reader_study.readers.count() >= MAX_READERS:
         raise Conflict("too_many_readers", _("A study has at most %(most)s readers.") % {"most": MAX_READERS})
-    number = (study.readers.aggregate(Max("number"))["number__max"] or 0) + 1
-    made = ReaderStudyReader.objects.create(reader_study=study, user=user, number=number)
-    record("add_study_reader", by, study, reader=str(user.pk))
+    number = (reader_study.readers.aggregate(Max("number"))["number__max"] or 0) + 1
+    made = ReaderStudyReader.objects.create(reader_study=reader_study, user=user, number=number)
+    record("add_study_reader", by, reader_study, reader=str(user.pk))
     return made
 
 
@@ -175,22 +175,22 @@ def remove_reader(reader_study: ReaderStudy, number: int, by: User) -> None:
     Raises:
         Conflict: ``not_a_draft``, ``unknown_reader``.
     """
-    study = held_draft(reader_study, by)
-    if not study.readers.filter(number=number).delete()[0]:
+    reader_study = locked_draft(reader_study, by)
+    if not reader_study.readers.filter(number=number).delete()[0]:
         raise Conflict("unknown_reader", _("This reader is not in the study any more."))
-    record("remove_study_reader", by, study, number=number)
+    record("remove_study_reader", by, reader_study, number=number)
 
 
 @transaction.atomic
 def start(reader_study: ReaderStudy, by: User) -> None:
-    """Keep films and answers as they stand, draw all orders, and open the study to its readers.
+    """Keep films and answers as they stand, draw all orders, and open the reader study to its readers.
 
     Raises:
         Conflict: ``not_a_draft``, ``too_small``, ``unfit_case``, ``unfit_reader``.
     """
-    study = held_draft(reader_study, by)
-    cases = list(study.cases.select_related("case"))
-    readers = list(study.readers.select_related("user"))
+    reader_study = locked_draft(reader_study, by)
+    cases = list(reader_study.cases.select_related("case"))
+    readers = list(reader_study.readers.select_related("user"))
     if len(cases) < 2 or not readers:
         raise Conflict("too_small", _("A study needs at least two cases and one reader."))
     for row in cases:
@@ -199,15 +199,15 @@ def start(reader_study: ReaderStudy, by: User) -> None:
             raise Conflict("unfit_case", UNFIT_CASE[fault] % {"number": row.number})
         row.films = snapshot.take(row.case)
     for reader in readers:
-        if not is_eligible(reader.user, study):
+        if not is_eligible(reader.user, reader_study):
             message = _("Reader %(number)s is no active doctor of the department any more. Take the reader out.")
             raise Conflict("unfit_reader", message % {"number": reader.number})
     ReaderStudyCase.objects.bulk_update(cases, ["films"])
-    study.seed = secrets.token_hex(16)
-    _draw(study.seed, readers, cases)
-    study.state, study.started_at = ReaderStudyState.OPEN, timezone.now()
-    study.save(update_fields=["seed", "state", "started_at"])
-    record("start_reader_study", by, study, cases=len(cases), readers=len(readers))
+    reader_study.seed = secrets.token_hex(16)
+    _draw(reader_study.seed, readers, cases)
+    reader_study.state, reader_study.started_at = ReaderStudyState.OPEN, timezone.now()
+    reader_study.save(update_fields=["seed", "state", "started_at"])
+    record("start_reader_study", by, reader_study, cases=len(cases), readers=len(readers))
 
 
 def _draw(seed: str, readers: list[ReaderStudyReader], cases: list[ReaderStudyCase]) -> None:
@@ -230,7 +230,7 @@ def _draw(seed: str, readers: list[ReaderStudyReader], cases: list[ReaderStudyCa
 
 @transaction.atomic
 def waive_washout(reader: ReaderStudyReader, reason: str, by: User) -> None:
-    """Let one reader begin session 2 before the wash-out has passed; the study says so in its results.
+    """Let one reader begin session 2 before the wash-out has passed; the reader study says so in its results.
 
     Raises:
         Invalid: ``bad_field`` without a reason.
@@ -238,15 +238,15 @@ def waive_washout(reader: ReaderStudyReader, reason: str, by: User) -> None:
     """
     require(by, Action.MANAGE_READER_STUDIES)
     reason = stated_reason(reason)
-    study = lock(reader.reader_study_id)
-    if not study.is_open:
+    reader_study = lock(reader.reader_study_id)
+    if not reader_study.is_open:
         raise Conflict("not_open", _("The study is not open."))
-    row = study.readers.get(pk=reader.pk)
+    row = reader_study.readers.get(pk=reader.pk)
     if row.washout_waived_at is not None:
         raise Conflict("already_waived", _("The wash-out of this reader is waived already."))
     row.washout_waived_at, row.washout_waived_by, row.washout_waived_reason = timezone.now(), by, reason
     row.save(update_fields=["washout_waived_at", "washout_waived_by", "washout_waived_reason"])
-    record("waive_washout", by, study, reader=row.number, reason=reason)
+    record("waive_washout", by, reader_study, reader=row.number, reason=reason)
 
 
 @transaction.atomic
@@ -257,40 +257,40 @@ def close(reader_study: ReaderStudy, by: User) -> None:
         Conflict: ``not_open``.
     """
     require(by, Action.MANAGE_READER_STUDIES)
-    study = lock(reader_study.pk)
-    if not study.is_open:
+    reader_study = lock(reader_study.pk)
+    if not reader_study.is_open:
         raise Conflict("not_open", _("The study is not open."))
-    study.state, study.closed_at = ReaderStudyState.CLOSED, timezone.now()
-    study.save(update_fields=["state", "closed_at"])
-    missing = ReaderStudyReading.objects.filter(reader__reader_study=study, submitted_at=None).count()
-    record("close_reader_study", by, study, missing=missing)
+    reader_study.state, reader_study.closed_at = ReaderStudyState.CLOSED, timezone.now()
+    reader_study.save(update_fields=["state", "closed_at"])
+    missing = ReaderStudyReading.objects.filter(reader__reader_study=reader_study, submitted_at=None).count()
+    record("close_reader_study", by, reader_study, missing=missing)
 
 
-def is_eligible(user: User, study: ReaderStudy) -> bool:
-    """Whether this account may read for the study now."""
-    return user.is_active and user.has_role(Role.DOCTOR) and user.department_id == study.department_id
+def is_eligible(user: User, reader_study: ReaderStudy) -> bool:
+    """Whether this account may read for the reader study now."""
+    return user.is_active and user.has_role(Role.DOCTOR) and user.department_id == reader_study.department_id
 
 
-def eligible(study: ReaderStudy) -> set[UUID]:
-    """The accounts of the study's readers that may read for it now, in one query."""
-    doctors = study.readers.filter(user__is_active=True, user__department=study.department_id)
+def eligible(reader_study: ReaderStudy) -> set[UUID]:
+    """The accounts of the reader study's readers that may read for it now, in one query."""
+    doctors = reader_study.readers.filter(user__is_active=True, user__department=reader_study.department_id)
     return set(doctors.filter(user__role_assignments__role=Role.DOCTOR).values_list("user_id", flat=True))
 
 
 def lock(pk: Any) -> ReaderStudy:
-    """The study as it is now, locked until the transaction ends."""
+    """The reader study as it is now, locked until the transaction ends."""
     return ReaderStudy.objects.select_for_update(no_key=True).get(pk=pk)
 
 
-def held_draft(reader_study: ReaderStudy, by: User) -> ReaderStudy:
-    """The study as it is now, held, where this user may still change its cases and readers."""
+def locked_draft(reader_study: ReaderStudy, by: User) -> ReaderStudy:
+    """The reader study as it is now, locked, where this user may still change its cases and readers."""
     require(by, Action.MANAGE_READER_STUDIES)
-    study = lock(reader_study.pk)
-    if not study.is_draft:
+    reader_study = lock(reader_study.pk)
+    if not reader_study.is_draft:
         raise Conflict("not_a_draft", _("The study has been started: its cases and readers are fixed."))
-    return study
+    return reader_study
 
 
-def record(action: str, by: User, study: ReaderStudy, **detail: Any) -> None:
+def record(action: str, by: User, reader_study: ReaderStudy, **detail: Any) -> None:
     """Write a line about this study into the audit log."""
-    audit.record(action, user=by, obj=study, department=study.department, detail=detail)
+    audit.record(action, user=by, obj=reader_study, department=reader_study.department, detail=detail)

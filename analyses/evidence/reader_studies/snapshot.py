@@ -1,4 +1,4 @@
-"""The films and the model's answers of a case as a study keeps them: what was shown stays what was shown."""
+"""The films and the model's answers of a case as a reader study keeps them: what was shown stays what was shown."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def take(case: Study) -> list[dict[str, Any]]:
 
 
 def why_not(case: Study) -> str:
-    """Why a case cannot be read in a study: ``no_film``, ``burned_in``; empty where it can."""
+    """Why a case cannot be read in a reader study: ``no_film``, ``burned_in``; empty where it can."""
     newest: dict[Any, Analysis] = {}
     rows = Analysis.objects.of_task(Task.TUMOUR).filter(image__study=case).order_by("-created_at", "id")
     for analysis in rows.select_related("image"):

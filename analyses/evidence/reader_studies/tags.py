@@ -42,11 +42,12 @@ def decimal(value: float | None) -> str:
 
 
 @register.simple_tag
-def study_draws(study: ReaderStudy) -> list[dict[str, str]]:
+def reader_study_draws(reader_study: ReaderStudy) -> list[dict[str, str]]:
     """Every draw of cases from recorded outcomes, the earliest first: {words, seed}."""
-    counts = case_draw.taken_out(study)
+    counts = case_draw.taken_out(reader_study)
     return [
-        {"words": draw_words(draw, out), "seed": draw["seed"]} for draw, out in zip(study.draws, counts, strict=True)
+        {"words": draw_words(draw, out), "seed": draw["seed"]}
+        for draw, out in zip(reader_study.draws, counts, strict=True)
     ]
 
 

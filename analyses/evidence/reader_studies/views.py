@@ -21,8 +21,8 @@ from analyses.evidence.reader_studies import case_draw, plots, reading, results,
 from analyses.evidence.reader_studies import export as exporting
 from analyses.evidence.reader_studies.forms import (
     DrawCasesForm,
+    ReaderStudyCasesForm,
     ReaderStudyForm,
-    StudyCasesForm,
     StudyReaderForm,
     WaiveForm,
 )
@@ -33,15 +33,15 @@ STUDIES = ReaderStudy.objects.select_related("department", "created_by")
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Action.MANAGE_READER_STUDIES)
-def studies(request: HttpRequest) -> HttpResponse:
-    """All studies, and the form for a new one."""
+def reader_studies(request: HttpRequest) -> HttpResponse:
+    """All reader studies, and the form for a new one."""
     form = ReaderStudyForm(request.POST or None)
     status = 200
     if request.method == "POST":
         status = 400
         if form.is_valid():
             try:
-                made = services.create_study(**form.cleaned_data, by=caller(request))
+                made = services.create_reader_study(**form.cleaned_data, by=caller(request))
             except ServiceError as error:
                 status = _refuse(form, error)
             else:
@@ -51,14 +51,17 @@ def studies(request: HttpRequest) -> HttpResponse:
         reader_count=Count("readers", distinct=True),
     )
     return render(
-        request, "analyses/evidence/reader_studies/reader_studies.html", {"studies": rows, "form": form}, status=status
+        request,
+        "analyses/evidence/reader_studies/reader_studies.html",
+        {"reader_studies": rows, "form": form},
+        status=status,
     )
 
 
 @require_safe
 @requires(Action.MANAGE_READER_STUDIES)
-def study(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
-    """One study: being put together, being read, or analysed."""
+def reader_study(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
+    """One reader study: being put together, being read, or analysed."""
     return _page(request, _managed(request, reader_study_id))
 
 
@@ -67,7 +70,7 @@ def study(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
 def cases_add(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
     """Put cases into a draft; nothing is added where a row is refused."""
     found = _managed(request, reader_study_id)
-    form = StudyCasesForm(request.POST, request.FILES)
+    form = ReaderStudyCasesForm(request.POST, request.FILES)
     if not form.is_valid():
         return _page(request, found, status=400, cases_form=form)
     rows = form.cleaned_data["rows"]
@@ -136,7 +139,7 @@ def reader_remove(request: HttpRequest, reader_study_id: UUID, number: int) -> H
 @require_POST
 @requires(Action.MANAGE_READER_STUDIES)
 def start(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
-    """Draw the orders and open the study."""
+    """Draw the orders and open the reader study."""
     found = _managed(request, reader_study_id)
     return _carry_out(
         request,
@@ -177,7 +180,7 @@ def close(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
 @require_safe
 @requires(Action.MANAGE_READER_STUDIES)
 def export(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
-    """All readings of a closed study with their data dictionary."""
+    """All readings of a closed reader study with their data dictionary."""
     found = _managed(request, reader_study_id)
     try:
         data = exporting.export(found, caller(request))
@@ -190,7 +193,7 @@ def export(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
 
 
 def _managed(request: HttpRequest, pk: UUID) -> ReaderStudy:
-    """The study; refused to its own readers until it is closed, since this page tells the truth of every case."""
+    """The reader study; refused to its own readers until it is closed: this page tells the truth of every case."""
     found = get_object_or_404(STUDIES, pk=pk)
     if not found.is_closed and found.readers.filter(user=caller(request)).exists():
         audit.record("access_denied", user=caller(request), allowed=False, obj=found)
@@ -202,7 +205,7 @@ def _page(request: HttpRequest, found: ReaderStudy, *, status: int = 200, **extr
     context: dict[str, Any] = {"reader_study": found, "cases": _cases(found), "readers": _readers(found)}
     if found.is_draft:
         context |= {
-            "cases_form": StudyCasesForm(),
+            "cases_form": ReaderStudyCasesForm(),
             "draw_form": DrawCasesForm(),
             "reader_form": StudyReaderForm(doctors=services.possible_readers(found)),
             "one_class": _one_class(context["cases"]),
@@ -255,7 +258,7 @@ def _readers(found: ReaderStudy) -> list[dict[str, Any]]:
 def _carry_out(
     request: HttpRequest, found: ReaderStudy, write: Callable[[], object], done: str, **forms: Form
 ) -> HttpResponse:
-    """Call a service; then back to the study, or its page with the refusal and its status."""
+    """Call a service; then back to the reader study, or its page with the refusal and its status."""
     try:
         write()
     except ServiceError as error:

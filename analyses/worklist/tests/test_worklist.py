@@ -1,4 +1,4 @@
-"""The worklist: states and whose work a case is, filters, saved views, and what a blind doctor must not learn of it."""
+"""The worklist: states and whose work a case is, filters, saved ones, and what a blind doctor must not learn of it."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent, ReadingMode
 from accounts.tests.factories import UserFactory
-from analyses.models import SavedView, Study, UnaidedReading
+from analyses.models import SavedFilter, Study, UnaidedReading
 from analyses.tests.factories import AnalysisFactory, ImageFactory, PatientFactory, StudyFactory, result
 from analyses.worklist import assignment, presence
 
@@ -199,15 +199,15 @@ def test_another_readers_lock_opens_nothing_in_my_list(web, answered, colleague)
     assert web.get("/cases/").content.decode().count("Read first") == len(answered)
 
 
-# --- saved views -----------------------------------------------------------------------------------------------------
-def test_a_view_keeps_filters_and_order_but_no_search_words(web, doctor):
+# --- saved filters ---------------------------------------------------------------------------------------------------
+def test_a_saved_filter_keeps_filters_and_order_but_no_search_words(web, doctor):
     query = "q=MILLER&reading=unread&order=-received&page=3&password=x"
     web.post("/cases/views/", {"name": " My  unread ", "query": query})
-    view = SavedView.objects.get()
-    assert (view.user, view.name, view.query) == (doctor, "My unread", "reading=unread&order=-received")
+    saved = SavedFilter.objects.get()
+    assert (saved.user, saved.name, saved.query) == (doctor, "My unread", "reading=unread&order=-received")
 
 
-def test_the_list_opens_with_the_default_view_and_all_cases_stay_one_step_away(web, department):
+def test_the_list_opens_with_the_default_filter_and_all_cases_stay_one_step_away(web, department):
     case_of(department, "A")
     case_of(department, "B", reading_state="final")
     web.post("/cases/views/", {"name": "Signed", "query": "reading=final", "default": "on"})
@@ -217,12 +217,12 @@ def test_the_list_opens_with_the_default_view_and_all_cases_stay_one_step_away(w
     assert listed(web.get("/cases/?view=all")) == ["A", "B"]
 
 
-def test_there_is_one_default_view_and_a_name_is_used_once(web):
+def test_there_is_one_default_filter_and_a_name_is_used_once(web):
     web.post("/cases/views/", {"name": "One", "query": "reading=final", "default": "on"})
     web.post("/cases/views/", {"name": "Two", "query": "reading=unread", "default": "on"})
     web.post("/cases/views/", {"name": "two", "query": "reading=amended"})
     web.post("/cases/views/", {"name": "", "query": "reading=amended"})
-    assert list(SavedView.objects.values_list("name", "is_default")) == [("One", False), ("Two", True)]
+    assert list(SavedFilter.objects.values_list("name", "is_default")) == [("One", False), ("Two", True)]
 
 
 @pytest.mark.parametrize(
@@ -232,10 +232,10 @@ def test_there_is_one_default_view_and_a_name_is_used_once(web):
         {"name": "One", "query": "&".join(f"{name}={'%C3%A4' * 64}" for name in ("modality", "order"))},
     ],
 )
-def test_a_view_that_cannot_be_kept_is_refused_in_words(web, odd):
+def test_a_filter_that_cannot_be_kept_is_refused_in_words(web, odd):
     answer = web.post("/cases/views/", odd, follow=True)
     assert [str(message.level_tag) for message in answer.context["messages"]] == ["error"]
-    assert not SavedView.objects.exists()
+    assert not SavedFilter.objects.exists()
 
 
 @pytest.mark.parametrize("path", ["/cases/", "/cases/export.csv", "/reports/"])
@@ -247,18 +247,20 @@ def test_a_null_byte_in_a_search_finds_nothing_to_search_for(web, path):
     assert (event.subject, event.detail.get("filters", [])) == ("", ["q"] if path != "/reports/" else [])
 
 
-def test_a_view_is_renamed_made_default_and_deleted_by_its_owner_only(web, client, doctor, colleague):
-    view = SavedView.objects.create(user=doctor, name="Old", query="reading=final")
-    foreign = SavedView.objects.create(user=colleague, name="Theirs", query="reading=final")
-    web.post(f"/cases/views/{view.pk}/", {"name": "New", "default": "on"})
-    view.refresh_from_db()
-    assert (view.name, view.is_default) == ("New", True)
+def test_a_saved_filter_is_renamed_made_default_and_deleted_by_its_owner_only(web, client, doctor, colleague):
+    saved = SavedFilter.objects.create(user=doctor, name="Old", query="reading=final")
+    foreign = SavedFilter.objects.create(user=colleague, name="Theirs", query="reading=final")
+    web.post(f"/cases/views/{saved.pk}/", {"name": "New", "default": "on"})
+    saved.refresh_from_db()
+    assert (saved.name, saved.is_default) == ("New", True)
     for tail in ("", "delete/"):
         assert web.post(f"/cases/views/{foreign.pk}/{tail}", {"name": "Mine"}).status_code == 404
     foreign.refresh_from_db()
     assert foreign.name == "Theirs"
-    web.post(f"/cases/views/{view.pk}/delete/")
-    assert not SavedView.objects.filter(user=doctor).exists()
+    web.post(f"/cases/views/{saved.pk}/delete/")
+    assert not SavedFilter.objects.filter(user=doctor).exists()
+    told = AuditEvent.objects.get(action="delete_view")
+    assert (told.object_type, told.object_id) == ("savedview", str(saved.pk))
 
 
 def test_a_film_count_is_that_of_the_case(web, department):

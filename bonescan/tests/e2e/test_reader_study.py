@@ -20,7 +20,7 @@ from accounts.tests.factories import UserFactory
 from analyses.models import Study
 from analyses.evidence.reader_studies import services
 from analyses.tests.factories import result
-from analyses.tests.reader_studies import plain_judge, read_session, signed_case
+from analyses.evidence.reader_studies.tests import plain_judge, read_session, signed_case
 from bench.films import film_jpeg
 
 doctor, admin = (User.objects.get(email=name + "@example.org") for name in ("doctor", "admin"))
@@ -31,7 +31,7 @@ def film(seed):
     return buffer.getvalue()
 
 def study(name, judge=None, start=True, cases=6, readers=0, films=1):
-    made = services.create_study(name=name, department=doctor.department, washout_days=0, by=admin)
+    made = services.create_reader_study(name=name, department=doctor.department, washout_days=0, by=admin)
     outcomes = ("malignant", "withheld", "benign", "normal", "malignant", "benign")
     rows = [
         (str(signed_case(doctor.department, outcomes[n % 6], doctor, image__film_bytes=film(n)).pk),

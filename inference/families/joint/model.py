@@ -1,4 +1,4 @@
-"""The family of joint networks: several members look at several views of a film, one gate stands before them."""
+"""The family of joint networks: several members look at several variants of a film, one gate stands before them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from inference.families.joint.network import build as build_joint
 from inference.outline import regions_of
 from inference.prediction import Judgement
 from inference.saliency import attribution
-from inference.variants import VIEWS, views_of
+from inference.variants import VARIANTS, variants_of
 from inference.withholding import ConformalSets, Distance, reasons_to_withhold
 
 
 @dataclass(frozen=True)
 class Looks:
-    """Raw answers of M members on V views of one film: `logits` (M, V, 2), `cells` (h, w) and `subtypes` (S,) are
-    probabilities averaged over them, `features` (D,) are the first member's of the original view."""
+    """Raw answers of M members on V variants of one film: `logits` (M, V, 2), `cells` (h, w) and `subtypes` (S,) are
+    probabilities averaged over them, `features` (D,) are the first member's of the original variant."""
 
     logits: np.ndarray
     cells: np.ndarray
@@ -40,12 +40,12 @@ def image_of(square: np.ndarray) -> Tensor:
 
 
 def look_at(members: list[JointNet], square: Tensor) -> Looks:
-    """Look at one image (1, 1, 256, 256) in [0, 1]; the turned view tells classes only, its outline lies elsewhere."""
-    views = views_of(square).contiguous(memory_format=torch.channels_last)
+    """Look at one image (1, 1, 256, 256) in [0, 1]; the turned one tells classes only: its outline lies elsewhere."""
+    variants = variants_of(square).contiguous(memory_format=torch.channels_last)
     logits, cells, subtypes, features = [], [], [], None
     with torch.inference_mode():
         for member in members:
-            answer = member(views)
+            answer = member(variants)
             assert answer.masks is not None
             assert answer.features is not None
             logits.append(answer.logits.double().numpy())
@@ -162,4 +162,4 @@ class JointModel:
         return attribution(self.members[0], image, 1 if judgement.leaning == "malignant" else 0)
 
 
-__all__ = ["VIEWS", "JointModel", "Looks", "image_of", "look_at"]
+__all__ = ["VARIANTS", "JointModel", "Looks", "image_of", "look_at"]

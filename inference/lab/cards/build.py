@@ -99,14 +99,14 @@ def withheld_out_of_fold(
     logits = material.logits.mean(axis=1)
     shares = steps.probabilities(logits)
     leaning = called(point, steps.tumour_probability(logits), shares)
-    views = np.stack(
+    variants = np.stack(
         [
-            called(point, steps.tumour_probability(view), steps.probabilities(view))
-            for view in material.logits.transpose(1, 0, 2)
+            called(point, steps.tumour_probability(variant), steps.probabilities(variant))
+            for variant in material.logits.transpose(1, 0, 2)
         ]
     )
     reasons = [
-        reasons_to_withhold(int(lean), members, views[:, index].tolist(), 0.0, np.inf)
+        reasons_to_withhold(int(lean), members, variants[:, index].tolist(), 0.0, np.inf)
         for index, (lean, members) in enumerate(zip(leaning, sets.members(shares), strict=True))
     ]
     return leaning, reasons

@@ -23,7 +23,7 @@ _CELLS = 64
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """N films of the held-out folds: logits (N, V, 2) per view, cells (N, 64, 64), subtypes (N, S), labels and groups
+    """N films of the held-out folds: logits (N, V, 2) by variant, cells (N, 64, 64), subtypes (N, S), labels and groups
     (N,), masks bool (N, 64, 64), and squares' grey mean and spread (N, 2)."""
 
     films: list[LabelledFilm]

@@ -25,31 +25,33 @@ def signed_in(user: User) -> Client:
 
 def signed_case(department: Any, outcome: str = "malignant", reader: User | None = None, **fields: Any) -> Study:
     """A case with one film and one answer, signed."""
-    study = StudyFactory(owner=department)
-    result(outcome, study=study, regions=[REGION], **fields)
-    Study.objects.filter(pk=study.pk).update(reading_state="final")
+    case = StudyFactory(owner=department)
+    result(outcome, study=case, regions=[REGION], **fields)
+    Study.objects.filter(pk=case.pk).update(reading_state="final")
     signer = reader or UserFactory(department=department, roles=["doctor"])
-    Review.objects.create(study=study, reader=signer, reading="benign", signed_at=timezone.now())
-    study.refresh_from_db()
-    return study
+    Review.objects.create(study=case, reader=signer, reading="benign", signed_at=timezone.now())
+    case.refresh_from_db()
+    return case
 
 
 def draft(department: Any, by: User, *, cases: int = 4, readers: int = 2, washout_days: int = 28) -> ReaderStudy:
-    """A study with cases and readers, not yet started."""
-    study = services.create_study(name="Knee films", department=department, washout_days=washout_days, by=by)
+    """A reader study with cases and readers, not yet started."""
+    reader_study = services.create_reader_study(
+        name="Knee films", department=department, washout_days=washout_days, by=by
+    )
     rows = [(str(signed_case(department).pk), TRUTHS[index % len(TRUTHS)]) for index in range(cases)]
-    services.add_cases(study, rows, by)
+    services.add_cases(reader_study, rows, by)
     for _ in range(readers):
-        services.add_reader(study, UserFactory(department=department, roles=["doctor"]), by)
-    return study
+        services.add_reader(reader_study, UserFactory(department=department, roles=["doctor"]), by)
+    return reader_study
 
 
 def started(department: Any, by: User, **fields: Any) -> ReaderStudy:
-    """An open study."""
-    study = draft(department, by, **fields)
-    services.start(study, by)
-    study.refresh_from_db()
-    return study
+    """An open reader study."""
+    reader_study = draft(department, by, **fields)
+    services.start(reader_study, by)
+    reader_study.refresh_from_db()
+    return reader_study
 
 
 def plain_judge(row: ReaderStudyReading) -> tuple[str, int | None]:

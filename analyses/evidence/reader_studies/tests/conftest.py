@@ -1,4 +1,4 @@
-"""What the tests of reader studies share: an open study of four cases, one of its readers, and their browsers."""
+"""What the tests of this room share: an open reader study of four cases, one of its readers, and their browsers."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ from analyses.models import ReaderStudy, ReaderStudyReader
 
 
 @pytest.fixture
-def study(administrator: User, department: Any) -> ReaderStudy:
+def reader_study(administrator: User, department: Any) -> ReaderStudy:
     return started(department, administrator, cases=4, readers=2)
 
 
 @pytest.fixture
-def reader(study: ReaderStudy) -> ReaderStudyReader:
-    return study.readers.select_related("user", "reader_study").earliest("number")
+def reader(reader_study: ReaderStudy) -> ReaderStudyReader:
+    return reader_study.readers.select_related("user", "reader_study").earliest("number")
 
 
 @pytest.fixture

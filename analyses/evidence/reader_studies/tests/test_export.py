@@ -18,19 +18,19 @@ from analyses.models import ReaderStudyReading
 pytestmark = pytest.mark.django_db
 
 
-def exported(admin, study) -> dict[str, list[dict[str, str]]]:
-    answer = admin.get(reverse("analyses:reader_study_export", args=[study.pk]))
+def exported(admin, reader_study) -> dict[str, list[dict[str, str]]]:
+    answer = admin.get(reverse("analyses:reader_study_export", args=[reader_study.pk]))
     assert (answer.status_code, answer["Content-Type"]) == (200, "application/zip")
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         return {name: list(csv.DictReader(io.StringIO(archive.read(name).decode()))) for name in archive.namelist()}
 
 
-def test_the_export_holds_every_reading_and_explains_every_column(admin, administrator, study, reader):
+def test_the_export_holds_every_reading_and_explains_every_column(admin, administrator, reader_study, reader):
     read_session(reader)
     row = reading.open_next(reader, reader.user)
     assert row.reading is None
-    services.close(study, administrator)
-    files = exported(admin, study)
+    services.close(reader_study, administrator)
+    files = exported(admin, reader_study)
     rows, words = files["readings.csv"], files["data-dictionary.csv"]
     assert len(rows) == 16
     assert [word["column"] for word in words] == list(rows[0]) == [column.name for column in COLUMNS]
@@ -41,7 +41,7 @@ def test_the_export_holds_every_reading_and_explains_every_column(admin, adminis
         kept = ReaderStudyReading.objects.get(
             reader__number=line["reader"], study_case__number=line["case"], condition=line["condition"]
         )
-        assert kept.reader.reader_study == study
+        assert kept.reader.reader_study == reader_study
         assert (line["reading"], line["likelihood"]) == tuple(map(str, plain_judge(kept)))
         assert line["truth"] == kept.study_case.truth
         assert (line["model_outcome"], line["model_probability"]) == ("malignant", "0.8000")
@@ -50,22 +50,22 @@ def test_the_export_holds_every_reading_and_explains_every_column(admin, adminis
     assert event.detail == {"rows": 16}
 
 
-def test_the_export_names_neither_patients_nor_readers_nor_cases_of_the_record(admin, administrator, study):
-    services.close(study, administrator)
-    shown = str(exported(admin, study))
-    for case in study.cases.select_related("case__patient"):
+def test_the_export_names_neither_patients_nor_readers_nor_cases_of_the_record(admin, administrator, reader_study):
+    services.close(reader_study, administrator)
+    shown = str(exported(admin, reader_study))
+    for case in reader_study.cases.select_related("case__patient"):
         assert not {str(case.case_id), case.case.patient.patient_id} & set(re.findall(r"[\w-]+", shown))
     assert "@" not in shown
 
 
 def test_a_withheld_answer_leaves_no_probability_in_the_export(admin, administrator, department):
-    study = services.create_study(name="x", department=department, washout_days=0, by=administrator)
+    reader_study = services.create_reader_study(name="x", department=department, washout_days=0, by=administrator)
     rows = [(str(signed_case(department, "withheld").pk), "malignant") for _ in range(2)]
-    services.add_cases(study, rows, administrator)
-    services.add_reader(study, UserFactory(department=department, roles=["doctor"]), administrator)
-    services.start(study, administrator)
-    services.close(study, administrator)
-    lines = exported(admin, study)["readings.csv"]
+    services.add_cases(reader_study, rows, administrator)
+    services.add_reader(reader_study, UserFactory(department=department, roles=["doctor"]), administrator)
+    services.start(reader_study, administrator)
+    services.close(reader_study, administrator)
+    lines = exported(admin, reader_study)["readings.csv"]
     assert {(line["model_outcome"], line["model_probability"]) for line in lines} == {("withheld", "")}
 
 

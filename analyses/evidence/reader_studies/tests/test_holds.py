@@ -22,8 +22,8 @@ def lift(administrator) -> None:
     holds.lift(reason="repaired", by=administrator)
 
 
-def url(study) -> str:
-    return reverse("analyses:study_read", args=[study.pk])
+def url(reader_study) -> str:
+    return reverse("analyses:reader_study_read", args=[reader_study.pk])
 
 
 def read_until(reader, condition) -> ReaderStudyReading:
@@ -35,50 +35,50 @@ def read_until(reader, condition) -> ReaderStudyReading:
         read_session(reader, limit=1)
 
 
-def test_a_case_that_is_due_with_the_answer_waits_until_the_hold_is_lifted(administrator, study, reader, page):
+def test_a_case_that_is_due_with_the_answer_waits_until_the_hold_is_lifted(administrator, reader_study, reader, page):
     row = read_until(reader, "with")
     hold(administrator)
-    shown = page.get(url(study)).content.decode()
+    shown = page.get(url(reader_study)).content.decode()
     assert WAITS in shown
     for words in ("Second opinion", "Suspicious for malignancy", "0.80", "outline"):
         assert words not in shown
     row.refresh_from_db()
     assert row.opened_at is None
-    assert page.get(reverse("analyses:study_film", args=[row.pk, 1])).status_code == 404
+    assert page.get(reverse("analyses:reader_study_film", args=[row.pk, 1])).status_code == 404
     lift(administrator)
-    answer = page.get(url(study))
+    answer = page.get(url(reader_study))
     assert answer.context["reading"] == row
     assert "Second opinion" in answer.content.decode()
 
 
-def test_a_case_without_the_answer_is_read_during_a_hold(administrator, study, reader, page):
+def test_a_case_without_the_answer_is_read_during_a_hold(administrator, reader_study, reader, page):
     row = read_until(reader, "without")
     hold(administrator)
-    answer = page.get(url(study))
+    answer = page.get(url(reader_study))
     assert answer.context["reading"] == row
     body = {"reading": "benign", "likelihood": "10"}
-    page.post(reverse("analyses:study_submit", args=[row.pk]), body)
+    page.post(reverse("analyses:reader_study_submit", args=[row.pk]), body)
     row.refresh_from_db()
     assert row.is_submitted
 
 
 def test_an_answer_seen_before_the_hold_is_not_shown_again_but_its_reading_can_be_submitted(
-    administrator, study, reader, page
+    administrator, reader_study, reader, page
 ):
     row = read_until(reader, "with")
-    assert page.get(url(study)).context["reading"] == row
+    assert page.get(url(reader_study)).context["reading"] == row
     hold(administrator)
-    assert WAITS in page.get(url(study)).content.decode()
-    page.post(reverse("analyses:study_submit", args=[row.pk]), {"reading": "malignant", "likelihood": "90"})
+    assert WAITS in page.get(url(reader_study)).content.decode()
+    page.post(reverse("analyses:reader_study_submit", args=[row.pk]), {"reading": "malignant", "likelihood": "90"})
     row.refresh_from_db()
     assert (row.reading, row.likelihood) == ("malignant", 90)
 
 
-def test_a_reading_begun_before_the_hold_can_be_mended_and_submitted_in_it(administrator, study, reader, page):
+def test_a_reading_begun_before_the_hold_can_be_mended_and_submitted_in_it(administrator, reader_study, reader, page):
     row = read_until(reader, "with")
-    page.get(url(study))
+    page.get(url(reader_study))
     hold(administrator)
-    address = reverse("analyses:study_submit", args=[row.pk])
+    address = reverse("analyses:reader_study_submit", args=[row.pk])
     refused = page.post(address, {"reading": "malignant"})
     assert refused.status_code == 400
     assert refused.context["form"]["reading"].value() == "malignant"
@@ -88,30 +88,32 @@ def test_a_reading_begun_before_the_hold_can_be_mended_and_submitted_in_it(admin
     assert row.likelihood == 90
 
 
-def test_a_case_that_was_not_opened_before_the_hold_cannot_be_submitted_in_it(administrator, study, reader, page):
+def test_a_case_that_was_not_opened_before_the_hold_cannot_be_submitted_in_it(
+    administrator, reader_study, reader, page
+):
     row = read_until(reader, "with")
     hold(administrator)
-    page.post(reverse("analyses:study_submit", args=[row.pk]), {"reading": "malignant", "likelihood": "90"})
+    page.post(reverse("analyses:reader_study_submit", args=[row.pk]), {"reading": "malignant", "likelihood": "90"})
     row.refresh_from_db()
     assert not row.is_submitted
 
 
 def test_a_film_that_the_model_did_not_answer_has_nothing_to_hold_back(administrator, department):
-    study = services.create_study(name="x", department=department, washout_days=1, by=administrator)
+    reader_study = services.create_reader_study(name="x", department=department, washout_days=1, by=administrator)
     rows = [(str(signed_case(department, "not_analysable").pk), "malignant") for _ in range(2)]
-    services.add_cases(study, rows, administrator)
-    reader = services.add_reader(study, UserFactory(department=department, roles=["doctor"]), administrator)
-    services.start(study, administrator)
+    services.add_cases(reader_study, rows, administrator)
+    reader = services.add_reader(reader_study, UserFactory(department=department, roles=["doctor"]), administrator)
+    services.start(reader_study, administrator)
     row = read_until(reader, "with")
     hold(administrator)
     assert reading.open_next(reader, reader.user).reading == row
 
 
-def test_the_administrators_page_says_why_readers_wait_and_the_order_stays(administrator, study, reader):
+def test_the_administrators_page_says_why_readers_wait_and_the_order_stays(administrator, reader_study, reader):
     order = list(reader.readings.filter(session=1).values_list("pk", flat=True))
     admin = Client()
     admin.force_login(administrator)
-    address = reverse("analyses:reader_study", args=[study.pk])
+    address = reverse("analyses:reader_study", args=[reader_study.pk])
     assert "Readings with the answer wait" not in admin.get(address).content.decode()
     hold(administrator)
     assert "Readings with the answer wait" in admin.get(address).content.decode()

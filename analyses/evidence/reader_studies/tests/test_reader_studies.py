@@ -11,10 +11,10 @@ from django.utils import timezone
 from accounts.models import AuditEvent
 from accounts.services import deactivate
 from accounts.tests.factories import UserFactory
-from analyses.blinding.reader_study import hidden_by_study, is_hidden_by_study
+from analyses.blinding.reader_study import hidden_by_reader_study, is_hidden_by_reader_study
 from analyses.errors import Conflict, Invalid
 from analyses.evidence.reader_studies import design, reading, services, snapshot
-from analyses.evidence.reader_studies.forms import StudyCasesForm, parse_rows
+from analyses.evidence.reader_studies.forms import ReaderStudyCasesForm, parse_rows
 from analyses.evidence.reader_studies.tests import draft, read_session, signed_case, started
 from analyses.models import Analysis, Condition, Image, ReaderStudyReading, Study
 from analyses.tests.factories import REGION, StudyFactory, result
@@ -69,18 +69,18 @@ def test_orders_differ_between_readers_and_sessions_and_follow_from_the_seed_alo
 # --- drafts ---------------------------------------------------------------------------------------------------
 def test_only_whoever_manages_reader_studies_makes_one(doctor, department):
     with pytest.raises(PermissionDenied):
-        services.create_study(name="x", department=department, washout_days=28, by=doctor)
+        services.create_reader_study(name="x", department=department, washout_days=28, by=doctor)
 
 
 @pytest.mark.parametrize(("name", "days"), [("", 28), ("x" * 121, 28), ("x", -1), ("x", 366)])
-def test_a_study_needs_a_name_and_a_sensible_washout(administrator, department, name, days):
+def test_a_reader_study_needs_a_name_and_a_sensible_washout(administrator, department, name, days):
     with pytest.raises(Invalid):
-        services.create_study(name=name, department=department, washout_days=days, by=administrator)
+        services.create_reader_study(name=name, department=department, washout_days=days, by=administrator)
 
 
 def test_one_bad_row_keeps_all_rows_out_and_every_bad_row_is_named(administrator, department, other_department):
-    study = draft(department, administrator, cases=1)
-    known = study.cases.get().case
+    reader_study = draft(department, administrator, cases=1)
+    known = reader_study.cases.get().case
     unsigned = result("benign", image__study__owner=department).image.study
     bare = signed_case(department)
     Image.objects.filter(study=bare).update(canonical_file="")
@@ -98,7 +98,7 @@ def test_one_bad_row_keeps_all_rows_out_and_every_bad_row_is_named(administrator
         (str(burned.pk), "normal"),
     ]
     with pytest.raises(Invalid) as refused:
-        services.add_cases(study, rows, administrator)
+        services.add_cases(reader_study, rows, administrator)
     assert refused.value.fields["rows"] == [
         "Row 2: this is no case id.",
         "Row 3: this case is in the study already.",
@@ -109,7 +109,7 @@ def test_one_bad_row_keeps_all_rows_out_and_every_bad_row_is_named(administrator
         "Row 8: this case has no film that can be shown.",
         "Row 9: this case has a film with text burned into it, which may name the patient.",
     ]
-    assert study.cases.count() == 1
+    assert reader_study.cases.count() == 1
 
 
 def test_a_list_of_cases_is_read_with_any_of_three_separators_and_without_its_head():
@@ -120,43 +120,43 @@ def test_a_list_of_cases_is_read_with_any_of_three_separators_and_without_its_he
 
 
 def test_a_cell_too_long_for_the_parser_is_an_error_of_the_form():
-    form = StudyCasesForm({"lines": "case,truth\n" + "x" * 131_073})
+    form = ReaderStudyCasesForm({"lines": "case,truth\n" + "x" * 131_073})
     assert "Line 2 cannot be read" in form.errors["lines"][0]
 
 
-def test_readers_are_active_doctors_of_the_department_who_do_not_manage_studies(
+def test_readers_are_active_doctors_of_the_department_who_do_not_manage_reader_studies(
     administrator, department, doctor, second_doctor, clerk
 ):
-    study = draft(department, administrator, readers=0)
+    reader_study = draft(department, administrator, readers=0)
     UserFactory(department=department, roles=["doctor", "administrator"])
     gone = UserFactory(department=department, roles=["doctor"], is_active=False)
-    signers = {case.case.review.reader for case in study.cases.select_related("case__review__reader")}
-    assert set(services.possible_readers(study)) == {doctor} | signers
+    signers = {case.case.review.reader for case in reader_study.cases.select_related("case__review__reader")}
+    assert set(services.possible_readers(reader_study)) == {doctor} | signers
     for person in (second_doctor, clerk, gone):
         with pytest.raises(Invalid):
-            services.add_reader(study, person, administrator)
-    services.add_reader(study, doctor, administrator)
+            services.add_reader(reader_study, person, administrator)
+    services.add_reader(reader_study, doctor, administrator)
     with pytest.raises(Invalid):
-        services.add_reader(study, doctor, administrator)
+        services.add_reader(reader_study, doctor, administrator)
 
 
 def test_cases_and_readers_can_be_taken_out_of_a_draft_only(administrator, department):
-    study = draft(department, administrator, cases=3, readers=2)
-    services.remove_case(study, 2, administrator)
-    services.remove_reader(study, 1, administrator)
-    assert list(study.cases.values_list("number", flat=True)) == [1, 3]
-    assert list(study.readers.values_list("number", flat=True)) == [2]
-    for again in (lambda: services.remove_case(study, 2, administrator),
-                  lambda: services.remove_reader(study, 1, administrator)):  # fmt: skip
+    reader_study = draft(department, administrator, cases=3, readers=2)
+    services.remove_case(reader_study, 2, administrator)
+    services.remove_reader(reader_study, 1, administrator)
+    assert list(reader_study.cases.values_list("number", flat=True)) == [1, 3]
+    assert list(reader_study.readers.values_list("number", flat=True)) == [2]
+    for again in (lambda: services.remove_case(reader_study, 2, administrator),
+                  lambda: services.remove_reader(reader_study, 1, administrator)):  # fmt: skip
         with pytest.raises(Conflict):
             again()
-    services.start(study, administrator)
+    services.start(reader_study, administrator)
     for late in (
-        lambda: services.remove_case(study, 1, administrator),
-        lambda: services.remove_reader(study, 2, administrator),
-        lambda: services.add_cases(study, [(str(signed_case(department).pk), "benign")], administrator),
-        lambda: services.add_reader(study, UserFactory(department=department, roles=["doctor"]), administrator),
-        lambda: services.start(study, administrator),
+        lambda: services.remove_case(reader_study, 1, administrator),
+        lambda: services.remove_reader(reader_study, 2, administrator),
+        lambda: services.add_cases(reader_study, [(str(signed_case(department).pk), "benign")], administrator),
+        lambda: services.add_reader(reader_study, UserFactory(department=department, roles=["doctor"]), administrator),
+        lambda: services.start(reader_study, administrator),
     ):
         with pytest.raises(Conflict) as refused:
             late()
@@ -165,10 +165,10 @@ def test_cases_and_readers_can_be_taken_out_of_a_draft_only(administrator, depar
 
 # --- the start ------------------------------------------------------------------------------------------------
 def test_the_start_draws_every_reading_and_keeps_films_and_answers_as_they_stand(administrator, department):
-    study = started(department, administrator, cases=3, readers=2)
-    assert len(study.seed) == 32
-    assert ReaderStudyReading.objects.filter(reader__reader_study=study).count() == 12
-    case = study.cases.first()
+    reader_study = started(department, administrator, cases=3, readers=2)
+    assert len(reader_study.seed) == 32
+    assert ReaderStudyReading.objects.filter(reader__reader_study=reader_study).count() == 12
+    case = reader_study.cases.first()
     later = Analysis.objects.get(image__study=case.case)
     Analysis.objects.filter(pk=later.pk).update(outcome="normal", regions=[], malignant_probability=0.01)
     (kept,) = snapshot.answers_of(case, snapshot.films_of(case))
@@ -176,40 +176,40 @@ def test_the_start_draws_every_reading_and_keeps_films_and_answers_as_they_stand
 
 
 def test_films_are_kept_in_the_order_in_which_they_came_and_not_by_suspicion(department):
-    study = StudyFactory(owner=department)
+    case = StudyFactory(owner=department)
     for outcome in ("normal", "malignant", "benign"):
-        result(outcome, study=study)
-    assert [film["answer"]["outcome"] for film in snapshot.take(study)] == ["normal", "malignant", "benign"]
+        result(outcome, study=case)
+    assert [film["answer"]["outcome"] for film in snapshot.take(case)] == ["normal", "malignant", "benign"]
 
 
 def test_the_seed_stands_neither_in_the_log_nor_anywhere_else_before_the_closing(administrator, department):
-    study = started(department, administrator)
-    assert study.seed
-    assert not any(study.seed in str(event.detail) for event in AuditEvent.objects.all())
+    reader_study = started(department, administrator)
+    assert reader_study.seed
+    assert not any(reader_study.seed in str(event.detail) for event in AuditEvent.objects.all())
 
 
 @pytest.mark.parametrize(("cases", "readers"), [(1, 1), (2, 0)])
-def test_a_study_that_is_too_small_does_not_start(administrator, department, cases, readers):
-    study = draft(department, administrator, cases=cases, readers=readers)
+def test_a_reader_study_that_is_too_small_does_not_start(administrator, department, cases, readers):
+    reader_study = draft(department, administrator, cases=cases, readers=readers)
     with pytest.raises(Conflict) as refused:
-        services.start(study, administrator)
+        services.start(reader_study, administrator)
     assert refused.value.code == "too_small"
 
 
 def test_a_case_that_lost_its_film_stops_the_start(administrator, department):
-    study = draft(department, administrator)
-    Image.objects.filter(study=study.cases.first().case).update(canonical_file="")
+    reader_study = draft(department, administrator)
+    Image.objects.filter(study=reader_study.cases.first().case).update(canonical_file="")
     with pytest.raises(Conflict) as refused:
-        services.start(study, administrator)
+        services.start(reader_study, administrator)
     assert refused.value.code == "unfit_case"
     assert "Case 1 has no film" in refused.value.message
 
 
 def test_a_reader_who_was_deactivated_in_the_draft_stops_the_start(administrator, department):
-    study = draft(department, administrator)
-    deactivate(study.readers.first().user, by=administrator)
+    reader_study = draft(department, administrator)
+    deactivate(reader_study.readers.first().user, by=administrator)
     with pytest.raises(Conflict) as refused:
-        services.start(study, administrator)
+        services.start(reader_study, administrator)
     assert refused.value.code == "unfit_reader"
 
 
@@ -276,9 +276,9 @@ def test_a_case_that_was_not_shown_cannot_be_submitted(reader):
     assert refused.value.code == "not_opened"
 
 
-def test_nobody_reads_for_another(study, reader, second_doctor):
+def test_nobody_reads_for_another(reader_study, reader, second_doctor):
     row = reading.open_next(reader, reader.user).reading
-    for stranger in (study.readers.last().user, second_doctor):
+    for stranger in (reader_study.readers.last().user, second_doctor):
         with pytest.raises(Conflict) as refused:
             reading.submit(row.pk, stranger, reading="benign", likelihood=10)
         assert refused.value.code == "not_a_reader"
@@ -309,8 +309,10 @@ def test_the_washout_counts_from_the_last_reading_of_session_one(reader):
         assert reading.current_progress(reader).opens_at == timezone.now() + timedelta(days=28)
 
 
-def test_an_administrator_waives_the_washout_of_one_reader_with_a_reason_that_is_kept(administrator, study, reader):
-    for row in study.readers.select_related("user", "reader_study"):
+def test_an_administrator_waives_the_washout_of_one_reader_with_a_reason_that_is_kept(
+    administrator, reader_study, reader
+):
+    for row in reader_study.readers.select_related("user", "reader_study"):
         read_session(row)
     with pytest.raises(Invalid):
         services.waive_washout(reader, " ", administrator)
@@ -319,7 +321,7 @@ def test_an_administrator_waives_the_washout_of_one_reader_with_a_reason_that_is
     services.waive_washout(reader, "leaves the hospital", administrator)
     reader.refresh_from_db()
     assert reading.open_next(reader, reader.user).reading.session == 2
-    other = study.readers.select_related("user").last()
+    other = reader_study.readers.select_related("user").last()
     assert reading.open_next(other, other.user).reading is None
     event = AuditEvent.objects.get(action="waive_washout")
     assert event.detail == {"reader": 1, "reason": "leaves the hospital"}
@@ -327,7 +329,7 @@ def test_an_administrator_waives_the_washout_of_one_reader_with_a_reason_that_is
         services.waive_washout(reader, "again", administrator)
 
 
-def test_a_reader_deactivated_in_mid_study_reads_no_more_and_keeps_what_was_read(administrator, reader):
+def test_a_reader_deactivated_in_mid_reader_study_reads_no_more_and_keeps_what_was_read(administrator, reader):
     read_session(reader, limit=2)
     row = reading.open_next(reader, reader.user).reading
     deactivate(reader.user, by=administrator)
@@ -346,38 +348,40 @@ def test_a_reader_who_left_the_department_reads_no_more(reader, other_department
     assert not ReaderStudyReading.objects.for_user(reader.user).exists()
 
 
-def test_nothing_is_submitted_after_the_closing(administrator, study, reader):
+def test_nothing_is_submitted_after_the_closing(administrator, reader_study, reader):
     row = reading.open_next(reader, reader.user).reading
-    services.close(study, administrator)
+    services.close(reader_study, administrator)
     with pytest.raises(Conflict) as refused:
         reading.submit(row.pk, reader.user, reading="benign", likelihood=10)
     assert refused.value.code == "not_open"
     with pytest.raises(Conflict):
-        services.close(study, administrator)
+        services.close(reader_study, administrator)
     assert AuditEvent.objects.get(action="close_reader_study").detail == {"missing": 16}
 
 
 # --- blindness ------------------------------------------------------------------------------------------------
-def hidden(user, study) -> bool:
+def hidden(user, reader_study) -> bool:
     """Both ways of asking; they must agree."""
-    one = is_hidden_by_study(user, study)
-    assert Study.objects.filter(hidden_by_study(user), pk=study.pk).exists() is one
-    assert Analysis.objects.filter(hidden_by_study(user, "image__study"), image__study=study).exists() is one
+    one = is_hidden_by_reader_study(user, reader_study)
+    assert Study.objects.filter(hidden_by_reader_study(user), pk=reader_study.pk).exists() is one
+    assert (
+        Analysis.objects.filter(hidden_by_reader_study(user, "image__study"), image__study=reader_study).exists() is one
+    )
     return one
 
 
-def test_the_answers_of_an_open_studys_cases_are_hidden_from_its_readers_and_from_no_one_else(
+def test_the_answers_of_an_open_reader_studys_cases_are_hidden_from_its_readers_and_from_no_one_else(
     administrator, department, doctor
 ):
-    study = draft(department, administrator)
-    case, elsewhere = study.cases.first().case, signed_case(department)
-    reader = study.readers.select_related("user", "reader_study").first()
+    reader_study = draft(department, administrator)
+    case, elsewhere = reader_study.cases.first().case, signed_case(department)
+    reader = reader_study.readers.select_related("user", "reader_study").first()
     assert not hidden(reader.user, case)
-    services.start(study, administrator)
+    services.start(reader_study, administrator)
     assert hidden(reader.user, case)
     assert not hidden(reader.user, elsewhere)
     assert not hidden(doctor, case)
     read_session(reader)
     assert hidden(reader.user, case)
-    services.close(study, administrator)
+    services.close(reader_study, administrator)
     assert not hidden(reader.user, case)

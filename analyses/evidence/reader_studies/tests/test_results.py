@@ -31,22 +31,22 @@ def signed_in(user) -> Client:
     return client
 
 
-def page_of(study) -> str:
-    return reverse("analyses:reader_study", args=[study.pk])
+def page_of(reader_study) -> str:
+    return reverse("analyses:reader_study", args=[reader_study.pk])
 
 
-def finish(study, judge=plain_judge) -> ReaderStudy:
+def finish(reader_study, judge=plain_judge) -> ReaderStudy:
     """Read both sessions of every reader without waiting, and close."""
-    for reader in study.readers.select_related("user", "reader_study"):
+    for reader in reader_study.readers.select_related("user", "reader_study"):
         read_session(reader, judge)
         reader.refresh_from_db()
         read_session(reader, judge)
-    services.close(study, study.created_by)
-    study.refresh_from_db()
-    return study
+    services.close(reader_study, reader_study.created_by)
+    reader_study.refresh_from_db()
+    return reader_study
 
 
-# --- a study played from end to end ---------------------------------------------------------------------------
+# --- a reader study played from end to end ---------------------------------------------------------------------------
 def made_scores(cases: int, readers: int) -> tuple[np.ndarray, np.ndarray]:
     """Likelihoods (2, readers, cases) and truth; with the answer they separate better."""
     rng = np.random.default_rng(12)
@@ -57,42 +57,44 @@ def made_scores(cases: int, readers: int) -> tuple[np.ndarray, np.ndarray]:
     return np.clip(np.round(latent + lift + noise, -1), 0, 100), positive
 
 
-def play(client, study, scores) -> int:
+def play(client, reader_study, scores) -> int:
     """Read on the pages until there is no further case now: the likelihood of ``scores`` decides the word."""
     count = 0
-    answer = client.get(reverse("analyses:study_read", args=[study.pk]))
+    answer = client.get(reverse("analyses:reader_study_read", args=[reader_study.pk]))
     while answer.context.get("reading"):
         row = answer.context["reading"]
         score = scores[CONDITIONS.index(row.condition), row.reader.number - 1, row.study_case.number - 1]
         body = {"reading": "cannot_tell"}
         if not np.isnan(score):
             body = {"reading": "malignant" if score >= 50 else "benign", "likelihood": f"{score:.0f}"}
-        answer = client.post(reverse("analyses:study_submit", args=[row.pk]), body, follow=True)
+        answer = client.post(reverse("analyses:reader_study_submit", args=[row.pk]), body, follow=True)
         count += 1
     return count
 
 
-def test_a_small_study_played_on_the_pages_shows_the_figures_of_a_separate_calculation(administrator, department):
+def test_a_small_reader_study_played_on_the_pages_shows_the_figures_of_a_separate_calculation(
+    administrator, department
+):
     scores, positive = made_scores(12, 3)
     scores[1, 2, 4] = np.nan  # reader 3 cannot tell on case 5 without the answer
     with time_machine.travel(timezone.now(), tick=False) as clock:
         admin = signed_in(administrator)
         body = {"name": "Played", "department": department.pk, "washout_days": "28"}
         admin.post(reverse("analyses:reader_studies"), body)
-        study = ReaderStudy.objects.get()
+        reader_study = ReaderStudy.objects.get()
         lines = [f"{signed_case(department).pk},{'malignant' if sick else 'benign'}" for sick in positive]
-        admin.post(reverse("analyses:reader_study_cases", args=[study.pk]), {"lines": "\n".join(lines)})
+        admin.post(reverse("analyses:reader_study_cases", args=[reader_study.pk]), {"lines": "\n".join(lines)})
         for _ in range(3):
             doctor = UserFactory(department=department, roles=["doctor"])
-            admin.post(reverse("analyses:reader_study_readers", args=[study.pk]), {"reader": str(doctor.pk)})
-        admin.post(reverse("analyses:reader_study_start", args=[study.pk]))
+            admin.post(reverse("analyses:reader_study_readers", args=[reader_study.pk]), {"reader": str(doctor.pk)})
+        admin.post(reverse("analyses:reader_study_start", args=[reader_study.pk]))
         for wanted in (12, 12):
-            for reader in study.readers.select_related("user"):
-                assert play(signed_in(reader.user), study, scores) == wanted
+            for reader in reader_study.readers.select_related("user"):
+                assert play(signed_in(reader.user), reader_study, scores) == wanted
             clock.shift(timedelta(days=28))
         admin = signed_in(administrator)
-        admin.post(reverse("analyses:reader_study_close", args=[study.pk]))
-        shown = text(admin.get(page_of(study)))
+        admin.post(reverse("analyses:reader_study_close", args=[reader_study.pk]))
+        shown = text(admin.get(page_of(reader_study)))
 
     kept = ~np.isnan(scores).any(axis=(0, 1))
     assert kept.sum() == 11
@@ -144,13 +146,13 @@ def test_a_readers_rates_times_and_uncertain_cases_stand_in_the_results(administ
             return "cannot_tell", None
         return plain_judge(row)
 
-    study = started(department, administrator, cases=6, readers=2, washout_days=0)
-    study = finish(study, judge)
+    reader_study = started(department, administrator, cases=6, readers=2, washout_days=0)
+    reader_study = finish(reader_study, judge)
     start = timezone.now()
     for seconds, row in enumerate(ReaderStudyReading.objects.filter(reader__number=1, condition="with"), start=1):
         row.opened_at, row.submitted_at = start, start + timedelta(seconds=10 * seconds)
         row.save()
-    found = results.results_of(study)
+    found = results.results_of(reader_study)
     with_answer, without = found.readers[0].conditions
     assert (with_answer.condition, with_answer.median_s, with_answer.cannot_tell) == ("with", 35.0, 0)
     assert (without.condition, without.cannot_tell, without.read) == ("without", 1, 6)
@@ -160,54 +162,54 @@ def test_a_readers_rates_times_and_uncertain_cases_stand_in_the_results(administ
 
 # --- edges ----------------------------------------------------------------------------------------------------
 def test_an_incomplete_reader_is_named_and_left_out_of_the_analysis(administrator, department):
-    study = started(department, administrator, cases=4, readers=3, washout_days=0)
-    complete = list(study.readers.select_related("user", "reader_study"))
+    reader_study = started(department, administrator, cases=4, readers=3, washout_days=0)
+    complete = list(reader_study.readers.select_related("user", "reader_study"))
     leaving = complete.pop(1)
     read_session(leaving, lambda row: ("malignant", 50), limit=3)
     deactivate(leaving.user, by=administrator)
     for reader in complete:
         read_session(reader)
         read_session(reader)
-    services.close(study, administrator)
-    study.refresh_from_db()
-    found = results.results_of(study)
+    services.close(reader_study, administrator)
+    reader_study.refresh_from_db()
+    found = results.results_of(reader_study)
     assert "Reader 2 is incomplete, 5 readings missing: not analysed." in found.warnings
     assert [row.reader.number for row in found.complete] == [1, 3]
     # Two readers who are always right leave no error to estimate.
     assert "no test" in found.comparisons[0].why_not
     assert found.comparisons[0].means == [1.0, 1.0]
     assert [row.conditions[0].area is None for row in found.readers] == [False, True, False]
-    shown = text(signed_in(administrator).get(page_of(study)))
+    shown = text(signed_in(administrator).get(page_of(reader_study)))
     assert "1.000 to 1.000" not in shown
     for words in ("incomplete, 5 missing", "deactivated", "Reader 2 is incomplete", "no interval"):
         assert words in shown
 
 
-def test_a_study_closed_without_a_complete_reader_has_no_analysis(administrator, department):
-    study = started(department, administrator)
-    services.close(study, administrator)
-    answer = signed_in(administrator).get(page_of(study))
+def test_a_reader_study_closed_without_a_complete_reader_has_no_analysis(administrator, department):
+    reader_study = started(department, administrator)
+    services.close(reader_study, administrator)
+    answer = signed_in(administrator).get(page_of(reader_study))
     assert "No reader has read every case in both conditions" in text(answer)
     assert "No analysis" in text(answer)
     assert answer.context["results"].comparisons == []
 
 
-def test_a_study_of_one_class_has_no_area_and_says_so(administrator, department):
-    study = services.create_study(name="x", department=department, washout_days=0, by=administrator)
-    services.add_cases(study, [(str(signed_case(department).pk), "malignant") for _ in range(3)], administrator)
+def test_a_reader_study_of_one_class_has_no_area_and_says_so(administrator, department):
+    reader_study = services.create_reader_study(name="x", department=department, washout_days=0, by=administrator)
+    services.add_cases(reader_study, [(str(signed_case(department).pk), "malignant") for _ in range(3)], administrator)
     for _ in range(2):
-        services.add_reader(study, UserFactory(department=department, roles=["doctor"]), administrator)
-    services.start(study, administrator)
-    study.refresh_from_db()
-    answer = signed_in(administrator).get(page_of(finish(study)))
+        services.add_reader(reader_study, UserFactory(department=department, roles=["doctor"]), administrator)
+    services.start(reader_study, administrator)
+    reader_study.refresh_from_db()
+    answer = signed_in(administrator).get(page_of(finish(reader_study)))
     assert "All analysed cases are of one class, so there is no area under a curve." in text(answer)
     assert "ROC curves" not in text(answer)
     assert answer.context["results"].comparisons[0].random is None
 
 
 def test_a_case_that_everybody_could_not_tell_leaves_nothing_to_analyse(administrator, department):
-    study = started(department, administrator, cases=2, readers=1, washout_days=0)
-    answer = signed_in(administrator).get(page_of(finish(study, lambda row: ("cannot_tell", None))))
+    reader_study = started(department, administrator, cases=2, readers=1, washout_days=0)
+    answer = signed_in(administrator).get(page_of(finish(reader_study, lambda row: ("cannot_tell", None))))
     found = answer.context["results"]
     assert (found.dropped, found.analysed) == (2, 0)
     assert "2 cases of 2 dropped" in text(answer)
@@ -217,8 +219,8 @@ def test_one_reader_is_analysed_as_this_reader_only(administrator, department):
     def judge(row):
         return "benign", (row.study_case.number * 37 + (row.condition == "with") * 29) % 100
 
-    study = started(department, administrator, cases=6, readers=1, washout_days=0)
-    answer = signed_in(administrator).get(page_of(finish(study, judge)))
+    reader_study = started(department, administrator, cases=6, readers=1, washout_days=0)
+    answer = signed_in(administrator).get(page_of(finish(reader_study, judge)))
     comparison = answer.context["results"].comparisons[0]
     assert comparison.random is None
     assert comparison.fixed is not None
@@ -227,33 +229,33 @@ def test_one_reader_is_analysed_as_this_reader_only(administrator, department):
 
 
 def test_a_waived_washout_stands_in_the_results(administrator, department):
-    study = started(department, administrator)
-    services.waive_washout(study.readers.first(), "leaves", administrator)
-    services.close(study, administrator)
-    assert "The wash-out of reader 1 was waived." in results.results_of(study).warnings
+    reader_study = started(department, administrator)
+    services.waive_washout(reader_study.readers.first(), "leaves", administrator)
+    services.close(reader_study, administrator)
+    assert "The wash-out of reader 1 was waived." in results.results_of(reader_study).warnings
 
 
 def test_curves_are_drawn_for_both_conditions_of_every_complete_reader(administrator, department):
-    study = finish(started(department, administrator, cases=4, readers=2, washout_days=0))
-    shown = text(signed_in(administrator).get(page_of(study)))
-    assert shown.count('class="study-curve"') == 2
-    assert shown.count("study-curve--without") == 2
+    reader_study = finish(started(department, administrator, cases=4, readers=2, washout_days=0))
+    shown = text(signed_in(administrator).get(page_of(reader_study)))
+    assert shown.count('class="reader-study-curve"') == 2
+    assert shown.count("reader-study-curve--without") == 2
     assert "style=" not in shown
 
 
-def test_the_seed_is_shown_when_the_study_is_closed(administrator, department):
-    study = started(department, administrator)
-    services.close(study, administrator)
-    assert study.seed in text(signed_in(administrator).get(page_of(study)))
+def test_the_seed_is_shown_when_the_reader_study_is_closed(administrator, department):
+    reader_study = started(department, administrator)
+    services.close(reader_study, administrator)
+    assert reader_study.seed in text(signed_in(administrator).get(page_of(reader_study)))
 
 
 def test_scores_are_laid_out_by_condition_reader_and_case(administrator, department):
     def judge(row):
         return "benign", 10 * row.study_case.number + row.reader.number + 5 * (row.condition == "with")
 
-    study = finish(started(department, administrator, cases=3, readers=2, washout_days=0), judge)
+    reader_study = finish(started(department, administrator, cases=3, readers=2, washout_days=0), judge)
     rows = list(ReaderStudyReading.objects.select_related("study_case"))
-    found = results._scores(list(study.readers.all()), rows)
+    found = results._scores(list(reader_study.readers.all()), rows)
     assert found.likelihood.tolist() == [[[16, 26, 36], [17, 27, 37]], [[11, 21, 31], [12, 22, 32]]]
     assert found.positive.tolist() == [True, False, True]
     assert not found.calls.any()

@@ -47,9 +47,9 @@ def read_until(reader, condition) -> None:
 def test_the_list_and_a_draft(administrator, department):
     admin = german(administrator)
     told(shown(admin, "reader_studies"), ("Noch keine Leserstudie", "Neue Leserstudie"), ("Reader stud", "New study"))
-    study = draft(department, administrator, cases=3)
+    reader_study = draft(department, administrator, cases=3)
     told(shown(admin, "reader_studies"), ("28 Tage", "Entwurf", "Auswaschphase"), ("Wash-out", "28 days", ">draft<"))
-    text = shown(admin, "reader_study", study.pk)
+    text = shown(admin, "reader_study", reader_study.pk)
     told(
         text,
         (
@@ -62,26 +62,32 @@ def test_the_list_and_a_draft(administrator, department):
         ),
         ("Draw cases", "Add cases", ">malignant<", "Start the study", "Take out", "Case id", "No patient data"),
     )
-    refused = admin.post(reverse("analyses:reader_study_cases", args=[study.pk]), {"lines": "nothing, malignant"})
+    refused = admin.post(
+        reverse("analyses:reader_study_cases", args=[reader_study.pk]), {"lines": "nothing, malignant"}
+    )
     assert "Zeile 1: Das ist keine Fall-ID." in refused.content.decode()
-    refused = admin.post(reverse("analyses:reader_study_draw", args=[study.pk]), {"benign": "2"})
+    refused = admin.post(reverse("analyses:reader_study_draw", args=[reader_study.pk]), {"benign": "2"})
     assert "Kein solcher Fall kann gezogen werden." in refused.content.decode()
 
 
-def test_an_open_study_and_its_readers_pages(administrator, department):
-    study = started(department, administrator, cases=4, readers=3)
+def test_an_open_reader_study_and_its_readers_pages(administrator, department):
+    reader_study = started(department, administrator, cases=4, readers=3)
     admin = german(administrator)
     told(
-        shown(admin, "reader_study", study.pk),
+        shown(admin, "reader_study", reader_study.pk),
         ("0 von 24 Befundungen zu 4 Fällen", "Fortschritt", "Schließen und auswerten"),
         ("Progress", "readings of", "Close and analyse", "Waive"),
     )
-    with_it, without_it, held = study.readers.select_related("user", "reader_study")
+    with_it, without_it, held = reader_study.readers.select_related("user", "reader_study")
     page = german(with_it.user)
-    told(shown(page, "assigned_studies"), ("zu befunden", "0 von 4", "1 von 2"), ("to be read", "Session", "Names,"))
+    told(
+        shown(page, "assigned_reader_studies"),
+        ("zu befunden", "0 von 4", "1 von 2"),
+        ("to be read", "Session", "Names,"),
+    )
     for reader, condition in ((with_it, Condition.WITH), (without_it, Condition.WITHOUT)):
         read_until(reader, condition)
-        text = shown(german(reader.user), "study_read", study.pk)
+        text = shown(german(reader.user), "reader_study_read", reader_study.pk)
         assert ("Zweitmeinung" in text) == (condition == Condition.WITH)
         told(
             text,
@@ -90,11 +96,19 @@ def test_an_open_study_and_its_readers_pages(administrator, department):
         )
     read_until(held, Condition.WITH)
     holds.withhold_for_all(reason="drift", by=administrator)
-    told(shown(admin, "reader_study", study.pk), ("Befundungen mit Antwort warten",), ("Readings with",))
-    told(shown(german(held.user), "study_read", study.pk), ("Ihr nächster Fall wartet",), ("Your next case waits",))
+    told(shown(admin, "reader_study", reader_study.pk), ("Befundungen mit Antwort warten",), ("Readings with",))
+    told(
+        shown(german(held.user), "reader_study_read", reader_study.pk),
+        ("Ihr nächster Fall wartet",),
+        ("Your next case waits",),
+    )
     holds.lift(reason="repaired", by=administrator)
     read_session(with_it)
-    told(shown(page, "study_read", study.pk), ("Sitzung 1 ist befundet", "28 Tage Auswaschphase"), ("Session", "days"))
+    told(
+        shown(page, "reader_study_read", reader_study.pk),
+        ("Sitzung 1 ist befundet", "28 Tage Auswaschphase"),
+        ("Session", "days"),
+    )
 
 
 def test_results(administrator, department):
@@ -102,14 +116,14 @@ def test_results(administrator, department):
         word, likelihood = plain_judge(row)
         return word, likelihood - row.study_case.number if row.reader.number == 1 else likelihood
 
-    study = started(department, administrator, cases=6, readers=2)
-    for reader in study.readers.select_related("user", "reader_study"):
+    reader_study = started(department, administrator, cases=6, readers=2)
+    for reader in reader_study.readers.select_related("user", "reader_study"):
         read_session(reader, judge)
         services.waive_washout(reader, "test", administrator)
         reader.refresh_from_db()
         read_session(reader, judge)
-    services.close(study, administrator)
-    text = shown(german(administrator), "reader_study", study.pk)
+    services.close(reader_study, administrator)
+    text = shown(german(administrator), "reader_study", reader_study.pk)
     told(
         text,
         (

@@ -15,7 +15,7 @@
   }
 
   function start() {
-    const form = document.querySelector("form[data-study-reading]");
+    const form = document.querySelector("form[data-reader-study-reading]");
     if (!form) return;
     const likelihood = form.querySelector("[name=likelihood]");
     let typed = "";
