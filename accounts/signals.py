@@ -5,7 +5,7 @@ from typing import Any
 from allauth.account import signals as allauth_signals
 from allauth.account.adapter import get_adapter
 from django.contrib.auth import signals as auth_signals
-from django.dispatch import receiver
+from django.dispatch import receiver  # noqa: TID251 (only tells the audit log what Django did)
 from django.http import HttpRequest
 
 from accounts import audit, sessions

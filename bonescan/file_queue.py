@@ -6,7 +6,6 @@ message appears whole or not at all, and what cannot be read is thrown away: the
 
 import contextlib
 import json
-import os
 import time
 import uuid
 from pathlib import Path
@@ -41,7 +40,7 @@ class Channel(filesystem.Channel):
         if entry not in table:
             table.append(entry)
 
-    def _put(self, queue: str, payload: dict[str, Any], **kwargs: Any) -> None:  # type: ignore[override]
+    def _put(self, queue: str, payload: dict[str, Any], **_kwargs: Any) -> None:  # type: ignore[override]
         folder = Path(self.data_folder_out)
         name = f"{time.time_ns():020d}_{uuid.uuid4().hex}"
         hidden = folder / f".{name}.part"
@@ -53,10 +52,10 @@ class Channel(filesystem.Channel):
             raise
 
     def _get(self, queue: str) -> dict[str, Any]:  # type: ignore[override]
-        for name in sorted(os.listdir(self.data_folder_in)):
-            if name.startswith(".") or not name.endswith(f".{queue}.msg"):
+        for path in sorted(Path(self.data_folder_in).iterdir()):
+            if path.name.startswith(".") or not path.name.endswith(f".{queue}.msg"):
                 continue
-            payload = self._take(Path(self.data_folder_in) / name)
+            payload = self._take(path)
             if payload is not None:
                 return payload
         raise Empty

@@ -3,7 +3,7 @@
 from typing import Any
 
 import structlog
-from django.dispatch import receiver
+from django.dispatch import receiver  # noqa: TID251 (writes a header, not a row)
 from django.http import HttpResponse
 from django_structlog.signals import bind_extra_request_finished_metadata, update_failure_response
 

@@ -42,7 +42,7 @@ class JsonLogger(Logger):
             for handler in log.handlers:
                 handler.setFormatter(json_formatter())
 
-    def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
+    def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:  # noqa: ARG002
         """One line a request: the path, never the query, which may hold what somebody searched for."""
         if not self.access_log_enabled:
             return

@@ -91,7 +91,7 @@ class Predictor:
 
         `on_stage` hears "checking", "classifying", "explaining" as each begins; what it raises stops the work.
         """
-        announce = on_stage or (lambda stage: None)
+        announce = on_stage or (lambda _stage: None)
         clock, point = _Clock(), self.point(operating_point)
         announce("checking")
         with clock.stage("checking"):

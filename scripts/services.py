@@ -6,7 +6,6 @@ caller runs it as the user ``nobody``.
 """
 
 import contextlib
-import glob
 import os
 import pwd
 import shutil
@@ -29,7 +28,7 @@ def free_port() -> int:
 
 def postgres_program(name: str) -> str:
     """Path of a Postgres server program; Debian keeps them out of PATH."""
-    found = sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}")) or [shutil.which(name) or ""]
+    found = sorted(map(str, Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))) or [shutil.which(name) or ""]
     if not found[-1]:
         raise SystemExit(f"{name} is missing; run: scripts/install test")
     return found[-1]

@@ -42,7 +42,7 @@ class FilesField(forms.FileField):
 
     widget = MultipleFileInput
 
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:  # noqa: ARG002
         files = data if isinstance(data, list | tuple) else [data]
         present = [file for file in files if file]
         if not present:

@@ -75,7 +75,7 @@ class ModelActivation(models.Model):
             raise TypeError("activations are never changed")
         super().save(*args, **kwargs)
 
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+    def delete(self, *_args: Any, **_kwargs: Any) -> tuple[int, dict[str, int]]:
         raise TypeError("activations are never deleted")
 
 

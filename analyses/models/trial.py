@@ -69,7 +69,7 @@ class OnlyAdded(models.Model):
             raise TypeError(f"a {self._meta.verbose_name} is never changed")
         super().save(*args, **kwargs)
 
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+    def delete(self, *_args: Any, **_kwargs: Any) -> tuple[int, dict[str, int]]:
         raise TypeError(f"a {self._meta.verbose_name} is never deleted")
 
 

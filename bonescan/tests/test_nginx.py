@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 import requests
@@ -18,7 +19,7 @@ from bonescan.tests.nginx import ROOT, Front, adapted, certificate, front
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        not (shutil.which("nginx") or os.path.exists("/usr/sbin/nginx")), reason="nginx is not installed (nginx-light)"
+        not (shutil.which("nginx") or Path("/usr/sbin/nginx").exists()), reason="nginx is not installed (nginx-light)"
     ),
 ]
 SECRET = "a search for MUELLER"

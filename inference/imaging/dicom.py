@@ -25,7 +25,7 @@ from inference.imaging.display import Values, kept
 from inference.imaging.limits import Limits, refusal
 
 # pydicom quotes values in its log and warnings; those may be a patient's.
-logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)  # noqa: TID251 (not a log of ours)
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 
 _TAGS = [Tag(keyword) for keyword in (*dicom_identity.KEYWORDS, *PIXEL_KEYWORDS, *LUT_KEYWORDS)]

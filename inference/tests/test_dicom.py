@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,8 +37,7 @@ def refused(data: bytes, limits: Limits | None = None) -> str:
 def shipped(name: str) -> bytes:
     path = get_testdata_file(name, download=False)
     assert path is not None, f"pydicom ships {name}"
-    with open(path, "rb") as file:
-        return file.read()
+    return Path(path).read_bytes()
 
 
 @pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian])

@@ -1,5 +1,7 @@
 """From stored values to grey: the order of PS3.3 C.11, with every expected value written down."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from pydicom.data import get_testdata_file
@@ -197,5 +199,4 @@ def test_colour_is_shown_as_luminance():
 def test_tables_palettes_single_bits_and_doses_give_a_picture(name):
     path = get_testdata_file(name, download=False)
     assert path is not None
-    with open(path, "rb") as file:
-        assert np.unique(decode_bytes(file.read()).grey).size >= 2
+    assert np.unique(decode_bytes(Path(path).read_bytes()).grey).size >= 2

@@ -21,7 +21,7 @@ class Watched:
     series: str
     value: Callable[[Any], Any]
     is_quantity: bool = False
-    card: Callable[[dict[str, Any]], Reference | None] = lambda reference: None
+    card: Callable[[dict[str, Any]], Reference | None] = lambda _card: None
 
     def local(self, values: Sequence[Any]) -> Reference:
         """The reference that the first local values make."""

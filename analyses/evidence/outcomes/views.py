@@ -92,7 +92,7 @@ def outcome_import_page(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @requires(Action.ENTER_OUTCOMES)
-def outcome_template(request: HttpRequest) -> HttpResponse:
+def outcome_template(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
     """The head of a file of outcomes, with the mark by which spreadsheets know UTF-8."""
     response = HttpResponse("\ufeff" + ",".join(COLUMNS) + "\r\n", content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="outcomes-template.csv"'

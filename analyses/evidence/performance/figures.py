@@ -40,7 +40,7 @@ class Observer:
     note: Any = ""
 
 
-MODEL = Observer(_("Model alone"), lambda row: row.model_call, lambda row: row.probability, lambda row: True)
+MODEL = Observer(_("Model alone"), lambda row: row.model_call, lambda row: row.probability, lambda _row: True)
 ALONE = Observer(
     _("Reader alone"),
     lambda row: row.unaided_call,

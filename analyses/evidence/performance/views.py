@@ -70,6 +70,6 @@ def performance_rows(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @requires(Action.VIEW_PERFORMANCE)
-def performance_dictionary(request: HttpRequest) -> HttpResponse:
+def performance_dictionary(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
     """What each column of the rows holds, as CSV."""
     return csv_download("performance-dictionary.csv", [("column", "holds"), *DICTIONARY.items()], start=BYTE_ORDER_MARK)

@@ -2,9 +2,9 @@
 
 import errno
 import hashlib
-import os
 import uuid
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from django.core.files.base import ContentFile
@@ -258,9 +258,9 @@ def test_a_file_over_the_limit_is_refused_before_it_is_read(submit, settings):
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_is_answered_with_507_and_leaves_nothing(submit, monkeypatch, number):
     def half(self, name, content, *_):
-        path = self.path(name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as target:
+        path = Path(self.path(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as target:
             target.write(content.read(10))
         raise OSError(number, "no room")
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+from pathlib import Path
 
 import pytest
 from django.core.files.storage import default_storage
@@ -185,7 +186,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_stored(case, doctor, quick_pdf,
 
 def test_a_stored_report_that_was_altered_or_lost_is_not_handed_out(case, doctor, quick_pdf):
     report = report_services.issue_report(case, doctor)
-    with open(default_storage.path(report.pdf_file), "ab") as file:
+    with Path(default_storage.path(report.pdf_file)).open("ab") as file:
         file.write(b" ")
     with pytest.raises(ServiceError) as altered:
         report_services.report_bytes(report)

@@ -99,7 +99,7 @@ def _centre(films: list[LabelledFilm], recipe: dict[str, Any], held_out: str) ->
     return places
 
 
-def _paper(films: list[LabelledFilm], recipe: dict[str, Any], held_out: str) -> dict[str, str]:
+def _paper(films: list[LabelledFilm], recipe: dict[str, Any], _held_out: str) -> dict[str, str]:
     """Shuffle by a hash of seed and id: the same on every machine and with every version of a random generator."""
     keys = {film.image_id: hashlib.sha256(f"{recipe['seed']}:{film.image_id}".encode()).hexdigest() for film in films}
     ordered = sorted(keys, key=lambda image_id: (keys[image_id], image_id))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor  # noqa: TID251 (the laboratory has no worker around it)
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context  # noqa: TID251 (as above)
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -137,7 +137,7 @@ def _judge_all(predictor: Predictor, squares: np.ndarray, point: str) -> list:
     return [predictor.judge(square, point) for square in squares]
 
 
-def _refuse_all(predictor: Predictor, squares: np.ndarray, point: str) -> list:
+def _refuse_all(predictor: Predictor, squares: np.ndarray, _point: str) -> list:
     return [not predictor.check(square).analysable for square in squares]
 
 
@@ -196,7 +196,7 @@ class TrainedRun:
             ms_per_image=spent,
         )
 
-    def refused(self, squares: np.ndarray) -> None:
+    def refused(self, squares: np.ndarray) -> None:  # noqa: ARG002 (as the other subjects)
         return None
 
     def saliency(self, squares: np.ndarray, called: np.ndarray, *, random: bool = False) -> np.ndarray | None:

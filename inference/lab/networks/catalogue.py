@@ -28,7 +28,7 @@ def _joint(experiment: Experiment, fill: bool) -> nn.Module:
     return network
 
 
-def _paper_cnn(experiment: Experiment, fill: bool) -> nn.Module:
+def _paper_cnn(experiment: Experiment, _fill: bool) -> nn.Module:
     return PaperNet(size=experiment.size, **experiment.architecture)
 
 
@@ -51,11 +51,11 @@ def _lite(variant: int) -> Builder:
     return build
 
 
-def _vgg16(experiment: Experiment, fill: bool) -> nn.Module:
+def _vgg16(experiment: Experiment, _fill: bool) -> nn.Module:
     return classifier.Classifier(classifier.vgg16(), **experiment.architecture)
 
 
-def _resnet50(experiment: Experiment, fill: bool) -> nn.Module:
+def _resnet50(experiment: Experiment, _fill: bool) -> nn.Module:
     return classifier.Classifier(classifier.resnet50(), **experiment.architecture)
 
 

