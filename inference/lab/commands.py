@@ -15,6 +15,7 @@ from inference.lab.cards.build import assemble
 from inference.lab.data.folder import LabelledFilm, data_root, load_films
 from inference.lab.data.leakage_commands import add_leakage
 from inference.lab.data.protocols import DEFAULT_HELD_OUT, FOLDS, PROTOCOLS, load_split
+from inference.lab.data.sources import SOURCES, load_sources
 from inference.lab.evaluation.compare import compare
 from inference.lab.evaluation.evaluate import (
     evaluate_model,
@@ -67,6 +68,9 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     train.add_argument("experiment", help=f"one of {', '.join(sorted(p.stem for p in EXPERIMENTS.glob('*.toml')))}")
     train.add_argument("--protocol", choices=PROTOCOLS, default="grouped")
     train.add_argument("--held-out", choices=FOLDS, default=DEFAULT_HELD_OUT, help="the fold to validate on")
+    train.add_argument(
+        "--leave-out", nargs="+", choices=SOURCES, default=(), help="sources of tumour-free films never trained on"
+    )
     _common(train)
     train.set_defaults(run=_train)
 
@@ -120,8 +124,14 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
 def _train(options: argparse.Namespace) -> int:
     torch.set_num_threads(1)
     experiment = load_experiment(options.experiments / f"{options.experiment}.toml")
-    split = load_split(data_root(options.data) / FILMS_FOLDER, options.protocol, options.held_out)
-    run = train_row(experiment, split, options.runs, options.held_out, options.experiments)
+    root = data_root(options.data)
+    split = load_split(root / FILMS_FOLDER, options.protocol, options.held_out)
+    sources = None
+    if experiment.mixing is not None:
+        sources = load_sources(root, left_out=tuple(options.leave_out), held_out=options.held_out)
+    elif options.leave_out:
+        raise DataError("bad_experiment", f"{experiment.name} mixes no sources: there is none to leave out.")
+    run = train_row(experiment, split, options.runs, options.held_out, options.experiments, sources)
     print(f"{run.key}: {run.facts['minutes']} minutes of one core")
     return 0
 

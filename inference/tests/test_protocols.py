@@ -42,6 +42,51 @@ def test_grouped_trains_on_four_folds_and_leaves_the_frozen_part_alone(folder):
     assert {film.part for film in split.test} == {"test"}
 
 
+def test_patient_draws_over_patients_and_knows_what_is_known_of_them(folder):
+    split = load_split(folder, "patient", held_out="fold2")
+    assert {film.part for film in split.validation} == {"fold2"}
+    film = split.train[0]
+    assert (film.group_id, film.attributes["group_id"], film.attributes["age"]) == ("patient 0", "0", "10")
+
+
+def _rewrite(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_films_of_test_patients_that_stood_in_a_fold_are_on_no_list_of_patient(folder):
+    _rewrite(folder / "folds_patient.csv", "FILM000,fold0", "FILM000,excluded")
+    split = load_split(folder, "patient")
+    assert "FILM000" not in ids(split.train) | ids(split.validation) | ids(split.test)
+    assert "FILM001" in ids(split.train)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "code"),
+    [
+        ("folds_patient.csv", "FILM000,fold0", "FILM000,fold4", "crossing_group"),
+        ("folds_patient.csv", "FILM000,fold0", "FILM000,fold9", "no_part"),
+        ("folds_patient.csv", "FILM001,fold0", "FILM000,fold0", "duplicate_id"),
+        ("patients.csv", "FILM000,0,", "FILM999,0,", "no_patient"),
+        ("patients.csv", "FILM000,0,", "FILM000,,", "broken_row"),
+    ],
+)
+def test_tables_of_patients_that_do_not_fit_are_refused(folder, name, old, new, code):
+    _rewrite(folder / name, old, new)
+    with pytest.raises(DataError) as refusal:
+        load_split(folder, "patient")
+    assert refusal.value.code == code
+
+
+def test_a_group_of_neighbouring_ids_may_not_cross_the_folds_of_patients_either(folder):
+    _rewrite(folder / "folds_patient.csv", "FILM000,fold0", "FILM000,fold4")
+    _rewrite(folder / "patients.csv", "FILM000,0,", "FILM000,99,")
+    with pytest.raises(DataError) as refusal:
+        load_split(folder, "patient")
+    assert refusal.value.code == "crossing_group"
+
+
 def test_centre_chooses_on_one_place_and_tests_on_the_whole_other(folder):
     split = load_split(folder, "centre")
     assert {film.attributes["centre"] for film in split.train + split.validation} == {"1"}
@@ -115,4 +160,5 @@ def test_the_real_folder_gives_the_stored_assignments(data_dir):
     for name in PROTOCOLS:
         split = load_split(folder, name)  # refuses another assignment than the stored one
         sizes[name] = (len(split.train), len(split.validation), len(split.test))
+    assert sizes.pop("patient") == (2301, 596, 551)
     assert sizes == {"grouped": (2336, 596, 551), "centre": (2437, 497, 549), "paper": (2787, 348, 348)}

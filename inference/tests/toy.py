@@ -128,7 +128,7 @@ def toy_data(root: Path) -> Path:
     films = root / "btxrd"
     for folder in (films / "images", films / "masks", films / "full_size", root / "gate" / "not_bone"):
         folder.mkdir(parents=True)
-    labels, parts, number = [], [], 0
+    labels, parts, patients, number = [], [], [], 0
     for part in ("fold0", "fold1", "fold2", "fold3", "fold4", "test"):
         for label, lesion in (("normal", 0), ("benign", 8), ("malignant", 14)):
             for _ in range(4):
@@ -140,13 +140,43 @@ def toy_data(root: Path) -> Path:
                     Image.fromarray(mask).save(films / "masks" / f"{name}.png")
                 labels.append({"image_id": name, "label": label, "group_id": str(number // 2)})
                 parts.append({"image_id": name, "part": part})
+                known = {"age": str(10 + number), "sex": "MF"[number % 2], "limb": "lower limb", "view": "frontal"}
+                patients.append({"image_id": name, "patient_group": str(number // 2), **known})
                 number += 1
     _write_rows(films / "labels.csv", labels)
     _write_rows(films / "folds.csv", parts)
+    _write_rows(films / "folds_patient.csv", parts)
+    _write_rows(films / "patients.csv", patients)
     rng = np.random.default_rng(1)
     rows = []
     for index in range(20):
         Image.fromarray(rng.integers(0, 255, (40, 40), dtype=np.uint8)).save(root / "gate/not_bone" / f"{index}.png")
         rows.append({"file": f"{index}.png", "kind": "snow" if index % 2 else "static"})
     _write_rows(root / "gate" / "not_bone.csv", rows)
+    return root
+
+
+def toy_sources(root: Path) -> Path:
+    """Write tumour-free films of four other sources below a data folder, six of each part where a source has parts."""
+    tables: dict[str, dict[str, str]] = {
+        "fracatlas": {"label": "not_fractured", "body_part": "leg", "near_gate": "0"},
+        "knees": {"kellgren_lawrence": "0"},
+        "hands": {"bone_age_months": "90", "male": "True"},
+    }
+    for number, (name, known) in enumerate(tables.items()):
+        (root / name / "images").mkdir(parents=True)
+        labels, parts = [], []
+        for index in range(18):
+            image_id = f"{name[0].upper()}{index:02d}"
+            film = toy_film(500 + 50 * number + index)[:, : 96 - 12 * number]
+            Image.fromarray(film).save(root / name / "images" / f"{image_id}.png")
+            group = str(index // 2)
+            labels.append({"image_id": image_id, "group_id": group, "patient_group": group, **known})
+            parts.append({"image_id": image_id, "part": ("fold0", "fold4", "test")[index // 6]})
+        _write_rows(root / name / "labels.csv", labels)
+        _write_rows(root / name / "folds.csv", parts)
+    folder = root / "gate" / "bone_other_source"
+    folder.mkdir(parents=True)
+    for index in range(4):
+        Image.fromarray(toy_film(900 + index)).save(folder / f"normal_{index}.png")
     return root

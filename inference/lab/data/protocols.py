@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from inference.errors import DataError
 from inference.lab.data.folder import CLASSES, LabelledFilm, file_sha256, load_films
+from inference.lab.data.patients import EXCLUDED, with_patients
 
 RECIPES = Path(__file__).with_name("protocols.toml")
-PROTOCOLS = ("grouped", "centre", "paper")
+PROTOCOLS = ("patient", "grouped", "centre", "paper")
 FOLDS = ("fold0", "fold1", "fold2", "fold3", "fold4")
 DEFAULT_HELD_OUT = "fold4"
 
@@ -46,6 +48,8 @@ def load_split(
         raise DataError("unknown_fold", f"The fold {held_out!r} is none of {', '.join(FOLDS)}.")
     recipes = read_recipes(stored)
     films = load_films(folder, labels)
+    if name == "patient":
+        films = with_patients(folder, films)
     places = _PLACES[name](films, recipes[name], held_out)
     lists = {
         place: [film for film in films if places[film.image_id] == place] for place in ("train", "validation", "test")
@@ -53,7 +57,9 @@ def load_split(
     for place, members in lists.items():
         _check_list(name, place, members)
     if name != "paper":
-        _check_groups(name, lists)
+        _check_groups(name, lists, lambda film: film.group_id)
+    if name == "patient":
+        _check_groups(name, lists, lambda film: film.attributes["group_id"])
     sha256 = assignment_sha256(lists)
     wanted = recipes[name]["sha256"]["all" if name == "paper" else held_out]
     if file_sha256(labels or folder / "labels.csv") == recipes["labels_sha256"] and sha256 != wanted:
@@ -80,6 +86,15 @@ def _grouped(films: list[LabelledFilm], recipe: dict[str, Any], held_out: str) -
     _demand_parts(films)
     places = {part: "train" for part in FOLDS} | {held_out: "validation", recipe["test_part"]: "test"}
     return {film.image_id: places.get(film.part, "") for film in films}
+
+
+def _patient(films: list[LabelledFilm], recipe: dict[str, Any], held_out: str) -> dict[str, str]:
+    """As grouped, but on folds that no patient crosses; films of test patients that stood in a fold are on no list."""
+    places = _grouped(films, recipe, held_out)
+    strangers = [film.image_id for film in films if not places[film.image_id] and film.part != EXCLUDED]
+    if strangers:
+        raise DataError("no_part", f"folds_patient.csv: the film {strangers[0]} has a part that patient does not know.")
+    return places
 
 
 def _centre(films: list[LabelledFilm], recipe: dict[str, Any], held_out: str) -> dict[str, str]:
@@ -109,7 +124,7 @@ def _paper(films: list[LabelledFilm], recipe: dict[str, Any], _held_out: str) ->
     return places | {image_id: "validation" for image_id in ordered[tenth : 2 * tenth]}
 
 
-_PLACES = {"grouped": _grouped, "centre": _centre, "paper": _paper}
+_PLACES = {"patient": _patient, "grouped": _grouped, "centre": _centre, "paper": _paper}
 
 
 def _demand_parts(films: list[LabelledFilm]) -> None:
@@ -126,12 +141,12 @@ def _check_list(name: str, place: str, members: list[LabelledFilm]) -> None:
             raise DataError("empty_class", f"labels.csv: the {place} list of {name} holds no {label} film.")
 
 
-def _check_groups(name: str, lists: dict[str, list[LabelledFilm]]) -> None:
+def _check_groups(name: str, lists: dict[str, list[LabelledFilm]], group_of: Callable[[LabelledFilm], str]) -> None:
     """A group on two lists would let a network recognise the patient instead of the disease."""
     seen: dict[str, tuple[str, str]] = {}
     for place, members in lists.items():
         for film in members:
-            first, image_id = seen.setdefault(film.group_id, (place, film.image_id))
+            first, image_id = seen.setdefault(group_of(film), (place, film.image_id))
             if first != place:
                 raise DataError(
                     "crossing_group",

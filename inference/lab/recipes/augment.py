@@ -15,7 +15,10 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Strengths; a probability is per image. Degrees for `rotation`, a share of the side for `shift`."""
+    """Strengths; a probability is per image. Degrees for `rotation`, a share of the side for `shift`.
+
+    `quarter_turns` is how often a film lies at one of four right angles, `letterbox` how often it gets black bars.
+    """
 
     rotation: float = 20.0
     zoom: float = 0.15
@@ -32,6 +35,8 @@ class Augmentation:
     border: float = 0.0
     inversion: float = 0.0
     erasure: float = 0.0
+    quarter_turns: float = 0.0
+    letterbox: float = 0.0
 
 
 def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
@@ -43,6 +48,9 @@ def geometry(images: Tensor, strengths: Augmentation, generator: torch.Generator
     count = len(images)
     shape = list(images.shape[:2]) + ([side, side] if side else list(images.shape[2:]))
     angle = _uniform(count, -strengths.rotation, strengths.rotation, generator) * (math.pi / 180)
+    if strengths.quarter_turns:
+        turned = torch.rand(count, generator=generator) < strengths.quarter_turns
+        angle += turned * torch.randint(4, (count,), generator=generator) * (math.pi / 2)
     zoom = torch.exp(_uniform(count, -strengths.zoom, strengths.zoom, generator))
     stretch = torch.exp(_uniform(count, -strengths.stretch, strengths.stretch, generator))
     mirror = 1 - 2 * (torch.rand(count, generator=generator) < strengths.flip_horizontal).float()
@@ -54,9 +62,23 @@ def geometry(images: Tensor, strengths: Augmentation, generator: torch.Generator
     matrix[:, 1, 0] = torch.sin(angle) * scale_x * mirror
     matrix[:, 1, 1] = torch.cos(angle) * scale_y * upside
     matrix[:, 0, 1] *= upside
+    if strengths.letterbox:
+        _shrink_to_a_part(matrix, strengths.letterbox, generator)
     matrix[:, :, 2] = _uniform(2 * count, -2 * strengths.shift, 2 * strengths.shift, generator).view(count, 2)
     grid = functional.affine_grid(matrix, shape, align_corners=False)
     return functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def _shrink_to_a_part(matrix: Tensor, chance: float, generator: torch.Generator) -> None:
+    """Shrink films along one side, by up to 45 %, or by up to 30 % along both: what is left free becomes black."""
+    count = len(matrix)
+    draw = torch.rand(4, count, generator=generator)
+    boxed = draw[0] < chance
+    one, both = 1 / (1 - 0.45 * draw[1]), 1 / (1 - 0.3 * draw[2])
+    across = torch.where(draw[3] < 0.4, one, torch.where(draw[3] < 0.8, torch.ones(count), both))
+    down = torch.where(draw[3] < 0.4, torch.ones(count), torch.where(draw[3] < 0.8, one, both))
+    matrix[:, :, 0] *= torch.where(boxed, across, torch.ones(count)).unsqueeze(1)
+    matrix[:, :, 1] *= torch.where(boxed, down, torch.ones(count)).unsqueeze(1)
 
 
 def grey_values(images: Tensor, strengths: Augmentation, generator: torch.Generator) -> Tensor:

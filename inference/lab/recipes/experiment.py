@@ -11,6 +11,7 @@ from typing import Any
 
 from inference.errors import DataError
 from inference.lab.recipes.augment import Augmentation
+from inference.lab.recipes.mixing import Mixing
 
 EXPERIMENTS = Path(__file__).parent / "experiments"
 PREPARATIONS = ("none", "clahe", "denoise", "both")
@@ -25,6 +26,7 @@ class Experiment:
     an experiment whose run on the same split lends its weights. The first `small_epochs` see films of `small_size`.
     `encoder_rate` scales the learning rate of what started from ImageNet. Weights of a loss are relative to the
     classes' loss; `malignant_weight` is the positive weight of malignant among tumours.
+    `mixing` adds tumour-free films of other sources to every batch and moves lesions between films.
     `keep` says which weights count: of the `best` validation epoch, or the `last` (then validation chose nothing).
     """
 
@@ -58,9 +60,17 @@ class Experiment:
     seed: int = 7
     bfloat16: bool = True
     augmentation: Augmentation = field(default_factory=Augmentation)
+    mixing: Mixing | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Return the settings; those of younger date are left out where they do nothing, so that hashes stay."""
+        settings = asdict(self)
+        if self.mixing is None:
+            del settings["mixing"]
+        for name in ("quarter_turns", "letterbox"):
+            if not settings["augmentation"][name]:
+                del settings["augmentation"][name]
+        return settings
 
     @property
     def settings(self) -> str:
@@ -77,6 +87,8 @@ def load_experiment(path: Path) -> Experiment:
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))
         entries["augmentation"] = Augmentation(**entries.get("augmentation", {}))
+        if "mixing" in entries:
+            entries["mixing"] = Mixing(**entries["mixing"])
         experiment = Experiment(**entries)
     except FileNotFoundError as error:
         known = ", ".join(sorted(found.stem for found in path.parent.glob("*.toml")))

@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from inference.errors import DataError
 from inference.lab.data.examples import load_examples
 from inference.lab.data.preparation import prepare
 from inference.lab.data.protocols import DEFAULT_HELD_OUT, Split
+from inference.lab.data.sources import Source, SourceSplit
 from inference.lab.recipes.experiment import EXPERIMENTS, Experiment
 from inference.lab.training.classical import Classical, train_classical
 from inference.lab.training.hybrid import Hybrid, train_hybrid
 from inference.lab.training.mask_rcnn import MaskTrainer
+from inference.lab.training.mixed import MixedTrainer
 from inference.lab.training.runs import Run, load_network, minutes_with_below, read_run, recipe_of, run_key, write_run
 from inference.lab.training.train import Look, Trainer, look
 
@@ -58,24 +61,32 @@ def train_row(
     runs: Path,
     held_out: str = DEFAULT_HELD_OUT,
     experiments: Path = EXPERIMENTS,
+    sources: SourceSplit | None = None,
 ) -> Run:
-    """Train one experiment on one split into its folder of `runs`."""
-    folder = runs / run_key(experiment.name, split.name, held_out)
+    """Train one experiment on one split into its folder of `runs`; `sources` where its recipe mixes films of others."""
+    left_out = sources.names_left_out if sources else ()
+    folder = runs / run_key(experiment.name, split.name, held_out, left_out)
+    if (experiment.mixing is None) != (sources is None):
+        raise DataError("bad_experiment", f"{experiment.name}: films of other sources go with a recipe that mixes.")
     below = None
     if experiment.start_from:
-        below = read_run(runs / run_key(experiment.start_from, split.name, held_out))
+        below = read_run(runs / run_key(experiment.start_from, split.name, held_out, left_out))
     if experiment.network in (TEXTURE_SVM, FEATURE_SVM):
         facts = _train_machines(experiment, split, folder, below, experiments)
     else:
-        facts = _train_network(experiment, split, folder, below)
+        facts = _train_network(experiment, split, folder, below, sources.train if sources else None)
     if below:
         facts["minutes_below"] = round(minutes_with_below(below), 1)
-    return write_run(folder, experiment, split, held_out, facts)
+    return write_run(folder, experiment, split, held_out, facts, sources)
 
 
-def _train_network(experiment: Experiment, split: Split, folder: Path, below: Run | None) -> dict[str, Any]:
+def _train_network(
+    experiment: Experiment, split: Split, folder: Path, below: Run | None, sources: list[Source] | None
+) -> dict[str, Any]:
     start = below.folder / "weights.safetensors" if below else None
-    kind = MaskTrainer if experiment.network == OBJECTS else Trainer
+    kind: Callable[..., Trainer] = MaskTrainer if experiment.network == OBJECTS else Trainer
+    if sources is not None:
+        kind = partial(MixedTrainer, sources=sources)
     trainer = kind(experiment, load_examples(split.train), load_examples(split.validation), folder, start)
     progress = trainer.run()
     return {

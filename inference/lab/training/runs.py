@@ -13,6 +13,7 @@ from torch import nn
 
 from inference.errors import DataError
 from inference.lab.data.protocols import Split
+from inference.lab.data.sources import SourceSplit
 from inference.lab.networks.catalogue import build_network
 from inference.lab.recipes.experiment import Experiment, load_experiment
 
@@ -29,14 +30,16 @@ class Run:
         return self.folder.name
 
 
-def run_key(name: str, protocol: str, held_out: str) -> str:
-    """The name of a run's folder."""
-    return f"{name}-{protocol}" if protocol == "paper" else f"{name}-{protocol}-{held_out}"
+def run_key(name: str, protocol: str, held_out: str, left_out: tuple[str, ...] = ()) -> str:
+    """The name of a run's folder; `left_out` are the sources that it never saw though its recipe mixes sources."""
+    key = f"{name}-{protocol}" if protocol == "paper" else f"{name}-{protocol}-{held_out}"
+    return f"{key}-without-{'-'.join(left_out)}" if left_out else key
 
 
-def command_of(experiment: Experiment, protocol: str, held_out: str) -> str:
+def command_of(experiment: Experiment, protocol: str, held_out: str, left_out: tuple[str, ...] = ()) -> str:
     """The one command that makes this run again."""
-    return f"python -m inference train {experiment.name} --protocol {protocol} --held-out {held_out} --data DIR"
+    command = f"python -m inference train {experiment.name} --protocol {protocol} --held-out {held_out} --data DIR"
+    return f"{command} --leave-out {' '.join(left_out)}" if left_out else command
 
 
 def training_steps(command: str, experiment: str, below: str) -> list[str]:
@@ -50,7 +53,14 @@ def minutes_with_below(run: Run) -> float:
     return float(run.facts["minutes"]) + float(run.facts.get("minutes_below", 0.0))
 
 
-def write_run(folder: Path, experiment: Experiment, split: Split, held_out: str, facts: dict[str, Any]) -> Run:
+def write_run(
+    folder: Path,
+    experiment: Experiment,
+    split: Split,
+    held_out: str,
+    facts: dict[str, Any],
+    sources: SourceSplit | None = None,
+) -> Run:
     """Write run.json: enough to say what was trained on what, by which command, in which time."""
     entries = {
         "experiment": experiment.name,
@@ -61,11 +71,21 @@ def write_run(folder: Path, experiment: Experiment, split: Split, held_out: str,
         "held_out": held_out,
         "split_sha256": split.sha256,
         "films": {"train": len(split.train), "validation": len(split.validation)},
-        "command": command_of(experiment, split.name, held_out),
+        "command": command_of(experiment, split.name, held_out, sources.names_left_out if sources else ()),
+        **(_told(sources) if sources else {}),
         **facts,
     }
     (folder / "run.json").write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
     return Run(folder, entries)
+
+
+def _told(sources: SourceSplit) -> dict[str, Any]:
+    """What run.json says of the films of other sources."""
+    films = {
+        place: {source.name: len(source.films) for source in getattr(sources, place)}
+        for place in ("train", "validation", "left_out")
+    }
+    return {"sources": films, "sources_sha256": sources.sha256}
 
 
 def read_run(folder: Path) -> Run:

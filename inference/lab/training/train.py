@@ -104,7 +104,9 @@ class Trainer:
         self.optimiser = self._optimiser()
         self.generator = torch.Generator().manual_seed(experiment.seed)
         self.progress = Progress()
-        self.steps_per_epoch = math.ceil(len(train) / experiment.batch)
+        # How many of a batch come from the training films of the split; each of them once per epoch.
+        self.own_batch = experiment.batch - (experiment.mixing.foreign if experiment.mixing else 0)
+        self.steps_per_epoch = math.ceil(len(train) / self.own_batch)
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / "checkpoint.pt").exists():
             self._resume()
@@ -161,17 +163,19 @@ class Trainer:
         done = (step - warm) / max(1.0, self.experiment.epochs * self.steps_per_epoch - warm)
         return self.experiment.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
+    def _picked(self, chosen: Tensor) -> Examples:
+        """Return what the films `chosen` show before augmentation."""
+        examples, places = self.train_examples, chosen.numpy()
+        squares = self.squares[chosen].numpy()
+        return Examples(squares, examples.labels[places], examples.masks[places], examples.subtypes[places])
+
     def _batch(self, chosen: Tensor, side: int) -> tuple[Tensor, Targets]:
         """Return augmented images (n, 1, side, side) and what they show; one geometry moves film and mask alike."""
-        examples, strengths = self.train_examples, self.experiment.augmentation
-        images = self.squares[chosen].unsqueeze(1).float().div_(255)
-        masks = torch.from_numpy(examples.masks[chosen.numpy()]).unsqueeze(1).float()
+        picked, strengths = self._picked(chosen), self.experiment.augmentation
+        images = torch.from_numpy(picked.squares).unsqueeze(1).float().div_(255)
+        masks = torch.from_numpy(picked.masks).unsqueeze(1).float()
         pair = geometry(torch.cat([images, masks], dim=1), strengths, self.generator, side)
-        targets = Targets(
-            torch.from_numpy(examples.labels[chosen.numpy()]),
-            pair[:, 1:],
-            torch.from_numpy(examples.subtypes[chosen.numpy()]),
-        )
+        targets = Targets(torch.from_numpy(picked.labels), pair[:, 1:], torch.from_numpy(picked.subtypes))
         return tones(pair[:, :1], strengths, self.generator).to(device()), targets.to(device())
 
     def _step(self, chosen: Tensor, step: int, side: int) -> float:
@@ -209,7 +213,7 @@ class Trainer:
         side = experiment.small_size if progress.epoch < experiment.small_epochs else experiment.size
         order = torch.randperm(len(self.train_examples), generator=self.generator)
         first, losses = progress.epoch * self.steps_per_epoch, []
-        for index, chosen in enumerate(order.split(experiment.batch)):
+        for index, chosen in enumerate(order.split(self.own_batch)):
             losses.append(self._step(chosen, first + index, side))
             bar.step(first + index + 1, losses[-1])
         return float(np.mean(losses))

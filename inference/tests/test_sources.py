@@ -1,0 +1,82 @@
+"""Tumour-free films of other sources: all normal, held-out folds and whole sources apart, no knee on two sides."""
+
+import pytest
+
+from inference.errors import DataError
+from inference.lab.data.folder import file_sha256
+from inference.lab.data.protocols import RECIPES, read_recipes
+from inference.lab.data.sources import SOURCES, load_source, load_sources, parts_sha256
+from inference.tests.toy import toy_data, toy_sources
+
+
+@pytest.fixture
+def root(tmp_path):
+    return toy_sources(toy_data(tmp_path / "data"))
+
+
+def _parts(source):
+    return {film.part for film in source.films}
+
+
+def test_every_film_of_a_source_is_normal_and_names_its_source(root):
+    for name in SOURCES:
+        films = load_source(root, name).films
+        assert {(film.label, film.attributes["source"]) for film in films} == {("normal", name)}
+
+
+def test_what_is_left_out_is_on_no_other_list_and_test_is_on_none(root):
+    found = load_sources(root, left_out=("hands", "bone_other_source"))
+    assert [source.name for source in found.train] == ["fracatlas", "knees"]
+    assert [_parts(source) for source in found.train] == [{"fold0"}, {"fold0"}]
+    assert [_parts(source) for source in found.validation] == [{"fold4"}, {"fold4"}]
+    assert found.names_left_out == ("hands", "bone_other_source")
+    assert [_parts(source) for source in found.left_out] == [{"fold0", "fold4"}, {""}]
+
+
+def test_films_with_a_fracture_or_with_a_twin_in_another_source_do_not_count_as_normal(root):
+    table = root / "fracatlas" / "labels.csv"
+    rows = table.read_text().replace("F00,0,0,not_fractured", "F00,0,0,fractured")
+    table.write_text(rows.replace("F01,0,0,not_fractured,leg,0", "F01,0,0,not_fractured,leg,1"))
+    assert {"F00", "F01"}.isdisjoint(film.image_id for film in load_source(root, "fracatlas").films)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "code"),
+    [
+        ("knees/folds.csv", "K00,fold0", "K00,fold4", "crossing_group"),
+        ("knees/folds.csv", "K00,fold0", "K99,fold0", "no_part"),
+        ("hands/labels.csv", "H00,", "H99,", "missing_image"),
+    ],
+)
+def test_a_source_with_a_hole_is_refused(root, file, old, new, code):
+    path = root / file
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(DataError) as refusal:
+        load_sources(root)
+    assert refusal.value.code == code
+
+
+def test_an_unknown_or_empty_source_is_refused(root):
+    with pytest.raises(DataError, match="none of"):
+        load_source(root, "moon")
+    with pytest.raises(DataError, match="left out"):
+        load_sources(root, names=("knees",), left_out=("hands",))
+    for path in (root / "gate" / "bone_other_source").iterdir():
+        path.unlink()
+    with pytest.raises(DataError, match="no film"):
+        load_source(root, "bone_other_source")
+
+
+def test_beside_the_known_table_a_source_with_other_parts_is_refused(root, tmp_path):
+    text = RECIPES.read_text().replace(read_recipes()["labels_sha256"], file_sha256(root / "btxrd" / "labels.csv"))
+    stored = tmp_path / "protocols.toml"
+    for name in SOURCES:
+        text = text.replace(read_recipes()["sources"]["sha256"][name], parts_sha256(load_source(root, name)))
+    stored.write_text(text)
+    assert load_sources(root, stored=stored).train
+    folds = root / "hands" / "folds.csv"
+    folds.write_text(folds.read_text().replace("H00,fold0", "H00,fold1"))
+    with pytest.raises(DataError) as refusal:
+        load_sources(root, stored=stored)
+    assert refusal.value.code == "other_split"
