@@ -34,7 +34,7 @@ class Action(models.TextChoices):
     VIEW_STATUS = "view_status"
     VIEW_AUDIT_LOG = "view_audit_log"
     VIEW_MODEL = "view_model"
-    MANAGE_MODELS = "manage_models"  # activate a version, roll back, compare; withhold for all, watch drift
+    MANAGE_MODELS = "manage_models"  # activate a version, roll back, compare; withhold for all, see drift
     ENTER_OUTCOMES = "enter_outcomes"  # pathology or follow-up of a signed case, one by one or as CSV
     VIEW_PERFORMANCE = "view_performance"  # how model and readers did in the own department; export the rows behind it
     MANAGE_READER_STUDIES = "manage_reader_studies"  # set up, start, close and analyse; no patient identity

@@ -42,8 +42,8 @@ CARD = frozenset(
         *(_("of 255"), _("standard deviation, of 255"), _("standard deviations")),
     )
 )
-# Names, groups and categories of what is watched for drift.
-WATCHED = frozenset(
+# Names, groups and categories of what is monitored for drift.
+MONITORED = frozenset(
     (
         *(_("grey mean"), _("grey spread"), _("film size, megapixels"), _("modality"), _("body part")),
         *(_("distance from the training films"), _("refused by the gate"), _("probability of malignancy")),
@@ -105,20 +105,20 @@ def card_word(text: str) -> str:
     return gettext(text) if text in CARD else text
 
 
-def watched_word(text: str) -> str:
-    """The name, the group or a category of a watched figure."""
-    return gettext(text) if text in WATCHED else text
+def figure_word(text: str) -> str:
+    """The name, the group or a category of a monitored figure."""
+    return gettext(text) if text in MONITORED else text
 
 
 def bin_words(label: str) -> str:
-    """What the bin of a watched figure is called: a span of numbers or a category."""
+    """What the bin of a monitored figure is called: a span of numbers or a category."""
     if re.fullmatch(NUMBER, label):
         return str(number_format(label))
     if label == OTHER:
         return gettext(OTHERS)
-    span = _taken_apart(label, BINS, NUMBER)
+    span = _match_sentence(label, BINS, NUMBER)
     if span is None:
-        return watched_word(label)
+        return figure_word(label)
     return gettext(span[0]) % {name: number_format(value) for name, value in span[1].items()}
 
 
@@ -126,11 +126,11 @@ def fault_words(message: str) -> str:
     """What is wrong with an installed model, or why a film failed; a sentence that is not known stays English."""
     if message in FAILURES:
         return gettext(message)
-    found = _taken_apart(message, FAULTS, ".+?")
+    found = _match_sentence(message, FAULTS, ".+?")
     return gettext(found[0]) % found[1] if found else message
 
 
-def _taken_apart(text: str, sentences: Iterable[str], value: str) -> tuple[str, dict[str, str]] | None:
+def _match_sentence(text: str, sentences: Iterable[str], value: str) -> tuple[str, dict[str, str]] | None:
     """The sentence that the text is, and what stands in its places."""
     for sentence in sentences:
         # Literal texts and names of places by turns.

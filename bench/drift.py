@@ -1,8 +1,8 @@
-"""How often the watch of drift alarms falsely, and how many windows of films it takes to notice a stated change.
+"""How often drift monitoring alarms falsely, and how many windows of films it takes to notice a stated change.
 
     .venv/bin/python -m bench.drift
 
-Ten figures are watched, as on films: six quantities and four shares, independent of each other, the reference of each a
+Ten figures are monitored, as on films: six quantities and four shares, independent, the reference of each a
 sample of its own (1,743 films as in the card, or 200 local ones). Every change is of one figure only.
 """
 

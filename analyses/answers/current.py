@@ -1,4 +1,4 @@
-"""Moved here by the plan."""
+"""The newest analysis of each film of a case, and the warnings that stand on it."""
 
 from collections.abc import Iterable
 from typing import Any

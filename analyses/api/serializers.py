@@ -254,7 +254,7 @@ class AnalysisSerializer(serializers.Serializer):
             "url": self._url("api:analysis-detail", analysis.pk),
             "created_at": self.fields["created_at"].to_representation(analysis.created_at),
             "status": analysis.status,
-            "stage": _told_stage(analysis, blinded),
+            "stage": _shown_stage(analysis, blinded),
             "place_in_queue": place,
             "patient_id": study.patient.patient_id if study.patient else None,
             "accession_number": study.accession_number,
@@ -277,7 +277,7 @@ class AnalysisSerializer(serializers.Serializer):
         return reverse(name, args=[pk], request=self.context["request"])
 
 
-def _told_stage(analysis: Analysis, blinded: bool) -> str:
+def _shown_stage(analysis: Analysis, blinded: bool) -> str:
     """Which stages a film goes through depends on its answer: whoever is blind hears of the first and the last only."""
     if blinded and analysis.stage != Stage.DONE:
         return Stage.WAITING

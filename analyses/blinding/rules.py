@@ -55,7 +55,7 @@ def reads_first(user: "User | None") -> bool:
 
 
 def hidden_cases(user: "User | None", study: str = "pk") -> Q:
-    """The cases (a condition on Study) whose answers this user must not see: no own reading locked, or hidden by lot.
+    """The cases (a condition on Study) whose answers this user must not see: no unaided reading locked, or hidden arm.
 
     A signed case hides nothing any more, but from readers of an open reader study that holds it. A reading that was
     opened keeps its mode when the department changes its own.

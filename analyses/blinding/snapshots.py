@@ -37,7 +37,7 @@ def answered_outcome(study: Study, user: User) -> str:
     A film that came after the lock counts with its newest answer, as it does in `answered_analyses`.
     """
     unaided = UnaidedReading.objects.filter(study=study, reader=user, locked_at__isnull=False).first()
-    if unaided is None or not unaided.answer or not unaided.answer["complete"] or _is_put_away(study):
+    if unaided is None or not unaided.answer or not unaided.answer["complete"] or _is_withheld_for_all(study):
         return study.outcome
     newest = {str(analysis.image_id): analysis for analysis in current_analyses(study, Task.TUMOUR)}
     films = [entry for entry in unaided.answer["films"] if entry["image"] in newest]
@@ -46,7 +46,7 @@ def answered_outcome(study: Study, user: User) -> str:
     return str(_summed_up([*films, *later], timezone.now())["outcome"])
 
 
-def _is_put_away(study: Study) -> bool:
+def _is_withheld_for_all(study: Study) -> bool:
     """Whether a hold took the answers to this case from everybody: what was seen before is not told again either."""
     return study.outcome == Outcome.WITHHELD and any(
         analysis.reason_code == WITHHELD_FOR_ALL for analysis in current_analyses(study, Task.TUMOUR)

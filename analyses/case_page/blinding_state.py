@@ -50,7 +50,7 @@ class BlindingState:
     answered_to: User | None
 
     @property
-    def hidden_by_lot(self) -> bool:
+    def hidden_by_allocation(self) -> bool:
         """Whether the own reading is locked and the answer waits for the signature."""
         return self.blind and not self.in_reader_study and self.unaided is not None and self.unaided.is_locked
 
@@ -71,7 +71,7 @@ class BlindingState:
             return ""
         if self.in_reader_study:
             return str(AFTER_STUDY)
-        return str(AFTER_SIGNATURE if self.hidden_by_lot else AFTER_LOCK)
+        return str(AFTER_SIGNATURE if self.hidden_by_allocation else AFTER_LOCK)
 
 
 def blinding_state_of(study: Study, user: User) -> BlindingState:

@@ -25,7 +25,7 @@ TRAIL_LENGTH = 200
 # Every look at the page fetches the film, and the trail already has the look; a reader study's cases have no names.
 NOT_IN_TRAIL = ("download_image", "view_study_case", "submit_study_reading")
 # A colleague's referral says that something called the case suspicious.
-TELLING = ("refer", "download_referral")
+REVEALING_ACTIONS = ("refer", "download_referral")
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def case_context(study: Study, wanted: UUID | None = None, *, user: User, **extr
         "polling": bool(unfinished),
         "change_marker": change_marker(films, blinding),
         "review": review,
-        **reading_context(study, review, _initial(review, blinding, user) | _stands_on(kept)),
+        **reading_context(study, review, _initial(review, blinding, user) | _replaced_version(kept)),
         "addendum_form": AddendumForm(),
         "agreeing": "" if blinding.blind else agreeing_reading(snapshots.answered_outcome(study, user)),
         "warnings": [_warning(film, warning) for film, warning in warnings],
@@ -116,7 +116,7 @@ def case_context(study: Study, wanted: UUID | None = None, *, user: User, **extr
     return context | extra
 
 
-def _stands_on(kept: Review | None) -> dict[str, int]:
+def _replaced_version(kept: Review | None) -> dict[str, int]:
     """The version that the form replaces, also where the draft itself is not shown."""
     return {"version": kept.version} if kept is not None and not kept.is_signed else {}
 
@@ -125,7 +125,7 @@ def shown_review(review: Review | None, blinding: BlindingState, user: User) -> 
     """The final reading; to whoever is blind a colleague's draft would say what the model answered."""
     if review is None or not blinding.blind:
         return review
-    if review.reader_id != user.pk or not blinding.hidden_by_lot:
+    if review.reader_id != user.pk or not blinding.hidden_by_allocation:
         return None
     review.agrees_with_model, review.model_outcome = None, ""
     review.disagreement_reason = review.disagreement_text = ""
@@ -208,6 +208,6 @@ def _report_blocker(films: list[CaseFilm], open_films: list[CaseFilm], warnings:
 
 
 def _trail(study: Study, blinding: BlindingState) -> list[AuditEvent]:
-    left_out = NOT_IN_TRAIL + (TELLING if blinding.blind else ())
+    left_out = NOT_IN_TRAIL + (REVEALING_ACTIONS if blinding.blind else ())
     events = AuditEvent.objects.filter(case_id=study.pk).exclude(action__in=left_out).select_related("user")
     return list(events[:TRAIL_LENGTH])

@@ -1,4 +1,4 @@
-"""Moved here by the plan."""
+"""Forms of the case page that correct the record: assign, edit, reassign."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from analyses.case_page.corrections import REASSIGNMENT_REASON
 from analyses.models import Laterality
-from analyses.record.forms import MODALITIES, PatientForm, ReaderStudyForm
+from analyses.record.forms import MODALITIES, PatientForm, StudyForm
 
 
 class AssignForm(PatientForm):
@@ -18,7 +18,7 @@ class AssignForm(PatientForm):
         self.fields["patient_id"].required = True
 
 
-class EditForm(ReaderStudyForm):
+class EditForm(StudyForm):
     """Correct what was typed about the examination."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

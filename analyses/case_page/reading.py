@@ -24,7 +24,7 @@ from analyses.reading.forms import AddendumForm, ReadingForm
 from analyses.record.cases import CASES
 from analyses.structured_reading import bone_rads, contradictions, text
 from analyses.structured_reading import services as structured_reading
-from analyses.structured_reading.contradictions import Said
+from analyses.structured_reading.contradictions import StatedCase
 
 
 @require_POST
@@ -90,7 +90,7 @@ def reading_check(request: HttpRequest, study_id: UUID) -> JsonResponse:
     form.is_valid()  # What is not understood counts as not stated.
     given, review = form.cleaned_data, Review.objects.filter(study=study).first()
     findings, language = form.findings(), study.department.language
-    said = Said(
+    said = StatedCase(
         reading=given.get("reading", ""),
         likelihood=given.get("likelihood"),
         findings=findings,

@@ -1,4 +1,4 @@
-"""The case page, its poll, and what is done on it but for the reading (``views.reading``)."""
+"""The case page, its poll, and what is done on it but for the reading (``reading``)."""
 
 from collections.abc import Callable
 from typing import Any

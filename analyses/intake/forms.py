@@ -1,4 +1,4 @@
-"""Moved here by the plan."""
+"""Forms of the upload pages: a whole case, or further films of one."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 from analyses.record.fields import CaseFields
-from analyses.record.forms import PatientForm, ReaderStudyForm, to_case_fields
+from analyses.record.forms import PatientForm, StudyForm, to_case_fields
 
 VIEW_POSITIONS = [
     ("", _("from file")),
@@ -50,7 +50,7 @@ class FilesField(forms.FileField):
         return present
 
 
-class UploadForm(PatientForm, ReaderStudyForm, FilmForm):
+class UploadForm(PatientForm, StudyForm, FilmForm):
     """A whole case as the upload page sends it."""
 
     image = FilesField(label=_("Films"))

@@ -1,4 +1,4 @@
-"""Moved here by the plan."""
+"""Forms of the registry's pages: activate a model, roll back, compare two."""
 
 from typing import Any
 

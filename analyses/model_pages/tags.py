@@ -1,4 +1,4 @@
-"""Stored English on pages: names of watched figures, and what is wrong with a model."""
+"""Stored English on pages: names of monitored figures, and what is wrong with a model."""
 
 from django import template
 
@@ -8,9 +8,9 @@ register = template.Library()
 
 
 @register.filter
-def watched_word(name: str) -> str:
-    """The name of a watched figure."""
-    return stored_words.watched_word(name)
+def figure_word(name: str) -> str:
+    """The name of a monitored figure."""
+    return stored_words.figure_word(name)
 
 
 @register.filter

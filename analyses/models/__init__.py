@@ -2,7 +2,7 @@
 
 from analyses.models.analysis import Analysis, IdempotencyKey, Outcome, ProcessSeen, Stage, Status
 from analyses.models.annotation import Annotation, AnnotationKind
-from analyses.models.drift import DriftAlarm, DriftCheck, WatchSeries
+from analyses.models.drift import DriftAlarm, DriftCheck, DriftSeries
 from analyses.models.notification import Notification, NotificationChoice, NotificationKind
 from analyses.models.outcome import CaseOutcome, Truth, TruthMethod
 from analyses.models.reader_study import (
@@ -46,6 +46,7 @@ __all__ = [
     "Direction",
     "DriftAlarm",
     "DriftCheck",
+    "DriftSeries",
     "IdempotencyKey",
     "Image",
     "Laterality",
@@ -88,5 +89,4 @@ __all__ = [
     "TumourGrade",
     "TumourStage",
     "UnaidedReading",
-    "WatchSeries",
 ]

@@ -83,7 +83,7 @@ class Analysis(models.Model):
     operating_point = models.JSONField(null=True)
     # What the outcome would be by the rule if nothing were withheld; never shown in place of a withheld answer.
     leaning = models.CharField(max_length=16, blank=True)
-    withheld_reasons = models.JSONField(default=list)  # codes, see views.wording.WITHHELD
+    withheld_reasons = models.JSONField(default=list)  # codes, see answers.wording.WITHHELD
     prediction_set = models.JSONField(default=list)  # outcomes that the conformal set holds
     subtypes = models.JSONField(default=list)  # [[name, probability]], a ranking
     # [{polygon: [[x, y]], box: [x0, y0, x1, y1], area, probability}]; lengths and area are fractions of the film
@@ -100,10 +100,10 @@ class Analysis(models.Model):
     timings_ms = models.JSONField(default=dict)
     warnings = models.JSONField(
         default=list
-    )  # [{"code", "field", "against": file | record, "confirmed": see services.identity}]
-    # What the film looks like in numbers, for the watch of drift: see inference.imaging.stats.
+    )  # [{"code", "field", "against": file | record, "confirmed": see record.identity}]
+    # What the film looks like in numbers, for drift monitoring: see inference.imaging.stats.
     input_stats = models.JSONField(default=dict)
-    # While the model is withheld for all: the answer as computed, out of every page's reach; see services.holding.
+    # While the model is withheld for all: the answer as computed, out of every page's reach; see pipeline.holds.
     computed = models.JSONField(null=True)
     error_code = models.CharField(max_length=40, blank=True)
     error_message = models.CharField(max_length=400, blank=True)

@@ -1,4 +1,4 @@
-"""What watches the model: holds that withhold every answer, checks of drift and the alarms that they raised."""
+"""Model surveillance: holds that withhold every answer, checks of drift and the alarms that they raised."""
 
 import uuid
 from typing import ClassVar
@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from analyses.models.registry import RADIOGRAPHS, Task
 
 
-class WatchSeries(models.TextChoices):
+class DriftSeries(models.TextChoices):
     """What is counted into windows."""
 
     FILMS = "films", _("films")
@@ -26,7 +26,7 @@ class DriftCheck(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
-    series = models.CharField(max_length=12, choices=WatchSeries.choices)
+    series = models.CharField(max_length=12, choices=DriftSeries.choices)
     modality = models.CharField(max_length=16, default=RADIOGRAPHS)  # DX stands for all plain radiographs
     task = models.CharField(max_length=16, choices=Task.choices, default=Task.TUMOUR)
     model_key = models.CharField("model", max_length=130)
@@ -50,7 +50,7 @@ class DriftCheck(models.Model):
 
 
 class DriftAlarm(models.Model):
-    """One watched figure that left its reference in one window; open until an administrator says why."""
+    """One monitored figure that left its reference in one window; open until an administrator says why."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     check_row = models.ForeignKey(DriftCheck, on_delete=models.PROTECT, related_name="alarms")
@@ -61,7 +61,7 @@ class DriftAlarm(models.Model):
     acknowledged_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     acknowledged_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=200, blank=True)
-    # The site is like this, and is compared with itself from here on: see services.watching.
+    # The site is like this, and is compared with itself from here on: see evidence.drift.services.
     accepted = models.BooleanField(default=False)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""Moved here by the plan."""
+"""What doctors were told in the portal, and where each wants to be told what."""
 
 import uuid
 from typing import ClassVar
@@ -48,7 +48,7 @@ class Notification(models.Model):
 
 
 class NotificationChoice(models.Model):
-    """Where one user wants to be told of one kind; without a row the defaults of ``services.notifying`` hold."""
+    """Where one user wants to be told of one kind; without a row the defaults of ``notifications.services`` apply."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     kind = models.CharField(max_length=20, choices=NotificationKind.choices)

@@ -103,7 +103,7 @@ class ModelComparison(models.Model):
     status = models.CharField(max_length=12, choices=ComparisonStatus.choices, default=ComparisonStatus.QUEUED)
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True)
-    result = models.JSONField(default=dict)  # see services.comparing.summary
+    result = models.JSONField(default=dict)  # see pipeline.comparison
     error_message = models.CharField(max_length=400, blank=True)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""Moved here by the plan."""
+"""The PDFs issued of a case: their kind, and whether they are still valid."""
 
 import uuid
 from typing import ClassVar
@@ -12,7 +12,7 @@ from analyses.models.record import Study
 
 
 class ReportKind(models.TextChoices):
-    """DICOM's and radiology's words for the standing of a report."""
+    """DICOM's and radiology's words for the status of a report."""
 
     PRELIMINARY = "preliminary", _("Preliminary")
     FINAL = "final", _("Final")

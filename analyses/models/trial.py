@@ -1,6 +1,6 @@
-"""Trials of reading with and without the model's answer, the lots drawn in them, and how readings moved.
+"""Trials of reading with and without the model's answer, the allocations in them, and how readings moved.
 
-Lots are only ever added: the models refuse a change, and so does Postgres (migration 0011).
+Allocations are only ever added: the models refuse a change, and so does Postgres (migration 0011).
 """
 
 import uuid
@@ -17,7 +17,7 @@ from analyses.models.vocabulary import Reading
 
 
 class Arm(models.TextChoices):
-    """What the lot of a trial says: whether the reader sees the model's answer before the final signature."""
+    """The arm that a trial allocates: whether the reader sees the model's answer before the final signature."""
 
     SHOWN = "shown", _("answer shown")
     HIDDEN = "hidden", _("answer hidden")
@@ -58,7 +58,7 @@ class UnaidedReading(models.Model):
         return self.locked_at is not None
 
 
-class OnlyAdded(models.Model):
+class AppendOnly(models.Model):
     """A row that is written once."""
 
     class Meta:
@@ -100,7 +100,7 @@ class Trial(models.Model):
         return self.closed_at is None
 
 
-class TrialBlock(OnlyAdded):
+class TrialBlock(AppendOnly):
     """A block of one department: as many cases are shown as hidden, in an order that is not written down anywhere."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -120,8 +120,8 @@ class TrialBlock(OnlyAdded):
         return f"block {self.number}"
 
 
-class TrialAllocation(OnlyAdded):
-    """The lot of one case, drawn when the first doctor opened a reading of it; it holds for every later reader."""
+class TrialAllocation(AppendOnly):
+    """The allocation of one case, drawn when the first doctor opened a reading of it, and valid for later readers."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     block = models.ForeignKey(TrialBlock, on_delete=models.PROTECT, related_name="allocations")
@@ -152,7 +152,7 @@ class Direction(models.TextChoices):
     NO_ANSWER = "no_answer", _("the model gave no answer")
 
 
-class ReadingRevision(OnlyAdded):
+class ReadingRevision(AppendOnly):
     """A signed reading beside the unaided one of the same doctor: what moved, where to, and how long both took."""
 
     unaided = models.OneToOneField(

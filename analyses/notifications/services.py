@@ -43,7 +43,7 @@ def notify(kind: str, study: Study, users: Iterable[User | None], *, by: User | 
     Whoever did it, who may no longer read the case and who is not there any more is told nothing.
     """
     wanted = {user.pk: user for user in users if user is not None}
-    told = [user for user in wanted.values() if (by is None or user.pk != by.pk) and may_be_told(user, study)]
+    told = [user for user in wanted.values() if (by is None or user.pk != by.pk) and may_be_notified(user, study)]
     for user in told:
         in_portal, by_mail = choices_of(user)[kind]
         if in_portal:
@@ -52,7 +52,7 @@ def notify(kind: str, study: Study, users: Iterable[User | None], *, by: User | 
             _mail_on_commit(user, study.pk)
 
 
-def may_be_told(user: User, study: Study) -> bool:
+def may_be_notified(user: User, study: Study) -> bool:
     """Whether the user is an active doctor of the case's department."""
     return may(user, Action.READ_CASE) and user.department_id == study.department_id
 

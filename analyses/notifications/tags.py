@@ -1,4 +1,4 @@
-"""Moved here by the plan."""
+"""Template tag of the settings page: where a user wants which notification."""
 
 from typing import Any
 

@@ -89,12 +89,12 @@ def stored_fields(fields: dict[str, Any], use: IntendedUse) -> dict[str, Any]:
     return withheld(fields) if in_force(use) else fields
 
 
-def look_again(analysis_id: UUID, use: IntendedUse) -> None:
+def withhold_late_answer(analysis_id: UUID, use: IntendedUse) -> None:
     """Once an answer is committed: put it away where a hold came into force while it was being stored."""
     if in_force(use) is None:
         return
     with transaction.atomic():
-        _put_away(use, _answers(use).filter(pk=analysis_id))
+        _withhold(use, _answers(use).filter(pk=analysis_id))
 
 
 def withhold_for_all(*, reason: str, by: User, use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> ModelHold:
@@ -154,11 +154,11 @@ def apply_all() -> int:
 def apply_to_unsigned(use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> int:
     """Bring the answers of this use to unsigned cases to what its hold says, and return how many were changed."""
     if in_force(use):
-        return _put_away(use, _answers(use))
-    return _bring_back(use, _answers(use).filter(computed__isnull=False))
+        return _withhold(use, _answers(use))
+    return _restore(use, _answers(use).filter(computed__isnull=False))
 
 
-def _put_away(use: IntendedUse, rows: QuerySet[Analysis]) -> int:
+def _withhold(use: IntendedUse, rows: QuerySet[Analysis]) -> int:
     """Put the answers to unsigned cases away and return how many. In few statements: somebody waits for it."""
 
     def change(answers: list[Analysis], studies: list[Study]) -> None:
@@ -187,7 +187,7 @@ def _without_answer(use: IntendedUse, studies: list[Study]) -> None:
             summary.summarise(study)
 
 
-def _bring_back(use: IntendedUse, rows: QuerySet[Analysis]) -> int:
+def _restore(use: IntendedUse, rows: QuerySet[Analysis]) -> int:
     """Give the answers to unsigned cases back as they were computed and return how many."""
 
     def change(answers: list[Analysis], studies: list[Study]) -> None:

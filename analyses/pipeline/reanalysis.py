@@ -50,7 +50,7 @@ def reanalyse_case(study_id: Any, model: str = "", use: IntendedUse = TUMOUR_ON_
     newest = [row for row in current_analyses(study, use.task) if row.modality in (use.modality, "")]
     ended = [analysis for analysis in newest if analysis.is_final]
     for analysis in ended:
-        _ask_again(analysis, model)
+        _queue_reanalysis(analysis, model)
     if ended:
         summary.summarise(study, changed=ended[0].shows_on_report)
         detail = {"films": len(ended), "model": model, "task": use.task}
@@ -58,7 +58,7 @@ def reanalyse_case(study_id: Any, model: str = "", use: IntendedUse = TUMOUR_ON_
     return Reanalysed(len(ended), len(newest) - len(ended))
 
 
-def _ask_again(before: Analysis, model: str) -> None:
+def _queue_reanalysis(before: Analysis, model: str) -> None:
     now = timezone.now()
     again = Analysis.objects.create(
         image=before.image,

@@ -84,7 +84,7 @@ def finish(claim: Claim, film: DecodedFilm, answer: Answer) -> None:
     detail = {"status": Status.SUCCEEDED, "outcome": values["outcome"]}
     queue.record_result(claim.analysis, study.pk, detail | ({"moved_from": str(moved_from)} if moved_from else {}))
     if use is not None:
-        transaction.on_commit(lambda: holds.look_again(claim.analysis.pk, use))
+        transaction.on_commit(lambda: holds.withhold_late_answer(claim.analysis.pk, use))
 
 
 def answer_fields(answer: Answer) -> dict[str, Any]:

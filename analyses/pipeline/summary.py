@@ -1,4 +1,4 @@
-"""Moved here by the plan."""
+"""A case's status and answer, summed up from its current analyses whenever one of them changes."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What an administrator watches. No patient data."""
+"""The status page: what an administrator keeps an eye on. No patient data."""
 
 import shutil
 from typing import Any

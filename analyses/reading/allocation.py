@@ -1,4 +1,4 @@
-"""The lot of a trial: permuted blocks of random size within each department, drawn when a reading is opened.
+"""Allocation in a trial: permuted blocks of random size within each department, drawn when a reading is opened.
 
 No order is stored or can be computed: a block has a size, and each place of it is drawn from what is left of the block,
 which gives every permutation the same chance. Both come from the operating system's random numbers.

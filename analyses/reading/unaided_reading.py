@@ -27,7 +27,7 @@ PLACES = 4  # decimals of a box's edges, which are fractions of the film
 
 @transaction.atomic
 def open_reading(study: Study, user: User) -> UnaidedReading:
-    """Begin an own reading, or return the one that this doctor has; in a trial the case's lot is drawn.
+    """Begin an own reading, or return the one that this doctor has; in a trial the case is allocated.
 
     Raises:
         Conflict: ``already_signed``; ``shown_at_once``: the department does not read first.

@@ -65,7 +65,7 @@ class PatientForm(forms.Form):
     patient_sex = forms.ChoiceField(label=_("Sex"), required=False, choices=[("", _("not stated")), *Sex.choices])
 
 
-class ReaderStudyForm(forms.Form):
+class StudyForm(forms.Form):
     """What was examined and why."""
 
     accession_number = _text(_("Accession number"), 64)

@@ -93,7 +93,7 @@ def _answer(request: HttpRequest, fingerprint: str) -> dict[str, Any]:
     by_code = not SHA256.match("".join(fingerprint.split()))
     answer |= _words(answer, by_code)
     if report is not None and request.user.is_authenticated:
-        answer |= _way_to_case(request, report)
+        answer |= _case_link(request, report)
     return answer
 
 
@@ -116,7 +116,7 @@ def _words(answer: dict[str, Any], by_code: bool) -> dict[str, str]:
     }
 
 
-def _way_to_case(request: HttpRequest, report: Report) -> dict[str, str]:
+def _case_link(request: HttpRequest, report: Report) -> dict[str, str]:
     """Where the report belongs, for people who may know it anyway."""
     user: Any = request.user
     if not Report.objects.for_user(user).filter(pk=report.pk).exists():

@@ -126,7 +126,7 @@ def _random_readers(figures: np.ndarray, cov: np.ndarray, parts: Components, lev
     modalities, count = figures.shape
     ms_tr = parts.ms_treatment_reader or 0.0
     denominator = ms_tr + count * _surplus(parts)
-    _refuse_nought(denominator)
+    _require_positive(denominator)
     df1 = modalities - 1
     df2 = _hillis_df(denominator, ms_tr, df1 * (count - 1))
     statistic = parts.ms_treatment / denominator
@@ -155,7 +155,7 @@ def _random_modality(figures: np.ndarray, cov: np.ndarray, level: float) -> Esti
 def _fixed_readers(figures: np.ndarray, cov: np.ndarray, parts: Components, level: float) -> Analysis:
     modalities, count = figures.shape
     denominator = parts.error_variance - parts.cov1 + (count - 1) * _surplus(parts)
-    _refuse_nought(denominator)
+    _require_positive(denominator)
     df1 = modalities - 1
     statistic = df1 * parts.ms_treatment / denominator
     singles = []
@@ -186,7 +186,7 @@ def _hillis_df(denominator: float, mean_square: float, df: int) -> float:
     return float(denominator**2 / (mean_square**2 / df)) if mean_square > 0 else np.inf
 
 
-def _refuse_nought(denominator: float) -> None:
+def _require_positive(denominator: float) -> None:
     # Sums of equal figures leave dust of the order of the machine's precision.
     if denominator < 1e-15:
         raise NotEstimable("no_variation", _("The readings leave no error to compare with, so there is no test."))

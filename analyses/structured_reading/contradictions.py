@@ -37,7 +37,7 @@ BONES_OF: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Said:
+class StatedCase:
     """One reading, and what the record says of its examination."""
 
     reading: str
@@ -59,7 +59,7 @@ class Contradiction:
     is_error: bool = False
 
 
-def find(said: Said) -> list[Contradiction]:
+def find(said: StatedCase) -> list[Contradiction]:
     """All contradictions of a reading, the errors first."""
     found = [*_of_the_lesion(said), *_of_the_likelihood(said), *_of_the_advice(said), *_of_the_place(said)]
     if said.text_is_older:
@@ -72,7 +72,7 @@ def find(said: Said) -> list[Contradiction]:
     return sorted(found, key=lambda one: not one.is_error)
 
 
-def _of_the_lesion(said: Said) -> Iterator[Contradiction]:
+def _of_the_lesion(said: StatedCase) -> Iterator[Contradiction]:
     findings = said.findings
     if findings.number == Number.NONE and findings.describes_a_lesion:
         yield Contradiction(
@@ -94,7 +94,7 @@ def _of_the_lesion(said: Said) -> Iterator[Contradiction]:
         )
 
 
-def _of_the_likelihood(said: Said) -> Iterator[Contradiction]:
+def _of_the_likelihood(said: StatedCase) -> Iterator[Contradiction]:
     if said.likelihood is None:
         return
     if said.likelihood >= HIGH and said.reading in (Reading.NORMAL, Reading.BENIGN):
@@ -110,7 +110,7 @@ def _of_the_likelihood(said: Said) -> Iterator[Contradiction]:
         )
 
 
-def _of_the_advice(said: Said) -> Iterator[Contradiction]:
+def _of_the_advice(said: StatedCase) -> Iterator[Contradiction]:
     margin, advice = said.findings.margin, said.recommendation
     if advice == Recommendation.NONE and margin in AGGRESSIVE_MARGINS:
         yield Contradiction(
@@ -129,7 +129,7 @@ def _of_the_advice(said: Said) -> Iterator[Contradiction]:
         )
 
 
-def _of_the_place(said: Said) -> Iterator[Contradiction]:
+def _of_the_place(said: StatedCase) -> Iterator[Contradiction]:
     bone, side = said.findings.bone, said.findings.side
     examined = BONES_OF.get(said.body_part.strip().upper())
     if bone and examined and bone not in examined:

@@ -26,7 +26,7 @@ CODES: dict[str, type[TextChoices]] = {
     "incidental": Presence,
     "known_primary": Presence,
 }
-# Said of a lesion, so that none may be said where there is none.
+# StatedCase of a lesion, so that none may be said where there is none.
 OF_A_LESION = ("bone", "part", "end", "margin", "matrix", "periosteum", "cortical_destruction", "soft_tissue_mass")
 MAX_DIMENSIONS = 3
 MAX_SIZE_MM = 600

@@ -1,4 +1,4 @@
-"""Checks of the structured part of a reading, and its way onto the review; ``services.reading`` saves it."""
+"""Checks of the structured part of a reading, and its way onto the review; ``analyses.reading`` saves it."""
 
 from collections.abc import Collection
 from datetime import date
@@ -12,7 +12,7 @@ from analyses.models import Reading, Review, Study
 from analyses.models.vocabulary import BoneRads, DisagreementReason, Recommendation
 from analyses.structured_reading import bone_rads, contradictions, text
 from analyses.structured_reading.content import Structured
-from analyses.structured_reading.contradictions import Contradiction, Said
+from analyses.structured_reading.contradictions import Contradiction, StatedCase
 from analyses.structured_reading.findings import Findings, from_json
 
 MAX_MONTHS = 60
@@ -89,7 +89,7 @@ def contradictions_of(study: Study, review: Review) -> list[Contradiction]:
     """What contradicts itself in a saved reading, or contradicts its examination."""
     findings = from_json(review.findings)
     return contradictions.find(
-        Said(
+        StatedCase(
             reading=review.reading,
             likelihood=review.likelihood,
             findings=findings,

@@ -1,4 +1,4 @@
-"""Addresses of outcomes, site performance and the watch of the model; part of ``analyses.urls``."""
+"""Addresses of outcomes, site performance and drift monitoring; part of ``analyses.urls``."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Addresses of the structured reading; part of ``analyses.urls``."""
+"""Addresses of readings, referrals and reading templates; part of ``analyses.urls``."""
 
 from django.urls import path
 

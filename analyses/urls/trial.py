@@ -1,4 +1,4 @@
-"""Addresses of the own reading before the model's answer, and of trials; part of ``analyses.urls``."""
+"""Addresses of the unaided reading and of trials; part of ``analyses.urls``."""
 
 from django.urls import path
 

@@ -5,11 +5,11 @@ from django.urls import path
 from analyses.case_page import assignment, second_reading
 from analyses.notifications import views as notifications
 from analyses.worklist import export, saved_filter_views
-from analyses.worklist import views as cases
+from analyses.worklist import views as worklist
 
 urlpatterns = [
-    path("cases/", cases.case_list, name="case_list"),
-    path("cases/rows/", cases.queue_rows, name="queue_rows"),
+    path("cases/", worklist.case_list, name="case_list"),
+    path("cases/rows/", worklist.queue_rows, name="queue_rows"),
     path("cases/export.csv", export.case_export, name="case_export"),
     path("cases/views/", saved_filter_views.filter_save, name="filter_save"),
     path("cases/views/<uuid:filter_id>/", saved_filter_views.filter_change, name="filter_change"),

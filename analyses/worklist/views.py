@@ -19,9 +19,9 @@ from accounts.permissions import Action, may, requires
 from analyses.blinding.rules import hidden_cases, reads_first
 from analyses.models import Analysis, Image, Outcome, ReadingState, SavedFilter, Study, Task
 from analyses.pipeline import queue
-from analyses.worklist import assignment as assigning
 from analyses.worklist import presence
 from analyses.worklist import rows as worklist
+from analyses.worklist.assignment import has_left
 from analyses.worklist.filters import ASSIGNMENTS, CaseFilter, assignment, query_of
 
 PAGE_SIZE = 50
@@ -117,7 +117,7 @@ def completed(rows: list[Any], user: User) -> list[Any]:
         row.films = films.get(row.pk, 0)
         row.waiting = waiting.get(row.pk)
         row.others = others.get(row.pk, [])
-        row.reader_left = row.assigned_to is not None and assigning.has_left(row.assigned_to, row)
+        row.reader_left = row.assigned_to is not None and has_left(row.assigned_to, row)
     return rows
 
 

@@ -22,8 +22,8 @@ from analyses.notifications import services as notifications
 from analyses.pipeline import comparison, running, sweeper
 from analyses.registry import services as registry
 from analyses.tests.factories import StudyFactory, result
-from analyses.tests.models import TOY, install_toy
-from analyses.tests.watched import KEY
+from analyses.tests.monitored_films import KEY
+from analyses.tests.toy_model import TOY, install_toy
 from analyses.worklist import assignment
 from inference import card as cards
 from inference.errors import InferenceError, WeightsError
@@ -147,7 +147,7 @@ def test_the_drift_page_is_german_with_alarms_and_answers(administrator, films):
         text(web.get("/admin/drift/")), "kein Alarm zu beantworten", "Je 100 Aufnahmen werden", "von 1 % einen Alarm"
     )
     films.add(100, grey=40.0)
-    drift.watch(KEY)
+    drift.check_windows(KEY)
     alarm = DriftAlarm.objects.get()
     shown = text(web.get("/admin/drift/"))
     all_in(
@@ -170,7 +170,7 @@ def test_mails_of_drift_speak_to_each_administrator_in_their_language(
     german = UserFactory(roles=["administrator"], department=None, language=Language.GERMAN)
     films.add(100, grey=40.0)
     with django_capture_on_commit_callbacks(execute=True):
-        drift.watch(KEY)
+        drift.check_windows(KEY)
     letters = {letter.to[0]: letter for letter in mail.outbox}
     assert set(letters) == {german.email, administrator.email}
     assert letters[german.email].subject == "BoneScan: Drift-Alarm"

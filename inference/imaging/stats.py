@@ -1,4 +1,4 @@
-"""What a film looks like in a few numbers, for the watch of drift. No torch, no identity."""
+"""What a film looks like in a few numbers, for drift monitoring. No torch, no identity."""
 
 import numpy as np
 

@@ -1,10 +1,10 @@
-"""What is watched: each figure with its value for one film or one signed reading, and where its reference stands."""
+"""What is monitored: each figure with its value for one film or one signed reading, and where its reference stands."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analyses.models import Analysis, Outcome, WatchSeries
+from analyses.models import Analysis, DriftSeries, Outcome
 from analyses.pipeline.holds import REASON
 from analyses.statistics import drift
 from analyses.statistics.drift import CUTS, Reference
@@ -13,7 +13,7 @@ YES, NO = "yes", "no"
 
 
 @dataclass(frozen=True)
-class Watched:
+class MonitoredFigure:
     """One figure. ``value`` gives a number or a category, or None where a row has none."""
 
     name: str
@@ -67,52 +67,54 @@ def _shares(*names: str, rest: str = "") -> Callable[[dict[str, Any]], Reference
     return read
 
 
-FILMS, READINGS = WatchSeries.FILMS, WatchSeries.READINGS
+FILMS, READINGS = DriftSeries.FILMS, DriftSeries.READINGS
 LEANINGS = ("leaning normal", "leaning benign", "leaning malignant")
-WATCHED: tuple[Watched, ...] = (
-    Watched(
+MONITORED_FIGURES: tuple[MonitoredFigure, ...] = (
+    MonitoredFigure(
         *("grey mean", "inputs", FILMS, lambda film: film.input_stats.get("grey_mean")),
         is_quantity=True,
         card=_quantiles("grey mean"),
     ),
-    Watched(
+    MonitoredFigure(
         *("grey spread", "inputs", FILMS, lambda film: film.input_stats.get("grey_spread")),
         is_quantity=True,
         card=_quantiles("grey spread"),
     ),
-    Watched(
+    MonitoredFigure(
         *("film size, megapixels", "inputs", FILMS, lambda film: film.input_stats.get("megapixels")), is_quantity=True
     ),
-    Watched("modality", "inputs", FILMS, lambda film: film.image.study.modality or "not stated"),
-    Watched("body part", "inputs", FILMS, lambda film: film.image.study.body_part_examined.lower() or "not stated"),
-    Watched(
+    MonitoredFigure("modality", "inputs", FILMS, lambda film: film.image.study.modality or "not stated"),
+    MonitoredFigure(
+        "body part", "inputs", FILMS, lambda film: film.image.study.body_part_examined.lower() or "not stated"
+    ),
+    MonitoredFigure(
         *("distance from the training films", "inputs", FILMS, lambda film: film.distance),
         is_quantity=True,
         card=_quantiles("distance from the training films"),
     ),
-    Watched(
+    MonitoredFigure(
         "refused by the gate",
         "inputs",
         FILMS,
         lambda film: YES if _answer(film, "outcome") == Outcome.NOT_ANALYSABLE else NO,
     ),
-    Watched(
+    MonitoredFigure(
         *("probability of malignancy", "outputs", FILMS, lambda film: _answer(film, "malignant_probability")),
         is_quantity=True,
         card=_quantiles("probability of malignant"),
     ),
-    Watched(
+    MonitoredFigure(
         *("answers by the cut-offs", "outputs", FILMS, lambda film: _answer(film, "leaning") or None),
         card=_shares(*LEANINGS),
     ),
-    Watched("withheld", "withheld", FILMS, _withheld, card=_shares("withheld", rest=NO)),
-    Watched("overruled", "overruled", READINGS, lambda review: NO if review.agrees_with_model else YES),
+    MonitoredFigure("withheld", "withheld", FILMS, _withheld, card=_shares("withheld", rest=NO)),
+    MonitoredFigure("overruled", "overruled", READINGS, lambda review: NO if review.agrees_with_model else YES),
 )
 
 
-def watched(series: str) -> list[Watched]:
+def monitored_figures(series: str) -> list[MonitoredFigure]:
     """The figures of one series."""
-    return [figure for figure in WATCHED if figure.series == series]
+    return [figure for figure in MONITORED_FIGURES if figure.series == series]
 
 
-__all__ = ["WATCHED", "Watched", "watched"]
+__all__ = ["MONITORED_FIGURES", "MonitoredFigure", "monitored_figures"]

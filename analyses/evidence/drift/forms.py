@@ -1,4 +1,4 @@
-"""Moved here by the plan."""
+"""The form that answers an alarm of drift monitoring."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The watch of drift: windows of films and of signed readings compared with their reference, alarms raised, answered.
+"""Drift monitoring: windows of films and of signed readings compared with their reference, alarms raised, answered.
 
 A window is ``WINDOW`` consecutive images that the model in force answered (or signed readings of its answers); windows
 do not overlap, and are of one modality and task. A figure is compared with the card's reference distribution; where the
@@ -26,23 +26,23 @@ from accounts.languages import language_of_user
 from accounts.models import ReadingMode, Role, User
 from accounts.permissions import Action, require
 from analyses.errors import Conflict, invalid_field
-from analyses.evidence.drift.figures import Watched, watched
+from analyses.evidence.drift.figures import MonitoredFigure, monitored_figures
 from analyses.models import (
     Analysis,
     DriftAlarm,
     DriftCheck,
+    DriftSeries,
     ModelActivation,
     Review,
     Status,
     Task,
     UnaidedReading,
-    WatchSeries,
 )
 from analyses.record.fields import MAX_REASON
 from analyses.registry import services as registry
 from analyses.registry.uses import TUMOUR_ON_RADIOGRAPHS, IntendedUse
 from analyses.statistics.drift import Reference, compare, holm
-from analyses.stored_words import watched_word
+from analyses.stored_words import figure_word
 from inference import card as cards
 from inference.errors import WeightsError
 
@@ -55,22 +55,22 @@ SETTLED = timedelta(seconds=60)
 MAX_WINDOWS = 5
 
 
-def watch_all() -> int:
+def check_all_uses() -> int:
     """Compare every window that is complete for the models in force, and return how many; the sweeper calls it."""
-    return sum(watch(registry.active_model(use), use) for use in registry.uses_in_force())
+    return sum(check_windows(registry.active_model(use), use) for use in registry.uses_in_force())
 
 
-def watch(key: str, use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> int:
+def check_windows(key: str, use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> int:
     """Compare every window of this model and use that is complete, and return how many."""
     done = 0
-    for series in WatchSeries.values:
-        while done < MAX_WINDOWS and check_next(Watch(series, use, key)):
+    for series in DriftSeries.values:
+        while done < MAX_WINDOWS and check_next(MonitoredSeries(series, use, key)):
             done += 1
     return done
 
 
 @dataclass(frozen=True)
-class Watch:
+class MonitoredSeries:
     """What is counted into windows: the images or the readings that one model answered for one use."""
 
     series: str
@@ -86,13 +86,13 @@ class Watch:
     @property
     def time_field(self) -> str:
         """When a row counts."""
-        return "finished_at" if self.series == WatchSeries.FILMS else "signed_at"
+        return "finished_at" if self.series == DriftSeries.FILMS else "signed_at"
 
     def rows(self) -> models.QuerySet:
         """The rows, the oldest first."""
         before = timezone.now() - SETTLED
         answered = Analysis.objects.filter(modality=self.use.modality, task=self.use.task)
-        if self.series == WatchSeries.FILMS:
+        if self.series == DriftSeries.FILMS:
             name, _, version = self.key.rpartition("-")
             answered = answered.filter(status=Status.SUCCEEDED, model_name=name, model_version=version)
             return answered.filter(finished_at__lte=before).select_related("image__study").order_by("finished_at", "pk")
@@ -100,8 +100,8 @@ class Watch:
             # Readings are of the tumour only: they overrule no other answer.
             return Review.objects.none()
         # Readings of a trial do not count: not all saw the answer, and how many did is nobody's to know while it runs.
-        by_lot = UnaidedReading.objects.filter(study=OuterRef("study"), mode=ReadingMode.TRIAL)
-        signed = Review.objects.filter(signed_at__lte=before, agrees_with_model__isnull=False).exclude(Exists(by_lot))
+        in_trial = UnaidedReading.objects.filter(study=OuterRef("study"), mode=ReadingMode.TRIAL)
+        signed = Review.objects.filter(signed_at__lte=before, agrees_with_model__isnull=False).exclude(Exists(in_trial))
         signed = signed.filter(Exists(answered.filter(image__study=OuterRef("study"))))
         since = ModelActivation.objects.filter(modality=self.use.modality, task=self.use.task, model_key=self.key)
         if (newest := since.order_by("-id").first()) is not None:
@@ -109,11 +109,11 @@ class Watch:
         return signed.order_by("signed_at", "pk")
 
 
-def check_next(watch: Watch) -> DriftCheck | None:
+def check_next(monitored: MonitoredSeries) -> DriftCheck | None:
     """Compare the next window, or return None while it is not complete."""
-    rows = watch.rows()
-    last = watch.checks.first()
-    field = watch.time_field
+    rows = monitored.rows()
+    last = monitored.checks.first()
+    field = monitored.time_field
     if last is not None:
         behind = Q(**{f"{field}__gt": last.to_at}) | Q(**{field: last.to_at, "pk__gt": last.last_id})
         rows = rows.filter(behind)
@@ -121,12 +121,12 @@ def check_next(watch: Watch) -> DriftCheck | None:
     if len(window) < WINDOW:
         return None
     number = last.number + 1 if last else 1
-    figures = _figures(watch, window, collecting=number * WINDOW <= LOCAL)
+    figures = _figures(monitored, window, collecting=number * WINDOW <= LOCAL)
     check = DriftCheck(
-        series=watch.series,
-        modality=watch.use.modality,
-        task=watch.use.task,
-        model_key=watch.key,
+        series=monitored.series,
+        modality=monitored.use.modality,
+        task=monitored.use.task,
+        model_key=monitored.key,
         number=number,
         from_at=getattr(window[0], field),
         to_at=getattr(window[-1], field),
@@ -139,10 +139,10 @@ def check_next(watch: Watch) -> DriftCheck | None:
 def state(key: str, use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> list[dict[str, Any]]:
     """For each series: the newest check, the checks before it (the oldest first), and how many rows wait."""
     found = []
-    for series, label in WatchSeries.choices:
-        watch = Watch(series, use, key)
-        checks = list(watch.checks[:30])
-        rows, field = watch.rows(), watch.time_field
+    for series, label in DriftSeries.choices:
+        monitored = MonitoredSeries(series, use, key)
+        checks = list(monitored.checks[:30])
+        rows, field = monitored.rows(), monitored.time_field
         if checks:
             rows = rows.filter(Q(**{f"{field}__gt": checks[0].to_at}))
         waiting = rows.order_by().values("pk")[: WINDOW + 1].count()
@@ -174,9 +174,12 @@ def acknowledge(alarm: DriftAlarm, *, reason: str, user: User, accepted: bool = 
     audit.record("acknowledge_alarm", user=user, obj=alarm, detail=detail)
 
 
-def _figures(watch: Watch, window: Sequence[Any], *, collecting: bool) -> list[dict[str, Any]]:
-    references = _References(watch, collecting)
-    entries = [_entry(figure, *references.of(figure), _values(figure, window)) for figure in watched(watch.series)]
+def _figures(monitored: MonitoredSeries, window: Sequence[Any], *, collecting: bool) -> list[dict[str, Any]]:
+    references = _References(monitored, collecting)
+    entries = [
+        _entry(figure, *references.of(figure), _values(figure, window))
+        for figure in monitored_figures(monitored.series)
+    ]
     tested = [entry for entry in entries if entry["p"] is not None]
     for entry, adjusted in zip(tested, holm([entry["p"] for entry in tested]), strict=True):
         entry |= {"adjusted_p": adjusted, "alarm": adjusted <= LEVEL}
@@ -186,16 +189,16 @@ def _figures(watch: Watch, window: Sequence[Any], *, collecting: bool) -> list[d
 class _References:
     """Where each figure's reference comes from: an accepted window, the card, or the first local rows."""
 
-    def __init__(self, watch: Watch, collecting: bool) -> None:
-        self._watch, self._collecting = watch, collecting
-        self._card = _card_reference(watch.key)
-        accepted = DriftAlarm.objects.filter(accepted=True, check_row__in=watch.checks.order_by())
+    def __init__(self, monitored: MonitoredSeries, collecting: bool) -> None:
+        self._monitored, self._collecting = monitored, collecting
+        self._card = _card_reference(monitored.key)
+        accepted = DriftAlarm.objects.filter(accepted=True, check_row__in=monitored.checks.order_by())
         self._accepted = {
             alarm.figure: alarm.check_row for alarm in accepted.select_related("check_row").order_by("acknowledged_at")
         }
         self._rows: dict[Any, list[Any]] = {}
 
-    def of(self, figure: Watched) -> tuple[str, Reference | None]:
+    def of(self, figure: MonitoredFigure) -> tuple[str, Reference | None]:
         """The word for the source, and the reference; None while it is being collected."""
         check = self._accepted.get(figure.name)
         if check is not None:
@@ -205,20 +208,20 @@ class _References:
             return "card", stated
         return "local", None if self._collecting else self._local(figure, None)
 
-    def _local(self, figure: Watched, until: DriftCheck | None) -> Reference | None:
+    def _local(self, figure: MonitoredFigure, until: DriftCheck | None) -> Reference | None:
         number = until.number if until else None
         if number not in self._rows:
-            rows = self._watch.rows()
+            rows = self._monitored.rows()
             if until is None:
                 self._rows[number] = list(rows[:LOCAL])
             else:
-                before = rows.filter(**{f"{self._watch.time_field}__lte": until.to_at})
+                before = rows.filter(**{f"{self._monitored.time_field}__lte": until.to_at})
                 self._rows[number] = list(before.reverse()[:LOCAL])
         values = _values(figure, self._rows[number])
         return figure.local(values) if len(values) >= LEAST_VALUES else None
 
 
-def _entry(figure: Watched, source: str, reference: Reference | None, values: list[Any]) -> dict[str, Any]:
+def _entry(figure: MonitoredFigure, source: str, reference: Reference | None, values: list[Any]) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "name": figure.name,
         "group": figure.group,
@@ -240,7 +243,7 @@ def _entry(figure: Watched, source: str, reference: Reference | None, values: li
     }
 
 
-def _values(figure: Watched, rows: Sequence[Any]) -> list[Any]:
+def _values(figure: MonitoredFigure, rows: Sequence[Any]) -> list[Any]:
     return [value for row in rows if (value := figure.value(row)) is not None]
 
 
@@ -279,7 +282,7 @@ def _tell_administrators(check: DriftCheck, names: list[str]) -> None:
     people = User.objects.filter(is_active=True, role_assignments__role=Role.ADMINISTRATOR).distinct()
     for person in people.select_related("department").order_by("email"):
         with translation.override(language_of_user(person)):
-            context = {"check": check, "names": [watched_word(name) for name in names], "level": LEVEL}
+            context = {"check": check, "names": [figure_word(name) for name in names], "level": LEVEL}
             text = render_to_string("analyses/evidence/drift/email/drift_alarm.txt", context)
             subject = _("BoneScan: an alarm of drift")
         try:

@@ -1,4 +1,4 @@
-"""The administrator's page of drift: what is watched, alarms and their answers, *withheld for all*. No patient data."""
+"""The administrator's page of drift monitoring: figures, alarms and their answers, holds. No patient data."""
 
 from typing import Any
 from uuid import UUID
@@ -13,14 +13,14 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.permissions import Action, requires
 from analyses.errors import ServiceError
 from analyses.evidence.drift import services as drift_services
-from analyses.evidence.drift.figures import watched
+from analyses.evidence.drift.figures import monitored_figures
 from analyses.evidence.drift.forms import AlarmForm
 from analyses.model_pages.holds import hold_context
 from analyses.model_pages.uses import back_to, use_context, use_of_request
 from analyses.models import DriftAlarm, DriftCheck
 from analyses.registry import services as registry
 from analyses.registry.uses import IntendedUse
-from analyses.stored_words import bin_words, watched_word
+from analyses.stored_words import bin_words, figure_word
 
 SHOWN_ANSWERED = 50
 # The drawing of one figure's windows, in units of its viewBox; a PSI of 0.25 is held for a large change.
@@ -31,7 +31,7 @@ SOURCES = {"card": _("card"), "local": _("first films here"), "accepted": _("acc
 @require_safe
 @requires(Action.MANAGE_MODELS)
 def drift(request: HttpRequest) -> HttpResponse:
-    """Every watched figure against its reference, and the alarms."""
+    """Every monitored figure against its reference, and the alarms."""
     return _page(request)
 
 
@@ -88,14 +88,14 @@ def _form(alarm: DriftAlarm, data: Any = None) -> AlarmForm:
 
 def _series(entry: dict[str, Any]) -> dict[str, Any]:
     checks: list[DriftCheck] = entry["checks"]
-    rows = [_row(figure.name, figure.group, checks) for figure in watched(entry["series"])]
+    rows = [_row(figure.name, figure.group, checks) for figure in monitored_figures(entry["series"])]
     return entry | {"rows": rows, "last": checks[-1] if checks else None}
 
 
 def _row(name: str, group: str, checks: list[DriftCheck]) -> dict[str, Any]:
     history = [next((figure for figure in check.figures if figure["name"] == name), None) for check in checks]
     newest = history[-1] if history else None
-    row: dict[str, Any] = {"name": watched_word(name), "group": watched_word(group), "entry": newest}
+    row: dict[str, Any] = {"name": figure_word(name), "group": figure_word(group), "entry": newest}
     row["line"] = _line(history)
     if newest:
         row["source"] = SOURCES.get(newest["source"], newest["source"])

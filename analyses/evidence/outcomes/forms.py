@@ -1,4 +1,4 @@
-"""Forms for outcomes and for the watch of the model."""
+"""Forms for outcomes and for drift monitoring."""
 
 from typing import Any
 

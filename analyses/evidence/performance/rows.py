@@ -2,7 +2,7 @@
 
 A case counts once it is signed and has an outcome. Signed cases hide nothing from anybody (``analyses.blinding``), and
 the condition is asked all the same. While the department takes part in a trial, the cases that were given to an arm by
-lot are left out: how many are shown and hidden so far would help to guess the next lot.
+allocation are left out: how many are shown and hidden so far would help to guess the next one.
 """
 
 from collections.abc import Iterable

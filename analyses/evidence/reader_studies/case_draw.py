@@ -112,7 +112,7 @@ def _candidates(reader_study: ReaderStudy, truth: ReferenceTruth, since: date | 
 
 
 def _drawn(ids: list[Any], prefix: str, count: int) -> list[Study]:
-    """The first radiographs by lot that readers can be shown, at most so many; no model answers other images."""
+    """The first radiographs in random order that can be shown, at most so many; no model answers other images."""
     cases: list[Study] = []
     for key in sorted(ids, key=lambda key: hashlib.sha256(f"{prefix}|{key}".encode()).hexdigest()):
         if len(cases) == count:

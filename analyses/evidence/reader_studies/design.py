@@ -43,7 +43,7 @@ def draw(seed: str, readers: Iterable[int], cases: dict[int, str]) -> list[Slot]
         if second:
             first = {case: OTHER[condition] for case, condition in first.items()}
         for session in SESSIONS:
-            order = sorted(cases, key=lambda case: _lot(seed, "order", reader, session, case))
+            order = sorted(cases, key=lambda case: _random_key(seed, "order", reader, session, case))
             slots += [
                 Slot(reader, case, first[case] if session == 1 else OTHER[first[case]], session, position)
                 for position, case in enumerate(order, start=1)
@@ -52,13 +52,13 @@ def draw(seed: str, readers: Iterable[int], cases: dict[int, str]) -> list[Slot]
 
 
 def _first_conditions(seed: str, pair: int, cases: dict[int, str]) -> dict[int, Condition]:
-    """Which condition comes first for each case: dealt out in turn along the cases, sorted by truth and then by lot."""
+    """Which condition comes first for each case: dealt out in turn to the cases, by truth and then at random."""
     turn = [Condition.WITHOUT, Condition.WITH]
-    if int(_lot(seed, "turn", pair), 16) % 2:
+    if int(_random_key(seed, "turn", pair), 16) % 2:
         turn.reverse()
-    dealt = sorted(cases, key=lambda case: (cases[case], _lot(seed, "first", pair, case)))
+    dealt = sorted(cases, key=lambda case: (cases[case], _random_key(seed, "first", pair, case)))
     return {case: turn[place % 2] for place, case in enumerate(dealt)}
 
 
-def _lot(seed: str, *names: object) -> str:
+def _random_key(seed: str, *names: object) -> str:
     return hashlib.sha256("|".join(map(str, (seed, *names))).encode()).hexdigest()

@@ -83,7 +83,7 @@ def film(request: HttpRequest, reading_id: UUID, film: int) -> HttpResponse:
 @require_safe
 @requires(Action.READ_CASE)
 def values(request: HttpRequest, reading_id: UUID, film: int) -> HttpResponse:
-    """The same film's values before any window, as ``views.films.film_values`` packs them."""
+    """The same film's values before any window, as ``viewer.films.film_values`` packs them."""
     return _private(values_response(request, _open_image(request, reading_id, film)))
 
 

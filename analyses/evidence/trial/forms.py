@@ -1,4 +1,4 @@
-"""Moved here by the plan."""
+"""The form that starts a trial."""
 
 from django import forms
 from django.utils.translation import gettext_lazy as _

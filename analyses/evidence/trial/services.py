@@ -57,7 +57,7 @@ def start_trial(*, name: str, planned_cases: int, user: User) -> Trial:
 
 @transaction.atomic
 def close_trial(trial: Trial, user: User) -> None:
-    """End a trial: no further lot is drawn, and its results can be seen. Cases that are hidden stay so until signed.
+    """End a trial: no further case is allocated, and its results can be seen. Hidden cases stay so until signed.
 
     Raises:
         Conflict: ``trial_closed``.
@@ -72,7 +72,7 @@ def close_trial(trial: Trial, user: User) -> None:
 
 
 def require_closed(trial: Trial) -> None:
-    """Raise Conflict ``trial_running`` while lots of this trial may still be drawn."""
+    """Raise Conflict ``trial_running`` while cases may still be allocated in this trial."""
     if trial.is_open:
         raise Conflict("trial_running", _("This trial is running. Arms and results can be seen once it is closed."))
 
@@ -88,10 +88,10 @@ def progress_of(trial: Trial) -> TrialProgress:
 
 
 def trial_rows(trial: Trial) -> list[dict[str, Any]]:
-    """One row for each allocated case, in the order of the lots, by the arm that was drawn (intention to treat).
+    """One row for each allocated case, in the order of allocation, by the arm that was drawn (intention to treat).
 
     The final reading is the signed one, whoever signed it; own reading and times are those of the same doctor, or of
-    the doctor whom the lot was drawn for where nobody has signed. The model's answer stays out until the signature.
+    the doctor for whom the case was allocated where nobody has signed. The answer stays out until the signature.
 
     Raises:
         Conflict: ``trial_running``.

@@ -16,7 +16,7 @@ from analyses.evidence.drift import services as drift
 from analyses.pipeline import holds, sweeper
 
 log = structlog.get_logger(__name__)
-TIDY_EVERY_S, WATCH_EVERY_S = 3600.0, 60.0
+TIDY_EVERY_S, DRIFT_EVERY_S = 3600.0, 60.0
 
 
 class Command(BaseCommand):
@@ -39,17 +39,17 @@ class Command(BaseCommand):
 def sweep_until(stop: threading.Event) -> None:
     """Sweep every SWEEP_INTERVAL_S until told to stop; a database that is away is tried again each time."""
     started_at = timezone.now()
-    tidied, watched = -TIDY_EVERY_S, -WATCH_EVERY_S
+    tidied, drift_checked = -TIDY_EVERY_S, -DRIFT_EVERY_S
     while not stop.is_set():
         try:
             sweeper.sweep(socket.gethostname(), started_at)
             if time.monotonic() - tidied > TIDY_EVERY_S:
                 sweeper.tidy()
                 tidied = time.monotonic()
-            if time.monotonic() - watched > WATCH_EVERY_S:
-                watched = time.monotonic()
+            if time.monotonic() - drift_checked > DRIFT_EVERY_S:
+                drift_checked = time.monotonic()
                 holds.apply_all()
-                drift.watch_all()
+                drift.check_all_uses()
         except Error as error:
             log.warning("sweep_not_done", error=type(error).__name__)
             connection.close()

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from analyses.evidence.drift import services as drift
 from analyses.management.uses import add_use_arguments, use_of_options
-from analyses.models import WatchSeries
+from analyses.models import DriftSeries
 from analyses.registry import services as registry
 from inference.errors import WeightsError
 
@@ -27,10 +27,10 @@ class Command(BaseCommand):
             registry.folder_of(key)
         except WeightsError as error:
             raise CommandError(error.message) from error
-        done = drift.watch(key, use)
+        done = drift.check_windows(key, use)
         self.stdout.write(f"{done} windows compared for {key}")
-        for series in WatchSeries.values:
-            newest = drift.Watch(series, use, key).checks.first()
+        for series in DriftSeries.values:
+            newest = drift.MonitoredSeries(series, use, key).checks.first()
             for entry in newest.figures if newest else []:
                 result = "not tested" if entry["p"] is None else f"adjusted p {entry['adjusted_p']:.4f}"
                 self.stdout.write(f"{entry['name']}: {result}{', ALARM' if entry['alarm'] else ''}")

@@ -10,7 +10,7 @@ from analyses.model_pages.facts import own_figures, recipe_figures
 from analyses.model_pages.plots import calibration_plot, distributions
 from analyses.registry import services as registry
 from analyses.registry.uses import TUMOUR_ON_RADIOGRAPHS
-from analyses.tests.models import TOY, install_toy
+from analyses.tests.toy_model import TOY, install_toy
 from inference.card import installed, load_card
 
 pytestmark = pytest.mark.django_db

@@ -15,7 +15,7 @@ from analyses.pipeline import comparison, queue, running
 from analyses.registry import services as registry
 from analyses.registry.uses import TUMOUR_ON_RADIOGRAPHS
 from analyses.tests.factories import StudyFactory, result
-from analyses.tests.models import TOY, install_toy
+from analyses.tests.toy_model import TOY, install_toy
 from inference.imaging.canonical import encode_png
 from inference.tests.toy import toy_film
 

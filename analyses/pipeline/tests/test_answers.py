@@ -13,7 +13,7 @@ from analyses.models import Analysis
 from analyses.pipeline import results, running
 from analyses.reports.content import answer_line
 from analyses.tests.factories import StudyFactory, result
-from analyses.tests.models import install_toy
+from analyses.tests.toy_model import install_toy
 from inference.card import ModelIdentity
 from inference.imaging.canonical import canonical_sha256, encode_png
 from inference.imaging.decode import decode_bytes

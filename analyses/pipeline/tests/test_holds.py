@@ -118,7 +118,7 @@ def test_an_answer_that_was_being_stored_while_the_hold_came_is_put_away_too(ans
     # As for a worker that asked before the hold was there and commits after everything was put away.
     ModelHold.objects.create(modality="DX", reason="x", set_by=administrator)
     assert row(answered).outcome == "malignant"
-    holds.look_again(answered.pk, TUMOUR_ON_RADIOGRAPHS)
+    holds.withhold_late_answer(answered.pk, TUMOUR_ON_RADIOGRAPHS)
     assert row(answered).outcome == "withheld"
 
 

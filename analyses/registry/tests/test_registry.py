@@ -18,7 +18,7 @@ from analyses.registry.uses import TUMOUR_ON_RADIOGRAPHS as USE
 from analyses.registry.uses import IntendedUse, group_of
 from analyses.tests.factories import png_bytes
 from analyses.tests.fakes import FakeDecoder
-from analyses.tests.models import TOY, install_toy
+from analyses.tests.toy_model import TOY, install_toy
 from inference.errors import WeightsError
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ from analyses.answers.tags import body_parts
 from analyses.errors import Invalid
 from analyses.models.vocabulary import AGGRESSIVE_MARGINS, Bone, End, Margin, Part, Recommendation, Side
 from analyses.structured_reading import bone_rads, contradictions, text
-from analyses.structured_reading.contradictions import BONES_OF, Said
+from analyses.structured_reading.contradictions import BONES_OF, StatedCase
 from analyses.structured_reading.findings import CODES, Findings, from_json
 
 AGGRESSIVE = Findings(
@@ -29,7 +29,7 @@ INCIDENTAL = Findings(number="one", incidental="yes", known_primary="no")
 
 
 def codes(**said) -> list[str]:
-    return [one.code for one in contradictions.find(Said(**said))]
+    return [one.code for one in contradictions.find(StatedCase(**said))]
 
 
 def test_findings_survive_the_way_to_json_and_back_and_nothing_stated_is_nothing_stored():
@@ -175,7 +175,7 @@ def test_what_is_possible_is_left_alone(said):
 
 
 def test_errors_come_before_what_may_be_confirmed():
-    found = contradictions.find(Said(reading="normal", likelihood=90, findings=Findings(number="one")))
+    found = contradictions.find(StatedCase(reading="normal", likelihood=90, findings=Findings(number="one")))
     assert [one.is_error for one in found] == [True, False]
 
 

@@ -1,4 +1,4 @@
-"""The watch of drift: which films make a window, what they are compared with, alarms, mail and answers."""
+"""Drift monitoring: which films make a window, what they are compared with, alarms, mail and answers."""
 
 import uuid
 from datetime import timedelta
@@ -14,7 +14,7 @@ from analyses.errors import Conflict, Invalid
 from analyses.evidence.drift import services as drift
 from analyses.models import Analysis, DriftAlarm, DriftCheck, Patient, Review, UnaidedReading
 from analyses.registry import services as registry
-from analyses.tests.watched import KEY, START, signed_cases
+from analyses.tests.monitored_films import KEY, START, signed_cases
 from inference.card import load_card
 
 pytestmark = pytest.mark.django_db
@@ -26,17 +26,17 @@ def entry(check: DriftCheck, name: str) -> dict:
 
 def test_a_window_is_compared_once_it_is_complete_and_not_before(films):
     films.add(99)
-    assert drift.watch(KEY) == 0
+    assert drift.check_windows(KEY) == 0
     films.add(1)
-    assert (drift.watch(KEY), drift.watch(KEY)) == (1, 0)
+    assert (drift.check_windows(KEY), drift.check_windows(KEY)) == (1, 0)
     films.add(230)
-    assert drift.watch(KEY) == 2
+    assert drift.check_windows(KEY) == 2
     assert list(DriftCheck.objects.order_by("number").values_list("number", flat=True)) == [1, 2, 3]
 
 
 def test_the_card_is_the_reference_where_it_has_one_and_the_first_200_films_otherwise(films):
     films.add(300)
-    drift.watch(KEY)
+    drift.check_windows(KEY)
     first, third = DriftCheck.objects.get(number=1), DriftCheck.objects.get(number=3)
     for name in ("grey mean", "grey spread", "distance from the training films", "probability of malignancy"):
         assert (entry(first, name)["source"], entry(first, name)["p"] is not None) == ("card", True)
@@ -51,7 +51,7 @@ def test_the_card_is_the_reference_where_it_has_one_and_the_first_200_films_othe
 
 def test_films_as_the_reference_raise_no_alarm(films, mailoutbox):
     films.add(300)
-    drift.watch(KEY)
+    drift.check_windows(KEY)
     assert not DriftAlarm.objects.exists()
     assert mailoutbox == []
 
@@ -67,10 +67,10 @@ def test_films_as_the_reference_raise_no_alarm(films, mailoutbox):
 )
 def test_a_change_raises_the_alarm_of_its_figure_only(films, change, figure):
     films.add(200)
-    drift.watch(KEY)
+    drift.check_windows(KEY)
     assert not DriftAlarm.objects.exists()
     films.add(100, **change)
-    drift.watch(KEY)
+    drift.check_windows(KEY)
     assert list(DriftAlarm.objects.values_list("figure", flat=True)) == [figure]
 
 
@@ -80,7 +80,7 @@ def test_administrators_are_mailed_without_a_word_about_a_patient(
     UserFactory(roles=["administrator"], department=None, is_active=False)
     films.add(100, grey=40.0)
     with django_capture_on_commit_callbacks(execute=True):
-        drift.watch(KEY)
+        drift.check_windows(KEY)
     assert [mail.to for mail in mailoutbox] == [[administrator.email]]
     assert "grey mean" in mailoutbox[0].body
     patient = Patient.objects.get(pk=films.base.patient_id)
@@ -100,7 +100,7 @@ def test_a_mail_server_that_is_away_costs_nothing_but_the_mail(
     monkeypatch.setattr(drift, "send_mail", away)
     films.add(100, grey=40.0)
     with django_capture_on_commit_callbacks(execute=True):
-        assert drift.watch(KEY) == 1
+        assert drift.check_windows(KEY) == 1
     assert DriftAlarm.objects.count() == 1
 
 
@@ -108,12 +108,12 @@ def test_films_of_another_model_and_films_that_just_ended_are_left_out(films):
     films.add(100, key="other-1.0")
     late = films.add(100)
     Analysis.objects.filter(pk__in=[row.pk for row in late]).update(finished_at=timezone.now())
-    assert drift.watch(KEY) == 0
+    assert drift.check_windows(KEY) == 0
 
 
 def test_two_sweepers_make_one_check(films, monkeypatch):
     films.add(100)
-    assert drift.watch(KEY) == 1
+    assert drift.check_windows(KEY) == 1
     first = DriftCheck.objects.get()
     copy = DriftCheck(
         series="films", model_key=KEY, number=1, from_at=START, to_at=START, last_id=uuid.uuid4(), figures=[]
@@ -122,44 +122,44 @@ def test_two_sweepers_make_one_check(films, monkeypatch):
     assert DriftCheck.objects.get() == first
 
 
-def test_a_hold_changes_nothing_of_what_is_watched(films, administrator):
+def test_a_hold_changes_nothing_of_what_is_monitored(films, administrator):
     from analyses.pipeline import holds
 
     films.add(100)
     holds.withhold_for_all(reason="x", by=administrator)
     assert Analysis.objects.filter(computed__isnull=False).count() == 100
-    drift.watch(KEY)
+    drift.check_windows(KEY)
     check = DriftCheck.objects.get()
     assert not [figure for figure in check.figures if figure["alarm"]]
     assert entry(check, "probability of malignancy")["n"] == 100
 
 
-def test_the_share_of_overruled_answers_is_watched_over_signed_readings(films, doctor):
+def test_the_share_of_overruled_answers_is_monitored_over_signed_readings(films, doctor):
     for place, study in enumerate(signed_cases(doctor, 300)):
         agrees = place % 10 != 0 if place < 200 else place % 2 == 0
         at = START + timedelta(seconds=place)
         Review.objects.create(study=study, reader=doctor, reading="benign", agrees_with_model=agrees, signed_at=at)
-    assert drift.watch(KEY) == 3
+    assert drift.check_windows(KEY) == 3
     third = DriftCheck.objects.get(series="readings", number=3)
     found = entry(third, "overruled")
     assert (found["alarm"], found["source"], found["n"]) == (True, "local", 100)
 
 
-def test_readings_of_a_trial_are_not_watched(doctor):
+def test_readings_of_a_trial_are_not_monitored(doctor):
     studies = signed_cases(doctor, 100)
     for study in studies:
         Review.objects.create(study=study, reader=doctor, reading="benign", agrees_with_model=True, signed_at=START)
     UnaidedReading.objects.create(study=studies[0], reader=doctor, mode="trial", arm="shown", opened_at=START)
     UnaidedReading.objects.create(study=studies[1], reader=doctor, mode="own_first", opened_at=START)
-    assert drift.watch(KEY) == 0
+    assert drift.check_windows(KEY) == 0
     (extra,) = signed_cases(doctor, 1)
     Review.objects.create(study=extra, reader=doctor, reading="benign", agrees_with_model=True, signed_at=START)
-    assert drift.watch(KEY) == 1
+    assert drift.check_windows(KEY) == 1
 
 
 def alarm_of(films) -> DriftAlarm:
     films.add(100, grey=40.0)
-    drift.watch(KEY)
+    drift.check_windows(KEY)
     return DriftAlarm.objects.get()
 
 
@@ -179,11 +179,11 @@ def test_an_alarm_is_answered_once_with_what_was_found(films, administrator, doc
 def test_what_was_accepted_as_how_the_site_is_alarms_only_when_it_changes_again(films, administrator):
     drift.acknowledge(alarm_of(films), reason="our detector", user=administrator, accepted=True)
     films.add(100, grey=40.0)
-    drift.watch(KEY)
+    drift.check_windows(KEY)
     second = entry(DriftCheck.objects.get(number=2), "grey mean")
     assert (second["source"], second["reference_n"], second["alarm"]) == ("accepted", 100, False)
     films.add(100)
-    drift.watch(KEY)
+    drift.check_windows(KEY)
     assert entry(DriftCheck.objects.get(number=3), "grey mean")["alarm"]
 
 
@@ -218,7 +218,7 @@ def test_the_page_shows_figures_alarms_and_answers(web, films):
 
 def test_the_page_asks_the_same_number_of_questions_however_many_windows(web, films, django_assert_max_num_queries):
     films.add(300)
-    drift.watch(registry.active_model())
+    drift.check_windows(registry.active_model())
     with django_assert_max_num_queries(25):
         web.get("/admin/drift/")
 

@@ -298,7 +298,7 @@ def test_a_blind_doctor_gets_the_same_page_whatever_the_hidden_answer_is(web, do
     assert pages[0] == pages[1]
 
 
-def test_nothing_of_a_trials_lots_is_shown_while_the_department_takes_part(web, doctor, colleague):
+def test_nothing_of_a_trials_allocations_is_shown_while_the_department_takes_part(web, doctor, colleague):
     doctor.department.reading_mode = ReadingMode.TRIAL
     doctor.department.save()
     plain = closed_case(colleague, own="benign", own_likelihood=20)

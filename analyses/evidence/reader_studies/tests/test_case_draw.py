@@ -68,8 +68,10 @@ def test_the_kept_seed_gives_the_same_draw_again(administrator, department, read
     (draw,) = reader_study.draws
     assert draw["asked"] == {"malignant": 2, "benign": 0, "normal": 0}
     assert (draw["since"], draw["until"], len(draw["seed"])) == ("2026-01-01", "", 32)
-    by_lot = sorted(keys, key=lambda key: hashlib.sha256(f"{draw['seed']}|case|malignant|{key}".encode()).hexdigest())
-    assert list(reader_study.cases.values_list("case_id", flat=True)) == by_lot[:2]
+    random_order = sorted(
+        keys, key=lambda key: hashlib.sha256(f"{draw['seed']}|case|malignant|{key}".encode()).hexdigest()
+    )
+    assert list(reader_study.cases.values_list("case_id", flat=True)) == random_order[:2]
     event = AuditEvent.objects.get(action="draw_study_cases")
     kept = {name: draw[name] for name in ("seed", "asked", "since", "until")}
     assert event.detail == {"cases": 2, **kept}

@@ -1,4 +1,4 @@
-"""Lots of a trial: balanced, unpredictable, unchangeable; nothing tells the arm before it may be known."""
+"""Allocations of a trial: balanced, unpredictable, unchangeable; nothing tells the arm before it may be known."""
 
 import csv
 import io
@@ -50,7 +50,7 @@ def opened(reader, count: int) -> list[UnaidedReading]:
 def test_blocks_have_random_sizes_and_are_balanced(reader, trial):
     opened(reader, 200)
     blocks = list(TrialBlock.objects.order_by("number"))
-    arms = {key: [row.arm for row in rows] for key, rows in groupby(_lots(), key=lambda row: row.block.number)}
+    arms = {key: [row.arm for row in rows] for key, rows in groupby(_allocations(), key=lambda row: row.block.number)}
     assert {block.size for block in blocks} == {2, 4, 6}
     assert [block.number for block in blocks] == list(range(1, len(blocks) + 1))
     for block in blocks[:-1]:
@@ -60,7 +60,7 @@ def test_blocks_have_random_sizes_and_are_balanced(reader, trial):
     assert min(sizes.values()) >= 5
 
 
-def _lots():
+def _allocations():
     return TrialAllocation.objects.select_related("block").order_by("block__number", "position")
 
 
@@ -76,7 +76,7 @@ def test_every_order_of_a_block_has_the_same_chance():
     assert all(abs(count - 1000) < 150 for count in orders.values())
 
 
-def test_the_lot_comes_from_the_operating_system_and_not_from_a_seed():
+def test_the_allocation_comes_from_the_operating_system_and_not_from_a_seed():
     from secrets import SystemRandom
 
     assert type(allocation._random) is SystemRandom
@@ -88,10 +88,10 @@ def test_departments_have_blocks_of_their_own(reader, trial, second_doctor):
     opened(reader, 3)
     opened(second_doctor, 3)
     assert TrialBlock.objects.filter(number=1).count() == 2
-    assert all(row.block.department_id == row.study.department_id for row in _lots().select_related("study"))
+    assert all(row.block.department_id == row.study.department_id for row in _allocations().select_related("study"))
 
 
-def test_the_lot_is_drawn_once_per_case_and_holds_for_every_reader(reader, trial):
+def test_the_allocation_is_drawn_once_per_case_and_holds_for_every_reader(reader, trial):
     study = StudyFactory(owner=reader.department)
     first = unaided_reading.open_reading(study, reader)
     colleagues = [UserFactory(department=reader.department, roles=["doctor"]) for _ in range(8)]
@@ -109,7 +109,7 @@ def test_neither_log_nor_trail_tells_the_arm(reader, trial):
     assert unaided.arm
 
 
-def test_a_lot_cannot_be_changed(reader, trial):
+def test_a_allocation_cannot_be_changed(reader, trial):
     opened(reader, 1)
     for row in (TrialAllocation.objects.get(), TrialBlock.objects.get()):
         with pytest.raises(TypeError):
@@ -119,7 +119,7 @@ def test_a_lot_cannot_be_changed(reader, trial):
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite relies on the models")
-def test_the_database_refuses_to_change_a_lot(reader, trial):
+def test_the_database_refuses_to_change_a_allocation(reader, trial):
     opened(reader, 1)
     for change in (
         lambda: TrialAllocation.objects.update(arm="shown"),
@@ -166,7 +166,7 @@ def test_while_a_trial_runs_its_page_shows_totals_and_no_arm(admin_page, reader,
     answer = admin_page.get(reverse("analyses:trial_export", args=[trial.pk]), follow=True)
     assert answer.redirect_chain
     assert "This trial is running." in answer.content.decode()
-    # Nothing in the shown totals moves with the arms: the page is the same for any lots.
+    # Nothing in the shown totals moves with the arms: the page is the same for any allocation.
     listed = admin_page.get(reverse("analyses:trials")).content.decode()
     assert "Running" in listed
     assert "Start a trial" not in listed
@@ -186,7 +186,7 @@ def test_a_trial_is_started_and_closed_on_its_page(admin_page):
     assert "too few cases" in page
 
 
-def test_rows_are_by_the_lot_drawn_whatever_happened_afterwards(reader, trial, administrator):
+def test_rows_are_by_the_arm_drawn_whatever_happened_afterwards(reader, trial, administrator):
     film = result("malignant", image__study__owner=reader.department)
     study = film.image.study
     same_patient = StudyFactory(owner=reader.department, patient=study.patient)

@@ -1,4 +1,4 @@
-"""Answered films of which the shipped card's reference distributions are true, for tests of the watch of drift."""
+"""Answered films of which the shipped card's reference distributions are true, for tests of drift monitoring."""
 
 from datetime import timedelta
 
