@@ -8,4 +8,6 @@ class BonescanConfig(AppConfig):
     verbose_name = "BoneScan"
 
     def ready(self) -> None:
-        from bonescan import checks, request_id  # noqa: F401  (registers start-up checks; names requests in answers)
+        # These register the start-up checks and the name of a request in each answer.
+        from bonescan import checks  # noqa: F401
+        from bonescan.monitoring import request_id  # noqa: F401

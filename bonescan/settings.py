@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import environ
 from csp.constants import NONE, SELF
 
-from bonescan.logs import logging_config, structlog_config
+from bonescan.monitoring.logs import logging_config, structlog_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()

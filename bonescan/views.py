@@ -9,8 +9,8 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
-from bonescan.health import readiness
 from bonescan.middleware import answer_language, unavailable
+from bonescan.monitoring.health import readiness
 
 
 def _problem(request: HttpRequest, status: int, code: str, sentence: Any) -> HttpResponse:

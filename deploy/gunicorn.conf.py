@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from gunicorn.glogging import Logger
 
-from bonescan.logs import json_formatter, structlog_config
+from bonescan.monitoring.logs import json_formatter, structlog_config
 
 wsgi_app = "bonescan.wsgi"
 bind = os.environ.get("WEB_BIND", "127.0.0.1:8000")

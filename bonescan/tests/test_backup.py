@@ -25,9 +25,9 @@ from django.db import connection
 from accounts.models import AuditEvent, Department
 from analyses.models import Analysis, Image
 from analyses.tests.factories import AnalysisFactory
-from bonescan import backup
-from bonescan.backup import BackupError, create_backup, restore_backup
-from bonescan.backup_database import DatabaseToolError, dump
+from bonescan.backups import archive as backup
+from bonescan.backups.archive import BackupError, create_backup, restore_backup
+from bonescan.backups.database import DatabaseToolError, dump
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(django_settings.BASE_DIR)

@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from bonescan import health
+from bonescan.monitoring import health
 from bonescan.tests.processes import python
 from scripts.services import free_port
 

@@ -15,7 +15,7 @@ from pydicom.uid import generate_uid
 
 from analyses.tests.factories import PatientFactory, png_bytes
 from bench.harness import Portal, portal
-from bonescan.logs import json_formatter, logging_config, structlog_config
+from bonescan.monitoring.logs import json_formatter, logging_config, structlog_config
 
 # Words that no program, address or UUID holds.
 NAME, NUMBER, FILE, ASKED, PHYSICIAN = "QUIXOTINGER", "MRN-7731-ZQ", "quixotinger-knee", "zweitname", "DOCTORANDUS"

@@ -11,8 +11,8 @@ import numpy as np
 
 from inference.errors import DecodeError
 from inference.imaging.canonical import canonicalise
-from inference.imaging.dicom import decode_dicom
-from inference.imaging.dicom_meta import looks_like_dicom
+from inference.imaging.dicom.decoding import decode_dicom
+from inference.imaging.dicom.meta import looks_like_dicom
 from inference.imaging.display import Values
 from inference.imaging.limits import Limits, refusal
 from inference.imaging.raster import decode_raster

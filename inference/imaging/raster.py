@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFile
 
-from inference.imaging.dicom_identity import empty_identity
+from inference.imaging.dicom.identity import empty_identity
 from inference.imaging.display import Values, kept, quantised, values_of
 from inference.imaging.limits import Limits, refusal
 

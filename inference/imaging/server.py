@@ -178,7 +178,7 @@ def _load_decoders() -> None:
     from pydicom.uid import UID
 
     from inference.imaging import sandbox  # noqa: F401
-    from inference.imaging.dicom_meta import ACCEPTED, HTJ2K
+    from inference.imaging.dicom.meta import ACCEPTED, HTJ2K
 
     Image.init()
     for syntax in ACCEPTED.difference(HTJ2K):

@@ -120,7 +120,7 @@ def test_a_film_whose_values_need_too_much_memory_is_decoded_without_them(monkey
     def greedy(*_):
         raise MemoryError
 
-    monkeypatch.setattr("inference.imaging.dicom.values_of_dicom", greedy)
+    monkeypatch.setattr("inference.imaging.dicom.decoding.values_of_dicom", greedy)
     decoded = decode_bytes(dicom(ramp(0, 4095)))
     assert decoded.grey.size
     assert decoded.values.facts == {"source": "left_out"}

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from bonescan.backup import BackupError, create_backup
-from bonescan.backup_database import DatabaseToolError
+from bonescan.backups.archive import BackupError, create_backup
+from bonescan.backups.database import DatabaseToolError
 
 
 class Command(BaseCommand):

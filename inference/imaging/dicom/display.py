@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from pydicom.dataset import Dataset
 
-from inference.imaging.dicom_grey import is_inverted, lut_top, modality_values, number_of, padding_edges, read_lut
-from inference.imaging.dicom_identity import clean_text, value_of
+from inference.imaging.dicom.grey import is_inverted, lut_top, modality_values, number_of, padding_edges, read_lut
+from inference.imaging.dicom.identity import clean_text, value_of
 from inference.imaging.display import Values, quantised, values_of
 
 MAX_WINDOWS = 8

@@ -27,7 +27,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.utils.crypto import salted_hmac
 
 from accounts import audit
-from bonescan.backup_database import Dump, dump, restore_dump
+from bonescan.backups.database import Dump, dump, restore_dump
 
 FORMAT = 1
 MANIFEST = "manifest.json"

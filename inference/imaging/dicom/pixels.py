@@ -12,7 +12,7 @@ from pydicom.encaps import get_frame
 from pydicom.pixels import get_decoder
 from pydicom.uid import UID
 
-from inference.imaging.dicom_meta import HTJ2K, JPEG_2000, JPEG_BASELINE, JPEG_EXTENDED, RLE, FileMeta
+from inference.imaging.dicom.meta import HTJ2K, JPEG_2000, JPEG_BASELINE, JPEG_EXTENDED, RLE, FileMeta
 from inference.imaging.limits import Limits, refusal
 
 PIXEL_KEYWORDS = (

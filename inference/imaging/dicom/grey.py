@@ -9,7 +9,7 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_color_lut
 
-from inference.imaging.dicom_identity import clean_text, value_of
+from inference.imaging.dicom.identity import clean_text, value_of
 from inference.imaging.limits import refusal
 
 LUT_KEYWORDS = (

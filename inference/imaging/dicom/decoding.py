@@ -15,12 +15,12 @@ from pydicom.filereader import read_dataset
 from pydicom.tag import Tag
 from pydicom.uid import UID
 
-from inference.imaging import dicom_identity
 from inference.imaging.canonical import MAX_SIDE_PX
-from inference.imaging.dicom_display import values_of_dicom
-from inference.imaging.dicom_grey import LUT_KEYWORDS, to_grey
-from inference.imaging.dicom_meta import FileMeta, read_file_meta
-from inference.imaging.dicom_pixels import PIXEL_KEYWORDS, read_frame
+from inference.imaging.dicom import identity as dicom_identity
+from inference.imaging.dicom.display import values_of_dicom
+from inference.imaging.dicom.grey import LUT_KEYWORDS, to_grey
+from inference.imaging.dicom.meta import FileMeta, read_file_meta
+from inference.imaging.dicom.pixels import PIXEL_KEYWORDS, read_frame
 from inference.imaging.display import Values, kept
 from inference.imaging.limits import Limits, refusal
 
