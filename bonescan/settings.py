@@ -4,6 +4,7 @@ Nothing but SECRET_KEY is required. Without DATABASE_URL and REDIS_URL the porta
 and on files, for one machine; with both it is the same code on Postgres and Redis.
 """
 
+import tomllib
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from bonescan.monitoring.logs import logging_config, structlog_config
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()
 
-VERSION = "0.1.0"
+# The one place that says it is pyproject.toml; CHANGELOG.md has a section for it.
+VERSION: str = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 
 # --- where things live -------------------------------------------------------------------------
 HOME = Path(env.str("BONESCAN_HOME", default=str(BASE_DIR / "var")))
