@@ -82,7 +82,7 @@ WAITING = ANALYSED | {
     "warnings": [],
     "canonical_sha256": None,
 }
-# As a doctor's own token hears of it before the own reading is locked.
+# As a doctor's own token hears of it before the unaided reading is locked.
 BLINDED = ANALYSED | {"result": None, "model": None, "timings_ms": {}, "warnings": [], "blinded": True}
 UNREADABLE = WAITING | {
     "status": "failed",

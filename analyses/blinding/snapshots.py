@@ -1,4 +1,4 @@
-"""The model's answer to a case as it stood when an own reading was locked: what is revealed, whatever comes later."""
+"""The model's answer to a case as it stood when an unaided reading was locked: it is revealed, whatever comes later."""
 
 from datetime import datetime
 from typing import Any
@@ -56,7 +56,7 @@ def _is_withheld_for_all(study: Study) -> bool:
 def answered_analyses(study: Study, reader: User | None) -> list[Analysis]:
     """The analyses that this reader's final reading stands beside, one for each film, in the order of the films.
 
-    Those of the lock, as they stood then, where the reader has a locked own reading; else the newest. A film that came
+    Those of the lock, as they stood then, where the reader locked an unaided reading; else the newest. A film that came
     after the lock counts with its newest.
     """
     newest = current_analyses(study, Task.TUMOUR)

@@ -1,4 +1,4 @@
-"""What one user may see of one case, and what the page says of the own reading before the model's answer."""
+"""What one user may see of one case, and what the page says of the unaided reading before the model's answer."""
 
 import json
 from dataclasses import dataclass
@@ -39,8 +39,8 @@ class BlindingState:
         unaided: this user's unaided reading, open or locked.
         blind: the model's answer must not be shown.
         in_reader_study: it must not because this user reads the case for a reader study that is open.
-        reads_first: an own reading is to be made, or was made.
-        answered_to: whose locked own reading fixes the answer that is shown.
+        reads_first: an unaided reading is to be made, or was made.
+        answered_to: whose locked unaided reading fixes the answer that is shown.
     """
 
     unaided: UnaidedReading | None
@@ -51,7 +51,7 @@ class BlindingState:
 
     @property
     def hidden_by_allocation(self) -> bool:
-        """Whether the own reading is locked and the answer waits for the signature."""
+        """Whether the unaided reading is locked and the answer waits for the signature."""
         return self.blind and not self.in_reader_study and self.unaided is not None and self.unaided.is_locked
 
     @property
@@ -103,7 +103,7 @@ def unaided_context(study: Study, blinding: BlindingState, film: ShownFilm | Non
 
 
 def unaided_draft(unaided: UnaidedReading | None) -> dict[str, Any]:
-    """The own reading as the form begins with it."""
+    """The unaided reading as the form begins with it."""
     if unaided is None:
         return {}
     region = json.dumps(unaided.region) if unaided.region else ""

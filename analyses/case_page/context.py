@@ -157,7 +157,7 @@ def progress(film: CaseFilm | None) -> dict[str, Any]:
 
 
 def _initial(review: Review | None, blinding: BlindingState, user: User) -> dict[str, Any]:
-    """What the reading form begins with: the doctor's own draft, else the own reading that was locked."""
+    """What the reading form begins with: the doctor's own draft, else the unaided reading that was locked."""
     initial, unaided = initial_of_review(review), blinding.unaided
     drafted = review is not None and review.reader_id == user.pk
     if unaided is None or not unaided.is_locked or drafted:

@@ -1,4 +1,4 @@
-"""Begin, keep and lock an own reading. Whatever these answer, it is the same for every answer of the model."""
+"""Begin, keep and lock an unaided reading. Whatever these answer, it is the same for every answer of the model."""
 
 from typing import Any
 from uuid import UUID
@@ -24,7 +24,7 @@ from analyses.record.cases import CASES
 @require_POST
 @requires(Action.READ_CASE)
 def unaided_open(request: HttpRequest, study_id: UUID) -> HttpResponse:
-    """Begin the own reading; a second request finds the one that was begun."""
+    """Begin the unaided reading; a second request finds the one that was begun."""
     study = in_scope(request, CASES, study_id)
     try:
         unaided_reading.open_reading(study, caller(request))
@@ -55,7 +55,7 @@ def unaided_draft(request: HttpRequest, study_id: UUID) -> JsonResponse:
 @require_POST
 @requires(Action.READ_CASE)
 def unaided_lock(request: HttpRequest, study_id: UUID) -> HttpResponse:
-    """Lock the own reading for good."""
+    """Lock the unaided reading for good."""
     study = in_scope(request, CASES, study_id)
     form = UnaidedReadingForm(request.POST)
     if not form.is_valid():

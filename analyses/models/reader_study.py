@@ -45,7 +45,7 @@ class ReaderStudy(models.Model):
     washout_days = models.PositiveSmallIntegerField("wash-out in days")
     state = models.CharField(max_length=8, choices=ReaderStudyState.choices, default=ReaderStudyState.DRAFT)
     seed = models.CharField(max_length=64, blank=True)
-    # Cases drawn from recorded outcomes, the earliest draw first, as reader_studies.drawing writes them.
+    # Cases drawn from recorded outcomes, the earliest draw first, as reader_studies.case_draw writes them.
     draws = models.JSONField(default=list, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

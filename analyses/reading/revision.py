@@ -9,7 +9,7 @@ from analyses.models import Direction
 def direction(
     before: tuple[str, int | None], after: tuple[str, int | None], answer: dict[str, Any] | None
 ) -> Direction:
-    """The direction of a change of mind.
+    """The direction of a revision.
 
     Args:
         before, after: reading and likelihood of malignancy, 0 to 100 or None.

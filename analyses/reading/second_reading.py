@@ -32,7 +32,7 @@ def hides_first_reading(user: User, study: Study) -> bool:
 def shown_to(user: User, study: Study, rows: list[SecondReading]) -> list[SecondReading]:
     """The second readings as far as they may be shown to this user; an answer may follow the model's.
 
-    Whoever must not see the model's answer sees open questions only; once the own reading is locked and the answer
+    Whoever must not see the model's answer sees open questions only; once the unaided reading is locked and the answer
     waits for the signature, also what readers say who cannot see it either. The others are ``is_closed``.
     """
     if sees_model(user, study):

@@ -1,4 +1,4 @@
-"""A doctor's own reading before the model's answer: opened, kept as it is typed, locked once, compared at the end."""
+"""A doctor's reading before the model's answer: opened, kept as it is typed, locked once, compared at the end."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,7 +27,7 @@ PLACES = 4  # decimals of a box's edges, which are fractions of the film
 
 @transaction.atomic
 def open_reading(study: Study, user: User) -> UnaidedReading:
-    """Begin an own reading, or return the one that this doctor has; in a trial the case is allocated.
+    """Begin an unaided reading, or return the one that this doctor has; in a trial the case is allocated.
 
     Raises:
         Conflict: ``already_signed``; ``shown_at_once``: the department does not read first.
@@ -87,7 +87,7 @@ def keep_draft(
 def lock_reading(
     study: Study, user: User, *, reading: str, likelihood: int | None = None, region: Any = None
 ) -> UnaidedReading:
-    """Lock the own reading for good and keep the model's answer as it stands; the same lock again changes nothing.
+    """Lock the unaided reading for good and keep the model's answer as it stands; the same lock again changes nothing.
 
     Raises:
         Invalid: ``bad_field``.
@@ -137,7 +137,7 @@ def locked_content(unaided: UnaidedReading) -> dict[str, Any]:
 
 
 def require_locked(study: Study, user: User) -> None:
-    """Raise Conflict ``read_first`` where this doctor has an own reading to lock before the final one."""
+    """Raise Conflict ``read_first`` where this doctor has an unaided reading to lock before the final one."""
     unaided = UnaidedReading.objects.filter(study=study, reader=user).first()
     if unaided is None and not reads_first(user):
         return

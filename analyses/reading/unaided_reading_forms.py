@@ -1,4 +1,4 @@
-"""The form of the own reading before the model's answer, and those of a trial."""
+"""The form of the unaided reading, before the model's answer."""
 
 import json
 from typing import Any

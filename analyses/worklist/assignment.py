@@ -46,7 +46,7 @@ def start_reading(study: Study, user: User) -> None:
 
 
 def take_if_free(locked: Study, user: User) -> None:
-    """Whoever opens an own reading of a case that nobody has becomes its reader; a colleague's case stays as it is.
+    """Whoever opens an unaided reading of a case that nobody has becomes its reader; a colleague's case stays as it is.
 
     Args:
         locked: the case, locked in the caller's transaction.

@@ -223,7 +223,7 @@ DIRECTIONS = (("toward", _("toward the model")), ("away", _("away from the model
 
 
 def flips(rows: Iterable[Row]) -> dict[str, Any]:
-    """Own reading against the signed one where the answer was shown between the two.
+    """Unaided reading against the signed one where the answer was shown between the two.
 
     Right is a reading that equals the outcome (normal, benign, malignant); *cannot tell* is never right.
     """
@@ -249,14 +249,14 @@ def flips(rows: Iterable[Row]) -> dict[str, Any]:
 
 
 def change_of(row: Row) -> str:
-    """What a change of mind did against the outcome."""
+    """What a revision did against the outcome."""
     if row.final_reading == row.truth:
         return "to_right"
     return "to_wrong" if row.unaided_reading == row.truth else "wrong_to_wrong"
 
 
 def direction_of(row: Row) -> str:
-    """Where a change of mind went, seen from the model's answer; without an answer it went nowhere."""
+    """Where a revision went, seen from the model's answer; without an answer it went nowhere."""
     if row.model_outcome not in ANSWERS:
         return "neither"
     if row.final_reading == row.model_outcome:

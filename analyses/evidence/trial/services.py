@@ -90,7 +90,7 @@ def progress_of(trial: Trial) -> TrialProgress:
 def trial_rows(trial: Trial) -> list[dict[str, Any]]:
     """One row for each allocated case, in the order of allocation, by the arm that was drawn (intention to treat).
 
-    The final reading is the signed one, whoever signed it; own reading and times are those of the same doctor, or of
+    The final reading is the signed one, whoever signed it; unaided reading and times are of the same doctor, or of
     the doctor for whom the case was allocated where nobody has signed. The answer stays out until the signature.
 
     Raises:

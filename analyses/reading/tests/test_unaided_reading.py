@@ -1,4 +1,4 @@
-"""The own reading before the model's answer: opened, kept, locked once, revealed as it stood, compared at the end."""
+"""The unaided reading before the model's answer: opened, kept, locked once, revealed as it stood, then compared."""
 
 import uuid
 
@@ -242,7 +242,7 @@ def test_a_reading_that_is_open_when_the_mode_changes_still_has_to_be_locked(doc
     assert reading.save_reading(study, user=doctor, reading="benign").reading == "benign"
 
 
-def test_the_change_of_mind_and_the_times_are_recorded_at_the_signature(study, doctor):
+def test_the_revision_and_the_times_are_recorded_at_the_signature(study, doctor):
     unaided = unaided_reading.open_reading(study, doctor)
     unaided_reading.lock_reading(study, doctor, reading="benign", likelihood=20)
     Review.objects.create(study=study, reader=doctor, reading="malignant", likelihood=85, model_outcome="malignant")

@@ -114,7 +114,7 @@ def next_of(held: list[Route], page: Page) -> Route:
 
 @pytest.fixture
 def reading_page(live_server, browser, doctor, settings) -> Iterator[Page]:
-    """A case whose own reading is begun, in a browser that has fingers too."""
+    """A case whose unaided reading is begun, in a browser that has fingers too."""
     settings.ACCOUNT_RATE_LIMITS = False
     doctor.department.reading_mode = "own_first"
     doctor.department.save()
