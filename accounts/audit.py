@@ -4,11 +4,10 @@ import re
 from collections.abc import Callable, Collection
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
-if TYPE_CHECKING:
-    from accounts.models import ApiToken, AuditEvent, Department, User
+from accounts.models import ApiToken, AuditEvent, Department, User
 
 
 @dataclass(frozen=True)
@@ -17,7 +16,7 @@ class RequestContext:
 
     request_id: str = ""
     ip_address: str | None = None
-    token: "ApiToken | None" = None
+    token: ApiToken | None = None
 
 
 # A database keeps no NUL and no half of a surrogate pair, and nobody can read the rest in a log.
@@ -38,16 +37,16 @@ def readable(value: Any) -> Any:
 def record(
     action: str,
     *,
-    user: "User | None" = None,
+    user: User | None = None,
     user_label: str = "",
     allowed: bool = True,
-    department: "Department | None" = None,
+    department: Department | None = None,
     obj: Any = None,
     case_id: UUID | None = None,
     subject: str = "",
     detail: dict[str, Any] | None = None,
     save: bool = True,
-) -> "AuditEvent":
+) -> AuditEvent:
     """Add one event to the log, inside the caller's transaction.
 
     Args:
@@ -59,8 +58,6 @@ def record(
         detail: codes and counts; never patient identity.
         save: False returns the event unsaved, for a caller that adds many at once in its transaction.
     """
-    from accounts.models import AuditEvent
-
     context = request_context.get()
     signed_in = user if user is not None and user.is_authenticated else None
     make: Any = AuditEvent.objects.create if save else AuditEvent
@@ -88,15 +85,15 @@ def _type_of(obj: Any) -> str:
 
 
 # Rules of other applications: the cases whose events this user may read of, but not in detail.
-_hidden_cases: list[Callable[["User"], Collection[UUID]]] = []
+_hidden_cases: list[Callable[[User], Collection[UUID]]] = []
 
 
-def hide_details_of(rule: Callable[["User"], Collection[UUID]]) -> None:
+def hide_details_of(rule: Callable[[User], Collection[UUID]]) -> None:
     """Let a rule say whose details a user must not read in the log; called once, when an application is ready."""
     if rule not in _hidden_cases:
         _hidden_cases.append(rule)
 
 
-def cases_without_detail(user: "User") -> frozenset[UUID]:
+def cases_without_detail(user: User) -> frozenset[UUID]:
     """The cases whose events are shown to this user without their detail."""
     return frozenset(case for rule in _hidden_cases for case in rule(user))

@@ -5,11 +5,10 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
-
-from accounts.querysets import ApiTokenQuerySet, AuditEventQuerySet, UserQuerySet
 
 
 class OperatingPointChoice(models.TextChoices):
@@ -63,6 +62,13 @@ class Role(models.TextChoices):
     API_CLIENT = "api_client", _("API client")
     ADMINISTRATOR = "administrator", _("Administrator")
     AUDITOR = "auditor", _("Auditor")
+
+
+class UserQuerySet(models.QuerySet):
+    """Accounts."""
+
+    def active(self) -> "UserQuerySet":
+        return self.filter(is_active=True)
 
 
 class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
@@ -121,6 +127,19 @@ class RoleAssignment(models.Model):
         return f"{self.user_id}: {self.role}"
 
 
+class ApiTokenQuerySet(models.QuerySet):
+    """Tokens."""
+
+    def usable(self) -> "ApiTokenQuerySet":
+        """Neither revoked nor expired, and their user is active."""
+        in_time = Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now())
+        return self.filter(in_time, revoked_at__isnull=True, user__is_active=True)
+
+    def for_user(self, user: User) -> "ApiTokenQuerySet":
+        """An administrator sees all tokens, anybody else the own ones."""
+        return self if user.has_role(Role.ADMINISTRATOR) else self.filter(user=user)
+
+
 class ApiToken(models.Model):
     """A machine's key. Only its SHA-256 digest is stored; the token itself is shown once."""
 
@@ -148,6 +167,20 @@ class ApiToken(models.Model):
         """Neither revoked nor past its expiry, and its user is active."""
         in_time = self.expires_at is None or self.expires_at > timezone.now()
         return self.revoked_at is None and in_time and self.user.is_active
+
+
+class AuditEventQuerySet(models.QuerySet):
+    """The log: rows are added, never changed and never deleted."""
+
+    def update(self, **_values: Any) -> int:
+        raise TypeError("audit events are never changed")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise TypeError("audit events are never deleted")
+
+    def for_user(self, user: User) -> "AuditEventQuerySet":
+        """Auditors read the whole log; nobody else reads it as a log."""
+        return self if user.has_role(Role.AUDITOR) else self.none()
 
 
 class AuditEvent(models.Model):

@@ -2,17 +2,14 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import HttpRequest, HttpResponseBase
 
-from accounts import audit
-from accounts.models import Role
-
-if TYPE_CHECKING:
-    from accounts.models import User
+from accounts.gate import record_refusal
+from accounts.models import Role, User
 
 
 class Action(models.TextChoices):
@@ -78,15 +75,15 @@ ALLOWED: dict[str, frozenset[Action]] = {
 }
 
 
-def may(user: "User", action: Action) -> bool:
+def may(user: User, action: Action) -> bool:
     """Whether any role of an active user allows the action."""
     return user.is_authenticated and user.is_active and any(action in ALLOWED[role] for role in user.roles)
 
 
-def require(user: "User", action: Action) -> None:
+def require(user: User, action: Action) -> None:
     """Raise PermissionDenied, and record it, when the user may not do this."""
     if not may(user, action):
-        audit.record("access_denied", user=user, allowed=False, detail={"needs": action.value})
+        record_refusal(user, detail={"needs": action.value})
         raise PermissionDenied(f"This needs a right that your account does not have ({action.value}).")
 
 

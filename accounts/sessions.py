@@ -2,7 +2,6 @@
 
 import time
 from enum import StrEnum
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.conf import settings
@@ -11,8 +10,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-if TYPE_CHECKING:
-    from accounts.models import User
+from accounts.models import User
 
 STARTED = "started_at_s"
 SEEN = "seen_at_s"
@@ -51,7 +49,7 @@ def extend(session: SessionBase) -> None:
         session[SEEN] = time.time()
 
 
-def end_all_of(user: "User", *, keep: str = "") -> int:
+def end_all_of(user: User, *, keep: str = "") -> int:
     """Delete every session of a user but ``keep``; returns how many.
 
     Sessions carry their user inside their signed data, so all living ones are read: a few hundred at most.

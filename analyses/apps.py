@@ -8,6 +8,7 @@ class AnalysesConfig(AppConfig):
     verbose_name = "Clinical record"
 
     def ready(self) -> None:
+        # Models may be imported only now.
         from accounts import audit
         from analyses.blinding import rules as blinding
 

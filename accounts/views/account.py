@@ -4,15 +4,16 @@ from datetime import datetime, time
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone, translation
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import audit, languages, services
+from accounts import languages, services
 from accounts.errors import Refused
 from accounts.forms import NameForm, TokenForm
+from accounts.gate import in_scope
 from accounts.middleware import language_of
 from accounts.models import ApiToken, User
 from accounts.permissions import Action, may, require, requires
@@ -52,12 +53,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
 def token_revoke(request: HttpRequest, token_id: UUID) -> HttpResponse:
     """End one of the own tokens, or anybody's for an administrator."""
     user = caller(request)
-    token = ApiToken.objects.for_user(user).filter(pk=token_id).first()
-    if token is None:
-        foreign = ApiToken.objects.filter(pk=token_id).first()
-        if foreign is not None:
-            audit.record("access_denied", user=user, allowed=False, obj=foreign)
-        raise Http404
+    token = in_scope(request, ApiToken.objects.all(), token_id)
     own = token.user_id == user.pk
     require(user, Action.OWN_TOKENS if own and may(user, Action.OWN_TOKENS) else Action.MANAGE_TOKENS)
     services.revoke_token(token, by=user)

@@ -17,9 +17,8 @@ from accounts import audit
 from accounts.csv_lines import BYTE_ORDER_MARK, csv_lines, safe_cell
 from accounts.forms import AuditFilterForm
 from accounts.masking import masked
-from accounts.models import AuditEvent
+from accounts.models import AuditEvent, AuditEventQuerySet
 from accounts.permissions import Action, requires
-from accounts.querysets import AuditEventQuerySet
 from accounts.views.caller import caller
 
 PER_PAGE = 50

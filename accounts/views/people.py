@@ -11,9 +11,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import audit, services
+from accounts import services
 from accounts.errors import Refused
 from accounts.forms import NewPersonForm, PeopleFilterForm, PersonForm, TokenForm
+from accounts.gate import record_refusal
 from accounts.models import Role, User
 from accounts.permissions import Action, requires
 from accounts.views.account import make_token
@@ -128,7 +129,7 @@ def person_token(request: HttpRequest, user_id: UUID) -> HttpResponse:
     """Make a token for a machine. People make their own: a token of theirs would read their patients' record."""
     owner, form = get_object_or_404(User, pk=user_id), TokenForm(request.POST)
     if not is_machine(owner):
-        audit.record("access_denied", user=caller(request), allowed=False, obj=owner, detail={"needs": "machine"})
+        record_refusal(caller(request), obj=owner, detail={"needs": "machine"})
         messages.error(request, _("People make their own tokens."))
         return redirect("accounts:person", owner.pk)
     plain = make_token(form, owner, by=caller(request))

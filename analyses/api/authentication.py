@@ -9,11 +9,10 @@ from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
 from accounts import audit, services
+from accounts.models import ApiToken, User
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # The framework's views import this module, which the settings name, while they are made.
     from drf_spectacular.openapi import AutoSchema
-
-    from accounts.models import ApiToken, User
 
 KEYWORD = "Token"
 REFUSED = "This token is not valid: it is unknown, has expired or was revoked. Make a new one on the account page."
@@ -22,7 +21,7 @@ REFUSED = "This token is not valid: it is unknown, has expired or was revoked. M
 class TokenAuthentication(authentication.BaseAuthentication):
     """``Authorization: Token bs_...``; ``request.auth`` becomes the ApiToken."""
 
-    def authenticate(self, request: Request) -> "tuple[User, ApiToken] | None":
+    def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
         words = request.headers.get("Authorization", "").split()
         if not words or words[0].lower() != KEYWORD.lower():
             return None

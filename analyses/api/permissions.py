@@ -8,7 +8,7 @@ from rest_framework.request import Request
 
 from accounts.permissions import Action, require
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # The framework's views import this module, which the settings name, while they are made.
     from rest_framework.views import APIView
 
 # For a method that the address does not know, before it is answered with 405.

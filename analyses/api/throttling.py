@@ -8,7 +8,7 @@ from django.core.cache import cache
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # The framework's views import this module, which the settings name, while they are made.
     from rest_framework.views import APIView
 
 WINDOW_S = 60

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.core.files.storage import default_storage
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import translation
 from django.views.decorators.http import require_safe
@@ -20,6 +20,7 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from accounts import audit
+from accounts.gate import in_scope
 from accounts.languages import language_of_user
 from accounts.models import Role
 from accounts.permissions import Action, may
@@ -34,6 +35,7 @@ from analyses.models import Analysis, Status, Task
 from analyses.pipeline import queue
 from analyses.reports import services as reports
 
+ANALYSES = Analysis.objects.of_task(Task.TUMOUR).select_related("image__study__patient", "image__study__review")
 LONGEST_IDEMPOTENCY_KEY = 200
 YES = frozenset({"1", "true"})
 NO = frozenset({"", "0", "false"})
@@ -59,18 +61,11 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
     }
 
     def get_queryset(self) -> QuerySet[Analysis]:
-        rows = Analysis.objects.of_task(Task.TUMOUR).for_user(self.caller)
-        return rows.select_related("image__study__patient", "image__study__review")
+        return ANALYSES.for_user(self.caller)
 
     def get_object(self) -> Analysis:
-        """The analysis of the address; 404 when it is out of scope, which the audit log records."""
-        pk: UUID = self.kwargs["pk"]
-        analysis = self.get_queryset().filter(pk=pk).first()
-        if analysis is None:
-            if hidden := Analysis.objects.filter(pk=pk).first():
-                self._record("access_denied", allowed=False, obj=hidden, detail={"reason": "out_of_scope"})
-            raise Http404
-        return analysis
+        """The analysis of the address, by the gate of the pages."""
+        return in_scope(self.request, ANALYSES, self.kwargs["pk"], via="api", reason="out_of_scope")
 
     @schema.LIST
     def list(self, request: Request) -> Response:

@@ -1,18 +1,14 @@
 """What the readers of an open reader study must not reach elsewhere: the model's answers to its cases."""
 
-from typing import TYPE_CHECKING
-
 from django.db.models import Q
 
+from accounts.models import User
 from analyses.models import ReaderStudyCase, ReaderStudyState, Study
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 NOTHING = Q(pk__in=[])
 
 
-def hidden_by_reader_study(user: "User | None", study: str = "pk") -> Q:
+def hidden_by_reader_study(user: User | None, study: str = "pk") -> Q:
     """The cases (a condition on Study) whose answers this user must not see while a reader study with them is open.
 
     It holds for every case of the reader study, read or not, until its closing: what a reader has looked up cannot be
@@ -27,7 +23,7 @@ def hidden_by_reader_study(user: "User | None", study: str = "pk") -> Q:
     return Q(**{f"{study}__in": mine.values("case_id")})
 
 
-def is_hidden_by_reader_study(user: "User | None", study: Study) -> bool:
+def is_hidden_by_reader_study(user: User | None, study: Study) -> bool:
     """Whether ``hidden_by_reader_study`` holds for this case."""
     return (
         user is not None

@@ -2,19 +2,16 @@
 
 import copy
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.utils.translation import gettext as _
 
-from accounts.models import ReadingMode, Role
+from accounts.models import ReadingMode, Role, User
 from analyses.blinding.reader_study import hidden_by_reader_study, is_hidden_by_reader_study
 from analyses.errors import Conflict
 from analyses.models import SIGNED_STATES, Analysis, Arm, Study, UnaidedReading
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 NOTHING = Q(pk__in=[])
 # What an analysis holds that depends on the model's answer, with the value of a row that has none yet.
@@ -41,12 +38,12 @@ ANSWER_FIELDS: dict[str, Any] = {
 }
 
 
-def is_reader(user: "User | None") -> bool:
+def is_reader(user: User | None) -> bool:
     """Whether this user reads cases at all: only a doctor of a department is ever blind."""
     return user is not None and user.has_role(Role.DOCTOR) and user.department_id is not None
 
 
-def reads_first(user: "User | None") -> bool:
+def reads_first(user: User | None) -> bool:
     """Whether this user is a doctor of a department that reads before the model's answer is shown."""
     if user is None or not is_reader(user):
         return False
@@ -54,7 +51,7 @@ def reads_first(user: "User | None") -> bool:
     return department is not None and department.reading_mode != ReadingMode.AT_ONCE
 
 
-def hidden_cases(user: "User | None", study: str = "pk") -> Q:
+def hidden_cases(user: User | None, study: str = "pk") -> Q:
     """The cases (a condition on Study) whose answers this user must not see: no unaided reading locked, or hidden arm.
 
     A signed case hides nothing any more, but from readers of an open reader study that holds it. A reading that was
@@ -76,7 +73,7 @@ def hidden_cases(user: "User | None", study: str = "pk") -> Q:
     return (unsigned & first) | hidden_by_reader_study(user, study)
 
 
-def hidden_among(user: "User | None", studies: Iterable[UUID]) -> frozenset[UUID]:
+def hidden_among(user: User | None, studies: Iterable[UUID]) -> frozenset[UUID]:
     """Those of these cases whose answers this user must not see, with one query at most."""
     keys = set(studies)
     if not keys or not is_reader(user):
@@ -84,14 +81,14 @@ def hidden_among(user: "User | None", studies: Iterable[UUID]) -> frozenset[UUID
     return frozenset(Study.objects.filter(hidden_cases(user), pk__in=keys).values_list("pk", flat=True))
 
 
-def hidden_from(user: "User") -> frozenset[UUID]:
+def hidden_from(user: User) -> frozenset[UUID]:
     """Every case whose answer this user must not see; for the audit log, which knows no other record."""
     if not is_reader(user):
         return frozenset()
     return frozenset(Study.objects.for_user(user).filter(hidden_cases(user)).values_list("pk", flat=True))
 
 
-def sees_model(user: "User | None", study: Study) -> bool:
+def sees_model(user: User | None, study: Study) -> bool:
     """Whether the model's answer to this case may be shown to this user now."""
     if not is_reader(user):
         return True
@@ -105,7 +102,7 @@ def sees_model(user: "User | None", study: Study) -> bool:
     return unaided.is_locked and unaided.arm != Arm.HIDDEN
 
 
-def require_unblinded(user: "User | None", study: Study) -> None:
+def require_unblinded(user: User | None, study: Study) -> None:
     """Raise Conflict ``read_first`` where the answer must not be shown yet; reports hold it."""
     if not sees_model(user, study):
         raise read_first()
@@ -139,7 +136,7 @@ def case_without_answer(study: Study) -> Study:
     return blind
 
 
-def with_shown_probability(rows: QuerySet, user: "User | None", study: str = "pk") -> QuerySet:
+def with_shown_probability(rows: QuerySet, user: User | None, study: str = "pk") -> QuerySet:
     """Annotate ``sortable_probability``: P(malignant) to sort by, NULL for what this user must not see.
 
     Args:

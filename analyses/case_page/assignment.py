@@ -14,13 +14,13 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.gate import in_scope
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller
 from analyses.case_page.views import render_case
 from analyses.errors import ServiceError
 from analyses.models import Study
 from analyses.notifications import services as notifications
-from analyses.pages import in_scope
 from analyses.record import cases
 from analyses.record.cases import CASES
 from analyses.worklist import assignment, presence

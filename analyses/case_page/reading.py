@@ -9,6 +9,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.gate import in_scope
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller
 from analyses.case_page.blinding_state import blinding_state_of
@@ -18,7 +19,7 @@ from analyses.case_page.versions import versions_of
 from analyses.case_page.views import carry_out, film_of, render_case
 from analyses.errors import Conflict, Invalid
 from analyses.models import Review, Study
-from analyses.pages import add_service_error, in_scope
+from analyses.pages import add_service_error
 from analyses.reading import services as reading
 from analyses.reading.forms import AddendumForm, ReadingForm
 from analyses.record.cases import CASES

@@ -9,10 +9,11 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.gate import in_scope
 from accounts.permissions import Action, requires
 from analyses.errors import ServiceError
 from analyses.models import ReadingTemplate
-from analyses.pages import add_service_error, in_scope
+from analyses.pages import add_service_error
 from analyses.reading import templates as reading_templates
 from analyses.reading.forms import TemplateForm, initial_of_template
 from analyses.structured_reading import text

@@ -8,6 +8,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import audit
+from accounts.gate import in_scope
 from accounts.models import User
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller
@@ -15,7 +16,6 @@ from analyses.blinding.rules import sees_model
 from analyses.case_page.views import film_of, render_case
 from analyses.errors import ServiceError
 from analyses.models import Referral, Study
-from analyses.pages import in_scope
 from analyses.reading.second_reading import hides_first_reading
 from analyses.record.cases import CASES
 from analyses.referral import services as referral_services

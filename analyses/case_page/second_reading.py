@@ -11,11 +11,12 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from accounts.gate import in_scope
 from accounts.permissions import Action, requires
 from analyses.case_page.views import render_case
 from analyses.errors import ServiceError
 from analyses.models import SecondReading, Study
-from analyses.pages import add_service_error, in_scope
+from analyses.pages import add_service_error
 from analyses.reading import second_reading
 from analyses.record.cases import CASES
 from analyses.worklist.forms import AnswerForm, AskForm

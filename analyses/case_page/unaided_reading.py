@@ -10,12 +10,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from accounts.gate import in_scope
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller
 from analyses.case_page.views import film_of, render_case
 from analyses.errors import ServiceError
 from analyses.models import Study
-from analyses.pages import add_service_error, in_scope
+from analyses.pages import add_service_error
 from analyses.reading import unaided_reading
 from analyses.reading.unaided_reading_forms import UnaidedReadingForm
 from analyses.record.cases import CASES

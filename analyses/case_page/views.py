@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import audit
+from accounts.gate import in_scope
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller
 from analyses.case_page import corrections
@@ -21,7 +22,7 @@ from analyses.case_page.corrections import EDITABLE
 from analyses.case_page.forms import AssignForm, EditForm, ReassignForm
 from analyses.errors import ServiceError
 from analyses.models import Analysis, Study
-from analyses.pages import add_service_error, in_scope
+from analyses.pages import add_service_error
 from analyses.pipeline import queue
 from analyses.record.cases import CASES
 from analyses.record.forms import to_case_fields

@@ -11,12 +11,13 @@ from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
+from accounts.gate import in_scope
 from accounts.permissions import Action, requires
 from analyses.errors import ServiceError, invalid_fields
 from analyses.intake import services as intake
 from analyses.intake.forms import VIEW_POSITIONS, AddFilmsForm, UploadForm
 from analyses.models import Study
-from analyses.pages import add_service_error, in_scope
+from analyses.pages import add_service_error
 from analyses.record.cases import CASES
 from analyses.record.forms import BODY_PARTS
 

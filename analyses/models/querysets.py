@@ -1,17 +1,14 @@
 """What each user may see of the clinical record. Out of scope is 404, so every read starts here."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import models
 from django.db.models import Q
 
-from accounts.models import Role
-
-if TYPE_CHECKING:
-    from accounts.models import User
+from accounts.models import Role, User
 
 
-def scope(user: "User", *, through: str = "", token: str | None) -> Q | None:
+def scope(user: User, *, through: str = "", token: str | None) -> Q | None:
     """The rows of a user's department, as a filter; None when the user may see no clinical record at all.
 
     Doctors and clerks see their department; an API client sees what its department's tokens posted; administrators and
@@ -37,7 +34,7 @@ class ScopedQuerySet(models.QuerySet):
     through = ""
     posted_with: str | None = None
 
-    def for_user(self, user: "User") -> Any:
+    def for_user(self, user: User) -> Any:
         """The rows this user may know of."""
         condition = scope(user, through=self.through, token=self.posted_with)
         return self.none() if condition is None else self.filter(condition)
@@ -81,7 +78,7 @@ class ReportQuerySet(ScopedQuerySet):
     through = "study__"
     posted_with = "study__api_token"
 
-    def for_user(self, user: "User") -> Any:
+    def for_user(self, user: User) -> Any:
         """A clerk who is nothing else sees signed reports only."""
         rows = super().for_user(user)
         if user.has_role(Role.CLERK) and not user.has_role(Role.DOCTOR):
@@ -103,7 +100,7 @@ class NotificationQuerySet(ScopedQuerySet):
 
     through = "study__"
 
-    def for_user(self, user: "User") -> Any:
+    def for_user(self, user: User) -> Any:
         """The user's own, about cases that are still in the user's scope."""
         return super().for_user(user).filter(user=user)
 
@@ -111,10 +108,18 @@ class NotificationQuerySet(ScopedQuerySet):
         return self.filter(read_at__isnull=True)
 
 
+class SavedFilterQuerySet(models.QuerySet):
+    """Kept filters of the worklist."""
+
+    def for_user(self, user: User) -> Any:
+        """The user's own."""
+        return self.filter(user=user)
+
+
 class ReaderStudyQuerySet(models.QuerySet):
     """Reader studies."""
 
-    def for_user(self, user: "User") -> Any:
+    def for_user(self, user: User) -> Any:
         """The studies that this user reads for: as a doctor of their department, once they are open."""
         return self.exclude(state="draft").filter(readers__user=user, **_own_department(user))
 
@@ -122,12 +127,12 @@ class ReaderStudyQuerySet(models.QuerySet):
 class ReaderStudyReadingQuerySet(models.QuerySet):
     """Readings of reader studies."""
 
-    def for_user(self, user: "User") -> Any:
+    def for_user(self, user: User) -> Any:
         """The user's own ones, as long as the user is a doctor of the study's department."""
         return self.filter(reader__user=user, **_own_department(user, "reader__reader_study__"))
 
 
-def _own_department(user: "User", through: str = "") -> dict[str, Any]:
+def _own_department(user: User, through: str = "") -> dict[str, Any]:
     """The condition that the row is of the department where this user is an active doctor; met by none otherwise."""
     here = user.is_authenticated and user.is_active and user.has_role(Role.DOCTOR)
     return {f"{through}department_id": user.department_id} if here else {"pk__in": []}

@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
+from analyses.models.querysets import SavedFilterQuerySet
 from analyses.models.record import Study
 
 
@@ -33,6 +34,8 @@ class SavedFilter(models.Model):
     name = models.CharField(max_length=60)
     query = models.CharField(max_length=400, blank=True)
     is_default = models.BooleanField(default=False)
+
+    objects = SavedFilterQuerySet.as_manager()
 
     class Meta:
         db_table = "analyses_savedview"  # the name of the table since its first version

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import transaction
 
@@ -15,9 +15,7 @@ from analyses.record.fields import IDENTITY_FIELDS
 from analyses.record.identity import AGAINST_FILE, AGREE, agree, contradictions, merged, recorded
 from analyses.record.patients import complete, complete_case, find_or_make, lock_department
 from analyses.registry.uses import IntendedUse
-
-if TYPE_CHECKING:
-    from inference.prediction import Prediction, Region
+from inference.prediction import Prediction, Region
 
 NO_MODEL = "no_model_for_modality"
 
@@ -43,7 +41,7 @@ class DecodedFilm:
 class Answer:
     """What the model said; ``prediction`` and ``use`` are None where no model judges the modality."""
 
-    prediction: "Prediction | None"
+    prediction: Prediction | None
     saliency_file: str
     input_sha256: str
     timings_ms: dict[str, float]
@@ -127,7 +125,7 @@ def answer_fields(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _region(region: "Region") -> dict[str, Any]:
+def _region(region: Region) -> dict[str, Any]:
     """One outline as JSON; lengths stay fractions of the film, so that they hold for every copy of it."""
     return {
         "polygon": [[float(x), float(y)] for x, y in region.polygon],

@@ -55,7 +55,7 @@ def predictor(key: str) -> "Predictor":
     loaded = _process.setdefault("predictors", {})
     found = loaded.pop(key, None)
     if found is None:
-        from inference.predictor import Predictor
+        from inference.predictor import Predictor  # loads torch, in the process that judges and in no other
 
         found = Predictor.load(registry.folder_of(key))
         while len(loaded) >= KEPT_MODELS:

@@ -42,7 +42,7 @@ def render(
         analysis: the model's answer to the most suspicious film; None where the letter must not say it.
         enclosed: the other files of the archive.
     """
-    from analyses.reports.pdf import write_pdf
+    from analyses.reports.pdf import write_pdf  # loads WeasyPrint, which is large
 
     language = study.department.language
     with translation.override(language):

@@ -104,7 +104,7 @@ def render(report: Report, review: Review | None, analyses: list[Analysis]) -> b
         review: the reading; printed only when signed.
         analyses: the current analysis of each film, with its image.
     """
-    from analyses.reports.pdf import write_pdf
+    from analyses.reports.pdf import write_pdf  # loads WeasyPrint, which is large
 
     with translation.override(report.study.department.language):
         html = render_to_string("analyses/reports/report.html", report_context(report, review, analyses))

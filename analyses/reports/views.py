@@ -13,13 +13,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import audit
+from accounts.gate import in_scope, record_refusal
 from accounts.models import User
 from accounts.permissions import Action, may, require, requires
 from accounts.views.caller import caller
 from analyses.blinding import rules as blinding
 from analyses.errors import ServiceError
 from analyses.models import SIGNED_STATES, Report, Study
-from analyses.pages import in_scope
 from analyses.reports import archive as report_archive
 from analyses.reports import services as report_services
 from analyses.reports.search import ReportSearchForm, may_see_unsigned, reportable
@@ -59,7 +59,7 @@ def case_report(request: HttpRequest, study_id: UUID) -> HttpResponseBase:
     user = _require_download(request)
     study = in_scope(request, Study.objects.select_related("patient"), study_id)
     if study.reading_state not in SIGNED_STATES and not may_see_unsigned(user):
-        audit.record("access_denied", user=user, allowed=False, obj=study, case_id=study.pk)
+        record_refusal(user, obj=study, case_id=study.pk)
         raise Http404
     try:
         report = report_services.issue_report(study, user)
@@ -91,7 +91,7 @@ def report_archive_view(request: HttpRequest) -> HttpResponseBase:
         return redirect("analyses:report_list")
     found = reportable(user).select_related("patient", "department", "review__reader").in_bulk(list(keys))
     if len(found) != len(keys):
-        audit.record("access_denied", user=user, allowed=False, detail={"archive": len(keys)})
+        record_refusal(user, detail={"archive": len(keys)})
         raise Http404
     try:
         reports = [_current_report(found[key], user) for key in keys]

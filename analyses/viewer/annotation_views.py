@@ -11,12 +11,12 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.gate import in_scope
 from accounts.permissions import Action, requires
 from analyses.answers import measurement
 from analyses.blinding.rules import sees_model
 from analyses.errors import Invalid, ServiceError
 from analyses.models import Analysis, Annotation
-from analyses.pages import in_scope
 from analyses.record.cases import is_signed
 from analyses.viewer import annotations
 

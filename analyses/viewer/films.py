@@ -10,10 +10,10 @@ from django.views.decorators.http import require_safe
 from PIL import Image as Picture
 
 from accounts import audit
+from accounts.gate import in_scope
 from accounts.permissions import Action, requires
 from analyses.blinding.rules import sees_model
 from analyses.models import Analysis, Image
-from analyses.pages import in_scope
 from inference.imaging.display import parts
 
 THUMBNAIL_PX = 112

@@ -13,12 +13,12 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from accounts import audit
+from accounts.gate import in_scope
 from accounts.permissions import Action, may, requires
 from analyses.blinding.rules import sees_model
 from analyses.case_page.blinding_state import blinding_state_of
 from analyses.case_page.context import films_of
 from analyses.models import Study
-from analyses.pages import in_scope
 from analyses.record.cases import is_signed
 from analyses.viewer.film_facts import film_facts
 

@@ -5,13 +5,13 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from accounts import audit
+from accounts.gate import in_scope
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller
 from analyses.errors import ServiceError
@@ -73,10 +73,5 @@ def _answer(request: HttpRequest, write: Callable[[], object], done: str, query:
 
 
 def _own_filter(request: HttpRequest, filter_id: UUID) -> SavedFilter:
-    """One of the user's own filters; another user's is hidden, and asking for it recorded."""
-    found = SavedFilter.objects.select_related("user").filter(pk=filter_id).first()
-    if found is None or found.user_id != caller(request).pk:
-        if found is not None:
-            audit.record("access_denied", user=caller(request), allowed=False, obj=found)
-        raise Http404
-    return found
+    """One of the user's own filters."""
+    return in_scope(request, SavedFilter.objects.select_related("user"), filter_id)

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.gate import in_scope
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller
 from analyses.case_page.views import render_case
@@ -19,7 +20,7 @@ from analyses.evidence.outcomes.csv_file import COLUMNS, MAX_BYTES, MAX_ROWS
 from analyses.evidence.outcomes.csv_import import FINE, ImportResult, import_outcomes
 from analyses.evidence.outcomes.forms import OutcomeFileForm, OutcomeForm
 from analyses.models import Study, Truth, TruthMethod, TumourGrade, TumourStage
-from analyses.pages import add_service_error, in_scope
+from analyses.pages import add_service_error
 
 SHOWN_LINES = 500
 

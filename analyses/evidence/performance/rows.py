@@ -8,13 +8,13 @@ allocation are left out: how many are shown and hidden so far would help to gues
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from accounts.models import ReadingMode
+from accounts.models import ReadingMode, User
 from analyses.answers.agreement import ANSWERS
 from analyses.blinding.rules import hidden_cases
 from analyses.models import (
@@ -31,9 +31,6 @@ from analyses.models import (
     TrialAllocation,
     UnaidedReading,
 )
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 # The export speaks English whatever the pages speak; ``figures.GROUP_WORDS`` says the same on the page.
 SEXES: dict[str, str] = {Sex.MALE: "male", Sex.FEMALE: "female", Sex.OTHER: "other"}
@@ -103,7 +100,7 @@ def call(reading: str) -> bool | None:
     return None if reading in ("", Reading.CANNOT_TELL) else reading == Reading.MALIGNANT
 
 
-def rows_for(user: "User") -> list[Row]:
+def rows_for(user: User) -> list[Row]:
     """The closed cases of the user's department, the oldest signature first; three queries."""
     visible = Study.objects.for_user(user).filter(reading_state__in=SIGNED_STATES).exclude(hidden_cases(user))
     if in_trial(user):
@@ -127,7 +124,7 @@ def rows_for(user: "User") -> list[Row]:
     return made
 
 
-def in_trial(user: "User") -> bool:
+def in_trial(user: User) -> bool:
     """Whether the user's department takes part in a trial at present, or a trial that it read for is still open."""
     if user.department is None:
         return False
@@ -143,7 +140,7 @@ def _models(visible: Any) -> dict[UUID, str]:
     return {study: f"{name}-{version}" for study, name, version in rows}
 
 
-def _row(outcome: CaseOutcome, unaided: UnaidedReading | None, patient: int, model: str, user: "User") -> Row:
+def _row(outcome: CaseOutcome, unaided: UnaidedReading | None, patient: int, model: str, user: User) -> Row:
     study, review = outcome.study, outcome.study.review
     signed = timezone.localtime(review.signed_at)
     answer, probability = _answer(outcome, unaided)

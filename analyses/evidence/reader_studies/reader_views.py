@@ -9,13 +9,13 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
+from accounts.gate import in_scope
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller
 from analyses.errors import Conflict, Invalid
 from analyses.evidence.reader_studies import reading, snapshot
 from analyses.evidence.reader_studies.forms import ReaderStudyReadingForm
 from analyses.models import Condition, Image, ReaderStudy, ReaderStudyReader, ReaderStudyReading
-from analyses.pages import in_scope
 from analyses.viewer.films import stored, values_response
 
 READINGS = ReaderStudyReading.objects.select_related("reader__reader_study", "study_case")

@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render  # noqa: TID251
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import audit
+from accounts.gate import record_refusal
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller
 from analyses.errors import ServiceError
@@ -196,7 +196,7 @@ def _managed(request: HttpRequest, pk: UUID) -> ReaderStudy:
     """The reader study; refused to its own readers until it is closed: this page tells the truth of every case."""
     found = get_object_or_404(STUDIES, pk=pk)
     if not found.is_closed and found.readers.filter(user=caller(request)).exists():
-        audit.record("access_denied", user=caller(request), allowed=False, obj=found)
+        record_refusal(caller(request), obj=found)
         raise PermissionDenied(_("You read in this study. It can be managed by others until it is closed."))
     return found
 
