@@ -73,7 +73,7 @@ def finish(claim: Claim, film: DecodedFilm, answer: Answer) -> None:
     if header:
         image = Image.objects.get(pk=image.pk)
         warnings = _apply_header(study, image, header, _current_warnings(claim))
-        study, moved_from = _join_same_examination(study, image, header, warnings)
+        study, moved_from = join_same_examination(study, image, header, warnings)
     remarks = [{"code": code, "field": "", "confirmed": None} for code in film.meta.get("warnings", [])]
     values["warnings"] = merged(warnings, remarks)
     queue.end(claim, Status.SUCCEEDED, stage=Stage.DONE, canonical_sha256=film.canonical_sha256, **values)
@@ -174,7 +174,7 @@ def _apply_header(
     return result
 
 
-def _join_same_examination(
+def join_same_examination(
     study: Study, image: Image, header: Mapping[str, str], warnings: list[dict[str, Any]]
 ) -> tuple[Study, Any]:
     """Move a film that was sent by itself to its patient's open case of the same Study Instance UID.

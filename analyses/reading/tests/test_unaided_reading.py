@@ -13,7 +13,7 @@ from analyses.errors import Conflict, Invalid
 from analyses.models import Analysis, ReadingRevision, Report, Review, Study, UnaidedReading
 from analyses.pipeline import queue, summary
 from analyses.pipeline.reanalysis import reanalyse_case
-from analyses.pipeline.results import _join_same_examination
+from analyses.pipeline.results import join_same_examination
 from analyses.reading import services as reading
 from analyses.reading import unaided_reading
 from analyses.record import cases
@@ -299,5 +299,5 @@ def test_a_case_whose_reading_is_open_is_not_dissolved_by_a_file_that_names_anot
     study = cases.lock(study.pk)
     image, header = study.images.get(), {"study_instance_uid": "1.2.3"}
     unaided_reading.open_reading(study, doctor)
-    assert _join_same_examination(study, image, header, []) == (study, None)
+    assert join_same_examination(study, image, header, []) == (study, None)
     assert study.unaided_readings.exists()
