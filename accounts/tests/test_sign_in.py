@@ -186,7 +186,7 @@ def test_a_forgotten_password_is_set_by_a_link_that_works_once(client, doctor, s
     assert other.get(reverse("accounts:profile")).status_code == 302
     assert sign_in(client, doctor.email, NEW).status_code == 302
     assert "password_reset" in actions()
-    assert "no longer works" in Client().get(link, follow=True).content.decode()
+    assert "no longer valid" in Client().get(link, follow=True).content.decode()
 
 
 def test_the_link_does_not_follow_the_host_header(client, doctor, settings):

@@ -47,7 +47,7 @@ def test_people_are_found(admin_page, doctor, clerk, auditor, query, found):
     answer = admin_page.get(reverse("accounts:people"), query)
     assert [row.email for row in answer.context["page_obj"]] == found
     if not found:
-        assert "Nobody matches" in text(answer)
+        assert "No matches" in text(answer)
 
 
 def test_the_number_of_queries_does_not_grow_with_the_people(admin_page, department, django_assert_max_num_queries):

@@ -25,7 +25,7 @@ def hold_context(use: IntendedUse) -> dict[str, Any]:
 @requires(Action.MANAGE_MODELS)
 def hold_set(request: HttpRequest) -> HttpResponse:
     """Withhold every answer of a use from everybody."""
-    return _change(request, holds.withhold_for_all, _("The model is withheld for all."))
+    return _change(request, holds.withhold_for_all, _("The model is withheld for all users."))
 
 
 @require_POST

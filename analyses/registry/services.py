@@ -218,7 +218,7 @@ def roll_back_model(use: IntendedUse, *, reason: str, by: User) -> ModelActivati
     """
     target = roll_back_target(use)
     if not target:
-        raise Conflict("nothing_to_roll_back", gettext("No other model has been in force here."))
+        raise Conflict("nothing_to_roll_back", gettext("No other model has been active here."))
     return _put_in_force(use, target, reason, by, back=True)
 
 

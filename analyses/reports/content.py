@@ -75,7 +75,7 @@ class ReportedFilm:
         several = len(self.lesions) > 1
         parts = [f"{lesion.number}: {lesion.size_words}" if several else lesion.size_words for lesion in self.lesions]
         why = no_mm_because(self.analysis.image)
-        because = _(" (no mm: %(why)s)") % {"why": why} if why else ""
+        because = _(" (no size in mm: %(why)s)") % {"why": why} if why else ""
         return str(capfirst(f"{'; '.join(parts)}{because}."))
 
     @property

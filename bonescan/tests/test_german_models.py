@@ -77,7 +77,7 @@ def test_the_model_page_is_german_and_marks_what_the_card_says_in_english(doctor
         "551 Aufnahmen, 45 Gruppen",
     )
     all_in(shown, "Osteosarkom", "Ausgelieferte Gewichte", "Nach Zentrum", "0,25</text>", "maligne ab 0,211")
-    none_in(shown, "Reference distributions", "Confusion matrix", "Shipped weights", "not in force", "malignant from")
+    none_in(shown, "Reference distributions", "Confusion matrix", "Shipped weights", "not active", "malignant from")
     assert '<dd lang="en">It is odd.</dd>' in shown
     assert '<ul lang="en"><li>Small lesions are lost.</li></ul>' in shown
 
@@ -85,8 +85,8 @@ def test_the_model_page_is_german_and_marks_what_the_card_says_in_english(doctor
 @pytest.mark.parametrize("key", sorted(cards.installed()))
 def test_every_version_that_is_shipped_has_its_german_page(doctor, key):
     shown = text(speaking(doctor).get(reverse("analyses:model_version", args=[key])))
-    all_in(shown, "Bestimmungszweck", "Sensitivität für Malignität", "Wie eine Antwort entsteht")
-    none_in(shown, "How an answer is made", "Cancers called normal", "Balanced accuracy", "Intended use")
+    all_in(shown, "Bestimmungszweck", "Sensitivität für Malignität", "Wie Antworten entstehen")
+    none_in(shown, "How answers are produced", "Cancers called normal", "Balanced accuracy", "Intended use")
 
 
 def test_a_model_that_cannot_be_used_says_why_in_german(administrator, toy):
@@ -106,11 +106,11 @@ def test_the_models_page_is_german_with_hold_forms_and_refusals(administrator, d
     all_in(shown, "Röntgenaufnahmen (CR, DX)", "Für alle zurückgehalten", "Aktivieren", "Standard der Ausgabe")
     all_in(
         shown,
-        f"Für {department} antwortet es am ausgewogenen Arbeitspunkt",
+        f"für {department} den ausgewogenen Arbeitspunkt",
         "Ausschluss 0,",
         "Modell für alle zurückhalten",
     )
-    none_in(shown, "Installed", "Roll back", "Compare", "History", "Withheld for all", "What went wrong")
+    none_in(shown, "Installed", "Roll back", "Compare", "History", "Withheld for all users", "What went wrong")
     refused = web.post(reverse("analyses:model_activate"), {"model": registry.default_model(), "reason": "x"})
     assert "ist bereits aktiv" in text(refused, 409)
     refused = web.post(reverse("analyses:model_compare"), {"model_a": TOY, "model_b": TOY, "films": "5"})
@@ -134,8 +134,8 @@ def test_a_comparison_is_german_while_it_runs_and_when_it_is_over(administrator,
     )
     type(made).objects.update(status="succeeded", result={"rows": [], "waiting": [], **result_of})
     shown = text(web.get(url))
-    all_in(shown, "1 Aufnahme, 0 mit gleichem Ergebnis", "0,600", "Unterschiedlich beurteilte Aufnahmen", "P(maligne)")
-    none_in(shown, "Outcomes", "Films called differently", "Median difference")
+    all_in(shown, "1 Aufnahme, 0 mit gleichem Ergebnis", "0,600", "Aufnahmen mit verschiedenem Ergebnis", "P(maligne)")
+    none_in(shown, "Outcomes", "Films with different outcomes", "Median difference")
     fault = "The model's weights file is missing: install it beside its card."
     type(made).objects.update(status="failed", error_message=fault)
     assert "Die Gewichtsdatei des Modells fehlt" in text(web.get(url))
@@ -143,22 +143,26 @@ def test_a_comparison_is_german_while_it_runs_and_when_it_is_over(administrator,
 
 def test_the_drift_page_is_german_with_alarms_and_answers(administrator, films):
     web = speaking(administrator)
-    all_in(
-        text(web.get("/admin/drift/")), "kein Alarm zu beantworten", "Je 100 Aufnahmen werden", "von 1 % einen Alarm"
-    )
+    all_in(text(web.get("/admin/drift/")), "kein offener Alarm", "Je 100 Aufnahmen werden", "von 1 % einen Fehlalarm")
     films.add(100, grey=40.0)
     drift.check_windows(KEY)
     alarm = DriftAlarm.objects.get()
     shown = text(web.get("/admin/drift/"))
     all_in(
-        shown, "1 Alarm zu beantworten", "Alarm: mittlerer Grauwert", "von der Referenz abgewichen", "wie die Referenz"
+        shown,
+        "1 offener Alarm",
+        "Alarm: mittlerer Grauwert",
+        "weicht von der Referenz ab",
+        "entspricht der Referenz",
     )
     all_in(shown, "PSI in 1 Zeitfenster, 1 mit Alarm", "Zeitfenster 1 (Aufnahmen)", "Modellkarte")
     assert re.search(r"(?:über|bis) \d+,\d+<", shown)
-    none_in(shown, "grey mean", "Grey mean", "overruled", "left its reference", "Largest change", "films", "inputs")
+    none_in(shown, "grey mean", "Grey mean", "overruled", "differs from reference", "Largest change", "films", "inputs")
     answer = {"reason": "neuer Detektor", "accepted": "on"}
     shown = text(web.post(reverse("analyses:alarm_acknowledge", args=[alarm.pk]), answer, follow=True))
-    all_in(shown, "Alarm beantwortet.", "als Eigenart des Standorts angenommen", "Mittlerer Grauwert, Zeitfenster 1")
+    all_in(
+        shown, "Alarm beantwortet.", "als typisch für diesen Standort angenommen", "Mittlerer Grauwert, Zeitfenster 1"
+    )
     assert DriftAlarm.objects.get().figure == "grey mean"
 
 
@@ -180,7 +184,7 @@ def test_mails_of_drift_speak_to_each_administrator_in_their_language(
         "Zeitfenster 1 (Aufnahmen)",
         "0,01",
     )
-    all_in(letters[administrator.email].body, "Left their reference: grey mean", "Window 1 of films", "of 0.01.")
+    all_in(letters[administrator.email].body, "Outside their reference: grey mean", "Window 1 of films", "of 0.01.")
 
 
 def test_mails_of_cases_speak_the_language_of_their_reader(doctor, department, django_capture_on_commit_callbacks):
@@ -204,7 +208,7 @@ def test_mails_of_cases_speak_the_language_of_their_reader(doctor, department, d
 
 def test_the_limits_of_an_upload_are_german(doctor):
     shown = text(speaking(doctor).get(reverse("analyses:upload")))
-    all_in(shown, "je Aufnahme", "Millionen", "wird abgelehnt")
+    all_in(shown, "je Aufnahme", "Millionen", "oder mit Deflate")
     assert re.search(r'data-max-bytes="\d+"', shown)
 
 

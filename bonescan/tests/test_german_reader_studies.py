@@ -60,7 +60,7 @@ def test_the_list_and_a_draft(administrator, department):
             "28 Tage später",
             "Ausgang von",
         ),
-        ("Draw cases", "Add cases", ">malignant<", "Start the study", "Take out", "Case id", "No patient data"),
+        ("Draw cases", "Add cases", ">malignant<", "Start the study", "Remove", "Case id", "No patient data"),
     )
     refused = admin.post(
         reverse("analyses:reader_study_cases", args=[reader_study.pk]), {"lines": "nothing, malignant"}
@@ -83,7 +83,7 @@ def test_an_open_reader_study_and_its_readers_pages(administrator, department):
     told(
         shown(page, "assigned_reader_studies"),
         ("zu befunden", "0 von 4", "1 von 2"),
-        ("to be read", "Session", "Names,"),
+        ("to read", "Session", "Names,"),
     )
     for reader, condition in ((with_it, Condition.WITH), (without_it, Condition.WITHOUT)):
         read_until(reader, condition)
@@ -96,17 +96,19 @@ def test_an_open_reader_study_and_its_readers_pages(administrator, department):
         )
     read_until(held, Condition.WITH)
     holds.withhold_for_all(reason="drift", by=administrator)
-    told(shown(admin, "reader_study", reader_study.pk), ("Befundungen mit Antwort warten",), ("Readings with",))
+    told(
+        shown(admin, "reader_study", reader_study.pk), ("Befundungen mit Antwort sind angehalten",), ("Readings with",)
+    )
     told(
         shown(german(held.user), "reader_study_read", reader_study.pk),
-        ("Ihr nächster Fall wartet",),
-        ("Your next case waits",),
+        ("Ihr nächster Fall ist angehalten",),
+        ("Your next case is on hold",),
     )
     holds.lift(reason="repaired", by=administrator)
     read_session(with_it)
     told(
         shown(page, "reader_study_read", reader_study.pk),
-        ("Sitzung 1 ist befundet", "28 Tage Auswaschphase"),
+        ("Sitzung 1 ist abgeschlossen", "Auswaschphase von 28 Tagen"),
         ("Session", "days"),
     )
 
@@ -127,7 +129,7 @@ def test_results(administrator, department):
     told(
         text,
         (
-            "Mit Vorsicht zu lesen",
+            "Mit Vorsicht zu interpretieren",
             "Auf die Auswaschphase der befundenden Person 1 wurde verzichtet.",
             "Weniger als drei Befundende",
             "Sensitivität",
@@ -138,7 +140,7 @@ def test_results(administrator, department):
             "Befundungen exportieren (ZIP)",
         ),
         (
-            "Read with care",
+            "Interpret with caution",
             "was waived",
             "Sensitivity",
             "specificity",

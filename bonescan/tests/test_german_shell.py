@@ -49,7 +49,7 @@ def page(client: Client, name: str, *args, status: int = 200, **query: str) -> s
         ("accounts:person_new", ("Add a person", "Roles", "No department", "Report clerk"), ("Befundsekretariat",)),
         ("accounts:departments", ("Departments", "Balanced", "Active people"), ("Ausgewogen", "Neue Abteilung")),
         ("accounts:settings", ("Settings", "Institution name", "Stands at the top"), ("Name der Einrichtung",)),
-        ("analyses:status", ("The queue is empty", "Processes", "Alive", ">worker<"), ("Warteschlange", "wartet")),
+        ("analyses:status", ("The queue is empty", "Processes", "Running", ">worker<"), ("Warteschlange", "wartet")),
     ],
 )
 def test_an_administrator_reads_german(administrator, department, name, gone, said):
@@ -63,7 +63,7 @@ def test_one_account_and_one_department_are_german(administrator, api_client, de
     create_token(api_client, "scanner", None)
     web = web_of(administrator)
     text = page(web, "accounts:person", api_client.pk)
-    for words in ("Rights", "Make token", "Revoke", "has never signed in", "no end", "Deactivate"):
+    for words in ("Permissions", "Create token", "Revoke", "has never signed in", "no expiry", "Deactivate"):
         assert words not in text
     assert "scanner widerrufen" in text
     text = page(web, "accounts:department", department.pk)
@@ -93,7 +93,7 @@ def test_the_mail_with_a_link_is_in_the_language_of_whoever_gets_it(administrato
 def test_tokens_and_their_refusals_are_german(doctor):
     web = web_of(doctor)
     text = page(web, "accounts:tokens")
-    for words in ("No token yet", "A token lets", "Last day", "Make token", "Which machine"):
+    for words in ("No token yet", "A token lets", "Last day", "Create token", "Which machine"):
         assert words not in text
     text = web.post(reverse("accounts:tokens"), {"name": "x", "expires_on": "2001-01-01"}).content.decode()
     assert "Wählen Sie ein künftiges Datum." in text
@@ -158,7 +158,7 @@ def test_reports_are_german(clerk, doctor, signed, quick_pdf):
             assert words not in text
         assert "1 bis 1 von 1 Befundbericht" in text
         text = page(web_of(user), "analyses:report_list", q="nothing like it")
-        assert "Nichts passt" in text
+        assert "Keine Treffer" in text
     answer = web_of(clerk).post(reverse("analyses:report_archive"), {}, follow=True)
     assert "Wählen Sie 1 bis 100 Befundberichte für ein Archiv." in answer.content.decode()
 
@@ -184,7 +184,7 @@ def test_verification_follows_the_browser(client, signed, doctor, quick_pdf):
 
 def test_the_api_page_is_german_around_an_english_reference(doctor):
     text = page(web_of(doctor), "api:docs")
-    assert "Programs post films" not in text
+    assert "Programs upload films" not in text
     assert 'id="swagger-ui" class="api-docs" lang="en"' in text
 
 
@@ -211,7 +211,7 @@ def test_error_pages_need_neither_request_nor_database(path):
 def test_a_missing_page_is_german(doctor):
     answer = web_of(doctor).get("/no/such/page/")
     assert answer.status_code == 404
-    assert "Hier ist nichts" in answer.content.decode()
+    assert "Seite nicht gefunden" in answer.content.decode()
     detail = web_of(doctor).get("/api/v1/no/such/").json()["detail"]
     assert detail == "There is no such address. Addresses of the API end with a slash, those of files do not."
 
@@ -224,6 +224,6 @@ def test_without_a_database_the_browser_says_which_language(client, db, monkeypa
     client.raise_request_exception = False
     answer = client.get("/accounts/login/", headers=GERMAN | {"Accept": "text/html"})
     assert answer.status_code == 503
-    assert "Im Moment nicht verfügbar" in answer.content.decode()
-    assert "Not available" in client.get("/accounts/login/", headers={"Accept": "text/html"}).content.decode()
+    assert "Vorübergehend nicht verfügbar" in answer.content.decode()
+    assert "Temporarily unavailable" in client.get("/accounts/login/", headers={"Accept": "text/html"}).content.decode()
     assert translation.get_language() == settings.LANGUAGE_CODE

@@ -31,7 +31,7 @@ def test_a_page_whose_session_cannot_be_read_is_unavailable_not_broken(patient_c
     answer = patient_client.get("/account/")
     assert answer.status_code == 503
     assert answer["Retry-After"] == "30"
-    assert "Not available" in answer.content.decode()
+    assert "Temporarily unavailable" in answer.content.decode()
 
 
 def test_a_page_whose_view_loses_the_database_is_unavailable(patient_client, monkeypatch):
@@ -64,7 +64,7 @@ def test_any_other_fault_is_a_server_error(patient_client, monkeypatch):
     monkeypatch.setattr(account, "role_names", lambda _user: 1 / 0)
     answer = patient_client.get("/account/")
     assert answer.status_code == 500
-    assert "The server made an error" in answer.content.decode()
+    assert "Server error" in answer.content.decode()
 
 
 def test_a_disk_that_fills_while_an_upload_is_read_is_said_as_such(patient_client, monkeypatch):
@@ -79,4 +79,4 @@ def test_a_disk_that_fills_while_an_upload_is_read_is_said_as_such(patient_clien
     assert answer.json()["code"] == "storage_full"
     page = patient_client.post("/upload/", {"image": SimpleUploadedFile("film.jpg", b"x" * 100)})
     assert page.status_code == 507
-    assert "file store is full" in page.content.decode()
+    assert "Storage is full" in page.content.decode()

@@ -97,7 +97,7 @@ def test_the_case_page_says_why_a_case_of_a_reader_study_is_closed(client, docto
     reads_for_a_reader_study(doctor, study)
     client.force_login(doctor)
     page = client.get(f"/cases/{study.pk}/").content.decode()
-    assert "until the study is closed" in page
+    assert "until the reader study is closed" in page
     assert "Second opinion" not in page
     assert "Begin reading" not in page
     assert "Suspicious for malignancy" not in page

@@ -89,7 +89,7 @@ def test_answered_second_readings_are_closed_to_whoever_has_not_seen_the_answer(
     third = UserFactory(department=doctor.department, roles=["doctor"])
     for blind in (third, colleague):
         text = text_of(blind, study)
-        assert "Colleague has answered. Second readings open to you together with the model" in text
+        assert "Colleague has answered. Second readings are shown to you together with the model" in text
         for word in (SECRET, ">93<", ">88<"):
             assert word not in text
     text = text_of(doctor, study)
@@ -114,7 +114,7 @@ def test_who_is_asked_for_a_second_reading_gets_no_letter_that_holds_the_first(d
     made = referral.refer(study, doctor)
     second_reading.ask(study, user=doctor, colleague=colleague, question="Do you agree?")
     web = signed_in(colleague)
-    assert "Make letter, films and report" not in text_of(colleague, study)
+    assert "Create letter, films and report" not in text_of(colleague, study)
     assert web.post(f"/cases/{study.pk}/refer/").status_code == 409
     assert web.get(reverse("analyses:referral_download", args=[made.pk])).status_code == 404
     with pytest.raises(Conflict) as refused:
@@ -172,7 +172,7 @@ def test_while_a_trial_runs_only_the_reader_is_told_the_arm_of_a_signed_case(stu
     told = {"shown": "; the answer was shown.", "hidden": "; the answer was hidden by the random allocation."}[arm]
     assert told in text_of(doctor, study)
     text = text_of(colleague, study)
-    assert "Own and final readings" in text
+    assert "Unaided and final readings" in text
     assert "; the answer was" not in text
     trials.close_trial(trial, administrator)
     assert told in text_of(colleague, study)

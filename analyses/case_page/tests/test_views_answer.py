@@ -34,7 +34,7 @@ def test_an_outline_lies_over_the_film_with_its_version_its_size_and_a_switch(we
     assert 'data-film-do="outline" aria-pressed="true"' in text
     assert "<span data-outline-only>Outline, bonescan-test 0.0</span>" in text
     assert "longest 54 mm, area 1,000 mm²" in text
-    assert "No mm" not in text
+    assert "No size in mm" not in text
 
 
 def test_without_a_region_nothing_speaks_of_an_outline(web, study):
@@ -47,14 +47,14 @@ def test_an_uncalibrated_film_gives_sizes_in_pixels_and_says_why(web, study):
     result("benign", study=study, regions=[REGION], image__film_bytes=png_bytes(400, 1000), **plane)
     text = web.get(url(study)).content.decode()
     assert "longest 320 px, area 50,000 px²" in text
-    assert "No mm: detector plane, uncalibrated." in text
+    assert "No size in mm: detector plane, uncalibrated." in text
     assert " mm²" not in text
 
 
 @pytest.mark.parametrize("outcome", ["normal", "withheld"])
 def test_an_outline_without_a_tumour_called_is_a_place_to_look_at_and_no_answer(web, study, outcome):
     result(outcome, study=study, regions=[REGION])
-    assert "The outline is a place to look at; it is no answer." in web.get(url(study)).content.decode()
+    assert "The outline marks a region to review; it is not an answer." in web.get(url(study)).content.decode()
 
 
 @pytest.mark.parametrize(("outcome", "shown"), [("malignant", True), ("benign", True), ("normal", False)])
@@ -68,8 +68,8 @@ def test_subtypes_are_a_ranking_and_stand_only_where_a_tumour_is_called(web, stu
 def test_a_tumour_that_is_called_without_an_outline_is_said_to_have_no_place(web, study):
     result("benign", study=study, subtypes=SUBTYPES)
     text = web.get(url(study)).content.decode()
-    assert "The model outlines nothing on this film" in text
-    assert "How often the first name is right" in text
+    assert "The model has outlined nothing on this film" in text
+    assert "Accuracy of the first-ranked subtype" in text
 
 
 def test_names_of_the_training_data_are_put_into_words(web, study):
@@ -105,7 +105,7 @@ def test_a_withheld_answer_gives_its_reasons_and_no_outcome(web, study, reasons,
 def test_the_numbers_of_a_withheld_answer_stand_behind_the_sentence_that_they_are_no_answer(web, study):
     result("withheld", study=study)
     text = web.get(url(study)).content.decode()
-    opened, closed = text.index("Probabilities, which are no answer"), text.index("0.42")
+    opened, closed = text.index("Probabilities (not an answer)"), text.index("0.42")
     assert opened < text.index(str(NOT_AN_ANSWER)) < closed
     assert "<details>" in text[:opened][-40:]
     assert "Probability of malignancy" not in text
@@ -118,7 +118,7 @@ def test_a_withheld_case_is_read_and_signed_and_neither_agrees_nor_overrules(web
     assert web.post(url(study, "reading/"), sent).status_code == 302
     review = Review.objects.get(study=study)
     assert (review.is_signed, review.agrees_with_model, review.model_outcome) == (True, None, "withheld")
-    assert "The model gave no answer to agree with." in web.get(url(study)).content.decode()
+    assert "The model gave no answer for comparison." in web.get(url(study)).content.decode()
 
 
 def test_withheld_films_stand_between_malignant_and_benign(web, study):

@@ -44,7 +44,7 @@ def test_opening_a_case_takes_it_only_when_the_doctor_says_so(web, case, doctor)
     assert web.post(url(case, "start/"))["Location"] == url(case)
     case.refresh_from_db()
     assert (case.reading_state, case.assigned_to) == (ReadingState.IN_READING, doctor)
-    assert "Yours, in reading." in web.get(url(case)).content.decode()
+    assert "You are reading this case." in web.get(url(case)).content.decode()
 
 
 def test_a_colleagues_case_says_whose_it_is_and_offers_to_take_it_over(web, case, doctor, colleague):
@@ -68,7 +68,7 @@ def test_a_reading_of_a_colleagues_case_is_refused_and_stays_on_the_page_through
     assert not Review.objects.exists()
     # The take-over answers the line alone: the form beside it is not touched.
     line = web.post(url(case, "take-over/"), headers=HTMX).content.decode()
-    assert "Yours, in reading." in line
+    assert "You are reading this case." in line
     assert "<textarea" not in line
     assert web.post(url(case, "reading/"), body).status_code == 302
 
@@ -77,7 +77,7 @@ def test_a_reader_who_is_gone_is_shown_as_such_and_the_case_can_be_taken_over(we
     assignment.start_reading(case, colleague)
     colleague.is_active = False
     colleague.save()
-    assert "Colleague has this case and is no longer here." in web.get(url(case)).content.decode()
+    assert "Assigned to Colleague, no longer in the department." in web.get(url(case)).content.decode()
     assert web.post(url(case, "take-over/")).status_code == 302
     case.refresh_from_db()
     assert case.assigned_to == doctor

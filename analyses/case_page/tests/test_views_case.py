@@ -152,7 +152,7 @@ def test_the_poll_of_a_film_that_is_not_of_the_case_is_not_found(web, study, dep
 def test_the_reading_opens_only_when_every_film_has_its_answer(web, study):
     result("normal", study=study)
     waiting(study)
-    assert "Opens when every film has its answer; 1 of 2 to come" in web.get(url(study)).content.decode()
+    assert "The reading opens when every film has an answer; 1 of 2 pending" in web.get(url(study)).content.decode()
 
 
 def test_a_reading_is_saved_as_preliminary(web, study):
@@ -180,7 +180,7 @@ def test_grade_and_stage_are_closed_until_stated_and_stay_on_the_signed_page(web
     result("malignant", study=study)
     text = web.get(url(study)).content.decode()
     assert re.search(r"<details>\s*<summary>Grade and stage</summary>", text)
-    assert "For the doctor: no model fills these." in text
+    assert "Entered by the doctor; the model does not fill these fields." in text
     sent = {"reading": "malignant", "impression": "", "tumour_grade": "G3", "tumour_stage": "IIB", "action": "save"}
     web.post(url(study, "reading/"), sent)
     text = web.get(url(study)).content.decode()
@@ -270,7 +270,7 @@ def test_an_unknown_choice_is_refused(web, study):
     analysis = contradicted(study)
     response = web.post(url(study, f"films/{analysis.pk}/confirm/"), {"field": "patient_name", "choice": "both"})
     assert response.status_code == 400
-    assert "Not done" in response.content.decode()
+    assert "Could not be completed" in response.content.decode()
 
 
 def test_a_case_whose_films_all_failed_says_why_there_is_no_report(web, study):

@@ -148,7 +148,7 @@ def test_a_newer_answer_is_told_and_not_shown(page, study):
     )
     summary.summarise(study)
     text = shown(page, study)
-    assert "A newer one came since" in text
+    assert "A newer answer has arrived since" in text
     assert "bonescan-next" not in text
     assert "Suspicious for malignancy" in text
 
@@ -163,7 +163,7 @@ def test_a_failed_film_that_was_tried_again_after_the_lock_shows_what_stood_then
     summary.summarise(failed)
     text = shown(page, failed)
     assert "Export it again." in text
-    assert "A newer one came since" in text
+    assert "A newer answer has arrived since" in text
     assert "Suspicious for malignancy" not in text
 
 
@@ -230,5 +230,5 @@ def test_at_once_nothing_of_it_is_on_the_page(page, study, doctor):
     doctor.department.reading_mode = "at_once"
     doctor.department.save()
     text = shown(page, study)
-    assert "Own reading" not in text
+    assert "Unaided reading" not in text
     assert "Second opinion" in text

@@ -86,7 +86,7 @@ def test_every_installed_version_has_its_page(client, doctor, joint):
     for key, folder in installed().items():
         text = page(client, key)
         assert load_card(folder)["weights"]["sha256"] in text
-        assert ("Not the version in force" in text) == (key != registry.default_model())
+        assert ("This is not the active version" in text) == (key != registry.default_model())
 
 
 def test_the_first_flat_card_is_still_shown_with_its_figures_and_limits(client, doctor):
@@ -104,7 +104,7 @@ def test_the_first_flat_card_is_still_shown_with_its_figures_and_limits(client, 
 def test_a_joint_card_says_what_belongs_to_the_weights_and_what_to_the_recipe(client, doctor, joint):
     client.force_login(doctor)
     text = page(client, TOY)
-    assert "belong to the recipe" in text
+    assert "describe the training recipe" in text
     for words in ("0.941", "0.881", "0.967", "551 films, 45 groups", "0.871", "0.95", "Shipped weights"):
         assert words in text
     for words in (
@@ -170,7 +170,7 @@ def test_a_version_that_is_not_installed_is_not_found_and_says_what_its_answers_
     client.force_login(doctor)
     answer = client.get(reverse("analyses:model_version", args=["bonescan-paper-cnn-0.9"]))
     assert answer.status_code == 404
-    assert "Its answers keep their own words" in answer.content.decode()
+    assert "Its answers keep their wording" in answer.content.decode()
 
 
 def test_a_damaged_card_is_said_to_be_damaged(client, doctor, joint):

@@ -47,7 +47,7 @@ def test_the_list_shows_every_model_with_its_facts_and_faults(admin_page, models
     install_toy(models_dir, "broken-1")
     (models_dir / "broken-1" / "model.safetensors").unlink()
     shown = text(admin_page.get(reverse("analyses:registry")))
-    for words in (registry.default_model(), "in force", "default of the release", TOY, "broken-1", "cannot be used"):
+    for words in (registry.default_model(), ">active<", "default of the release", TOY, "broken-1", "cannot be used"):
         assert words in shown
     assert "broken-1" not in [
         key for key, _ in admin_page.get("/admin/models/").context["activate"].fields["model"].choices
@@ -69,7 +69,7 @@ def test_a_model_is_activated_and_rolled_back_by_hand(admin_page):
     [
         ("model_activate", {"model": TOY, "reason": ""}, "required"),
         ("model_activate", {"model": "absent-1", "reason": "x"}, "not one of the available choices"),
-        ("model_roll_back", {"reason": "x"}, "No other model has been in force"),
+        ("model_roll_back", {"reason": "x"}, "No other model has been active"),
         ("model_compare", {"model_a": TOY, "model_b": TOY, "films": "5"}, "Choose two different models."),
         ("model_compare", {"model_a": TOY, "model_b": "absent-1", "films": "5"}, "not one of the available choices"),
     ],
@@ -92,14 +92,16 @@ def test_the_page_warns_where_a_department_chose_a_point_that_the_model_lacks(ad
     department.operating_point = "rule_out"
     department.save()
     registry.activate_model(TUMOUR_ON_RADIOGRAPHS, TOY, reason="x", by=UserFactory(roles=["administrator"]))
-    assert "another operating point than they chose" in text(admin_page.get(reverse("analyses:registry")))
+    assert "do not work at their chosen operating point" in text(admin_page.get(reverse("analyses:registry")))
 
 
 def test_the_page_warns_when_the_model_in_force_was_removed(admin_page, administrator, models_dir):
     registry.activate_model(TUMOUR_ON_RADIOGRAPHS, TOY, reason="x", by=administrator)
     for path in (models_dir / TOY).iterdir():
         path.unlink()
-    assert "Every new film fails until it is installed again" in text(admin_page.get(reverse("analyses:registry")))
+    assert "Every new film fails until this model is installed again" in text(
+        admin_page.get(reverse("analyses:registry"))
+    )
 
 
 # --- comparison -----------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ def count_beside(response) -> int:
 
 def test_without_notifications_the_page_says_what_will_stand_here(web):
     text = web.get("/notifications/").content.decode()
-    assert "Nothing to tell" in text
+    assert "No notifications" in text
     assert "nav-count" not in text
 
 

@@ -214,7 +214,7 @@ def test_every_page_says_so_and_one_click_with_a_reason_sets_and_lifts_it(client
     client.force_login(administrator)
     text = client.post("/admin/models/lift/", {"reason": "repaired"}, follow=True).content.decode()
     assert "The model answers again." in text
-    assert "The model is withheld for all." not in text
+    assert "The model is withheld for all users." not in text
     assert client.post("/admin/models/lift/", {"reason": "again"}).status_code == 409
 
 

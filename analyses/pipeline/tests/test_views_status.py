@@ -26,9 +26,9 @@ def test_the_status_page_shows_queue_processes_and_failures_without_patient_data
         "1 waiting",
         "unreadable",
         "worker-1",
-        "Alive",
+        "Running",
         "sweeper-1",
-        "Not seen lately",
+        "Not seen recently",
         "free of",
     ):
         assert words in text
@@ -39,7 +39,7 @@ def test_the_status_page_shows_queue_processes_and_failures_without_patient_data
 def test_the_status_page_says_when_nothing_works_the_queue(client, administrator):
     client.force_login(administrator)
     text = client.get("/status/").content.decode()
-    assert "No worker has been seen" in text
+    assert "No worker has been seen recently" in text
     assert "The queue is empty." in text
 
 

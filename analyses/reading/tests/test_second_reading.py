@@ -67,7 +67,7 @@ def test_the_colleague_sees_question_films_and_form_but_nothing_of_the_first_rea
     for address in (url(case), url(case, f"films/{case.images.get().analyses.get().pk}/panel/?seen=")):
         text = client.get(address).content.decode()
         assert "Is the margin sclerotic?" in text
-        assert "You do not see the first reading until you have answered." in text
+        assert "The first reading is hidden until you have answered." in text
         assert SECRET not in text
         assert "Overrules the model" not in text
         assert 'value="benign" checked' not in text
@@ -182,7 +182,7 @@ def test_the_question_to_a_colleague_who_was_deactivated_is_shown_as_such_and_ca
     colleague.is_active = False
     colleague.save()
     client.force_login(doctor)
-    assert "Colleague, no longer here" in client.get(url(case)).content.decode()
+    assert "Colleague, no longer in the department" in client.get(url(case)).content.decode()
     assert client.post(url(case, f"second/{asked.pk}/withdraw/")).status_code == 302
     reading.sign(case, doctor)
 

@@ -107,10 +107,10 @@ def test_the_letter_says_who_asks_what_and_how_far_the_reading_is(case, doctor):
     text = letter_of(referral_services.refer(case, doctor))
     for said in (
         "Bone tumour centre North",
-        "Please see this patient before any biopsy is taken.",
+        "Please see this patient before any biopsy.",
         case.patient.patient_id,
         "Night pain.",
-        f"Preliminary reading of {doctor}, not signed.",
+        f"Preliminary reading by {doctor}, not signed.",
         "90 of 100",
         "Codman triangle.",
         "Osteosarcoma likely.",
@@ -129,7 +129,7 @@ def test_the_letter_is_written_in_the_language_of_the_department(case, doctor, d
     reading.save_reading(case, user=doctor, reading="malignant", structure=Structured(findings=FINDINGS))
     text = letter_of(referral_services.refer(case, doctor))
     assert "Codman-Dreieck." in text
-    assert "Bitte sehen Sie diese Patientin oder diesen Patienten vor jeder Biopsie." in text
+    assert "Wir bitten um Vorstellung dieser Person vor jeder Biopsie." in text
 
 
 def test_a_case_that_nothing_calls_suspicious_is_not_referred_and_shows_no_button(web, department, doctor):

@@ -319,7 +319,7 @@ def test_without_calibrated_spacing_the_report_gives_pixels_and_says_why(departm
     plane = {"image__pixel_spacing_mm": [0.2, 0.2], "image__spacing_source": "detector plane, uncalibrated"}
     result("malignant", study=study, regions=[REGION], image__film_bytes=png_bytes(400, 1000), **plane)
     text = text_of(study, doctor)
-    assert "Longest 320 px, area 50,000 px² (no mm: detector plane, uncalibrated)." in text
+    assert "Longest 320 px, area 50,000 px² (no size in mm: detector plane, uncalibrated)." in text
     assert " mm²" not in text
 
 
@@ -383,7 +383,7 @@ def test_the_structured_reading_its_reasons_and_the_earlier_versions_stand_on_th
         "Codman triangle.",
         "No follow-up recommended.",
         "Callus after a stress fracture",
-        "Contradictions that the reader confirmed: No follow-up is recommended with an aggressive margin (grade II).",
+        "Contradictions confirmed by the reader: No follow-up is recommended with an aggressive margin (grade II).",
         f"code {first.verification_code}",
     ):
         assert said in text, said

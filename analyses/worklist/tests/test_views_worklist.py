@@ -45,7 +45,7 @@ def test_an_empty_department_is_told_how_to_begin(web):
 def test_a_search_without_hits_says_so_and_offers_all_cases(web, department):
     case_of(department)
     text = web.get("/cases/?q=nobody").content.decode()
-    assert "Nothing matches" in text
+    assert "No matches" in text
     assert "Show all cases" in text
 
 

@@ -80,7 +80,7 @@ def test_the_list_says_who_has_a_case_who_has_it_open_and_who_is_gone(web, docto
     assert text.count("has it open") == 1
     colleague.is_active = False
     colleague.save()
-    assert "Colleague, no longer here" in web.get("/cases/").content.decode()
+    assert "Colleague, no longer in the department" in web.get("/cases/").content.decode()
 
 
 @pytest.mark.parametrize(

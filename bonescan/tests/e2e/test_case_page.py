@@ -72,7 +72,7 @@ def new_body(page: Page) -> Iterator[None]:
 
 def test_a_question_that_is_being_typed_outlives_the_answer_to_a_film(page, case, colleague):
     page.goto(f"/cases/{case.pk}/")
-    page.get_by_text("Ask a colleague").click()
+    page.get_by_text("Request a second reading").click()
     page.get_by_label("Colleague").last.select_option(str(colleague.pk))
     question = page.get_by_label("Question", exact=True)
     question.press_sequentially(TYPED)
@@ -82,7 +82,7 @@ def test_a_question_that_is_being_typed_outlives_the_answer_to_a_film(page, case
     expect(question).to_be_focused()
     page.keyboard.type(" And more.")
     expect(question).to_have_value(f"{TYPED} And more.")
-    page.get_by_role("button", name="Ask", exact=True).click()
+    page.get_by_role("button", name="Send request").click()
     expect(page.get_by_text("Asked.", exact=True)).to_be_visible()
 
 
@@ -147,7 +147,7 @@ def test_a_blind_reading_outlives_the_decoding_of_a_film(page, undecoded, doctor
     expect(likelihood).to_have_value("35")
     expect(likelihood).to_be_focused()
     expect(page.get_by_label("Malignant", exact=True).first).to_be_checked()
-    expect(page.get_by_text("What you typed before is back")).to_be_hidden()
+    expect(page.get_by_text("Your earlier entries have been restored")).to_be_hidden()
 
 
 def test_the_focus_stays_in_the_line_of_the_reader_whatever_button_comes_there(page, case):
@@ -157,7 +157,7 @@ def test_the_focus_stays_in_the_line_of_the_reader_whatever_button_comes_there(p
         page.reload()
     start.focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Yours, in reading.")).to_be_visible()
+    expect(page.get_by_text("You are reading this case.")).to_be_visible()
     expect(line).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Release")).to_be_focused()

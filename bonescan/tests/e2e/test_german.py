@@ -48,7 +48,7 @@ def test_upload_and_viewer_speak_german(stage: Stage, page):
     )
     page.keyboard.press("?")
     help_dialog = page.get_by_role("dialog")
-    expect(help_dialog).to_contain_text("Maus: Das Rad zoomt")
+    expect(help_dialog).to_contain_text("Maus: Rad zum Zoomen")
     expect(help_dialog).not_to_contain_text("zoom in")
     page.keyboard.press("Escape")
     page.keyboard.press("1")

@@ -318,7 +318,7 @@ def measure(page: Page, y: int) -> None:
 
 def test_a_late_answer_takes_neither_what_is_typed_nor_the_focus(viewer):
     page, held = viewer(), []
-    label = page.get_by_label("Label of the next one")
+    label = page.get_by_label("Label of the next measurement")
     page.route("**/annotations/add/", lambda route: held.append(route))
     label.fill("first")
     page.keyboard.press("Escape")

@@ -153,12 +153,12 @@ def test_films_are_shown_one_at_a_time_and_what_was_typed_stays(studies, visit):
     no_violations(page)
     if condition(page).startswith("without"):
         with page.expect_navigation():
-            page.get_by_role("button", name="Submit and go on").click()
+            page.get_by_role("button", name="Submit and continue").click()
     for number in (1, 2):
         page.get_by_role("button", name=f"Film {number}").locator("visible=true").click()
         expect(page.get_by_role("heading", name=f"Second opinion, film {number}")).to_be_visible()
         expect(page.get_by_role("heading", name="Second opinion").locator("visible=true")).to_have_count(1)
-        expect(page.get_by_role("button", name="Submit and go on")).to_be_in_viewport()
+        expect(page.get_by_role("button", name="Submit and continue")).to_be_in_viewport()
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
@@ -169,7 +169,7 @@ def test_the_reading_page_shows_the_answer_in_one_condition_only_and_axe_finds_n
     page.get_by_role("link", name=f"Study for {theme}").click()
     met = set()
     for _ in range(6):
-        expect(page.get_by_role("button", name="Submit and go on")).to_be_visible()
+        expect(page.get_by_role("button", name="Submit and continue")).to_be_visible()
         page.wait_for_load_state()
         now = condition(page)
         expect(page.get_by_role("heading", name="Second opinion")).to_have_count(1 if now.startswith("with the") else 0)

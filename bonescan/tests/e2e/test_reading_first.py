@@ -79,7 +79,7 @@ def test_a_reading_is_begun_kept_locked_and_compared(live_server, browser, docto
     page.get_by_text("Benign", exact=True).click()
     page.get_by_label("Likelihood of malignancy").fill("20")
     expect(page.get_by_text("Kept.", exact=True)).to_be_visible()
-    page.get_by_text("Region, optional").click()
+    page.get_by_text("Region (optional)").click()
     box = page.locator("svg.region").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.4)
@@ -137,7 +137,7 @@ def drawn_box(page: Page) -> list[float] | None:
 
 def test_neither_click_nor_tap_nor_an_interrupted_finger_takes_the_region_away(reading_page):
     page = reading_page
-    page.get_by_text("Region, optional").click()
+    page.get_by_text("Region (optional)").click()
     svg = page.locator("svg.region")
     svg.scroll_into_view_if_needed()
     place = svg.bounding_box()
@@ -176,7 +176,7 @@ def test_neither_click_nor_tap_nor_an_interrupted_finger_takes_the_region_away(r
 
 def test_arrow_keys_stop_at_the_edge_and_pass_cannot_tell_without_loss(reading_page):
     page = reading_page
-    page.get_by_text("Region, optional").click()
+    page.get_by_text("Region (optional)").click()
     page.locator("svg.region").focus()
     page.keyboard.press("Enter")
     for _ in range(20):

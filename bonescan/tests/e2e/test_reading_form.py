@@ -117,7 +117,7 @@ def test_a_session_that_ends_in_mid_reading_loses_nothing_that_was_typed(page, c
     assert not Review.objects.exists()
     give_session(page.context, live_server.url, client, doctor)
     page.goto(f"/cases/{case.pk}/")
-    expect(page.get_by_text("What you typed before is back")).to_be_visible()
+    expect(page.get_by_text("Your earlier entries have been restored")).to_be_visible()
     expect(page.get_by_label("Impression")).to_have_value("Typed before the session ended.")
     expect(page.get_by_label("Malignant", exact=True)).to_be_checked()
     kept = page.evaluate("JSON.stringify(localStorage)")
@@ -126,7 +126,7 @@ def test_a_session_that_ends_in_mid_reading_loses_nothing_that_was_typed(page, c
     page.get_by_role("button", name="Save preliminary").click()
     expect(page.get_by_text("Preliminary reading saved.")).to_be_visible()
     assert Review.objects.get().likelihood == 85
-    expect(page.get_by_text("What you typed before is back")).to_be_hidden()
+    expect(page.get_by_text("Your earlier entries have been restored")).to_be_hidden()
     assert "bonescan-reading" not in page.evaluate("JSON.stringify(localStorage)")
 
 
@@ -196,7 +196,7 @@ def test_what_is_discarded_comes_back_by_no_check_and_the_draft_of_now_can_be_sa
     page.get_by_label("Impression").fill("Typed here.")
     reading.save_reading(case, user=doctor, reading="malignant", impression="Saved in another tab.")
     page.reload()
-    expect(page.get_by_text("What you typed before is back")).to_be_visible()
+    expect(page.get_by_text("Your earlier entries have been restored")).to_be_visible()
     page.wait_for_load_state("networkidle")
     page.evaluate(TYPE_AND_CLICK, ["impression", TYPED, "[data-discard]"])
     expect(page.get_by_label("Impression")).to_have_value("Saved in another tab.")

@@ -185,10 +185,10 @@ def ask_and_answer(page: Page, colleague: Page, plan: Plan) -> None:
     page.get_by_role("button", name="Save preliminary").click()
     expect(page.get_by_text("Preliminary reading saved.")).to_be_visible()
     asked = page.get_by_role("region", name="Second readings")
-    asked.get_by_text("Ask a colleague").click()
+    asked.get_by_text("Request a second reading").click()
     asked.get_by_label("Colleague").select_option(index=1)
     asked.get_by_label("Question").fill("Is the cortex broken?")
-    asked.get_by_role("button", name="Ask", exact=True).click()
+    asked.get_by_role("button", name="Send request").click()
     expect(page.get_by_text("not answered yet")).to_be_visible()
 
     open_case(colleague, plan)
@@ -199,13 +199,13 @@ def ask_and_answer(page: Page, colleague: Page, plan: Plan) -> None:
     second.get_by_role("button", name="Answer").click()
     expect(colleague.get_by_text("Answered").first).to_be_visible()
     page.reload()
-    expect(page.get_by_text("Both read the same.")).to_be_visible()
+    expect(page.get_by_text("Both readings agree.")).to_be_visible()
 
 
 def refer(page: Page, folder: Path) -> None:
     """One click, and the archive can be fetched."""
     with page.expect_download() as download:
-        page.get_by_role("button", name="Make letter, films and report").click()
+        page.get_by_role("button", name="Create letter, films and report").click()
     path = folder / "referral.zip"
     download.value.save_as(path)
     assert path.read_bytes().startswith(b"PK")

@@ -112,7 +112,7 @@ def test_a_length_is_measured_by_keyboard_kept_and_shown_after_a_reload(opened):
     page.reload()
     expect(entry).to_contain_text("20.0 mm")
     entry.get_by_role("button", name="Withdraw").click()
-    expect(page.get_by_text("Nothing measured on this film yet.")).to_be_visible()
+    expect(page.get_by_text("No measurements on this film yet.")).to_be_visible()
 
 
 def test_a_length_is_listed_though_the_list_of_before_comes_late(stage: Stage, visit):

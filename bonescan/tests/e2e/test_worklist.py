@@ -42,7 +42,7 @@ def test_two_doctors_see_each_other_and_nothing_typed_is_lost_through_a_take_ove
     first.goto("/cases/?q=40-7000")
     first.locator("#rows a").first.click()
     first.get_by_role("button", name="Start reading").click()
-    expect(first.get_by_text("Yours, in reading.")).to_be_visible()
+    expect(first.get_by_text("You are reading this case.")).to_be_visible()
 
     second.goto(first.url)
     expect(second.get_by_text(f"{DOCTOR} is reading this case.")).to_be_visible()
@@ -53,7 +53,7 @@ def test_two_doctors_see_each_other_and_nothing_typed_is_lost_through_a_take_ove
     expect(second.get_by_text("Nothing was saved").first).to_be_visible()
     no_violations(second)
     second.get_by_role("button", name="Take over").click()
-    expect(second.get_by_text("Yours, in reading.")).to_be_visible()
+    expect(second.get_by_text("You are reading this case.")).to_be_visible()
     expect(second.get_by_label("Impression")).to_have_value(TYPED)
     second.get_by_role("button", name=re.compile("Save preliminary")).click()
     expect(second.get_by_text("Preliminary reading saved.")).to_be_visible()

@@ -197,7 +197,7 @@ def web(client, administrator):
 def test_the_empty_page_says_what_will_be_compared(web):
     text = web.get("/admin/drift/").content.decode()
     assert "No window is complete yet" in text
-    assert "no alarm to answer" in text
+    assert "no open alarm" in text
     assert "probability of 1 %" in text
 
 
@@ -205,12 +205,17 @@ def test_the_page_shows_figures_alarms_and_answers(web, films):
     films.add(200)
     alarm = alarm_of(films)
     text = web.get("/admin/drift/").content.decode()
-    for words in ("Alarm: grey mean", "left its reference", "as the reference", "PSI in 3 windows, 1 with an alarm"):
+    for words in (
+        "Alarm: grey mean",
+        "differs from reference",
+        "consistent with reference",
+        "PSI in 3 windows, 1 with an alarm",
+    ):
         assert words in text
     url = f"/admin/drift/alarms/{alarm.pk}/answer/"
     assert web.post(url, {"reason": ""}).status_code == 400
     text = web.post(url, {"reason": "new detector", "accepted": "on"}, follow=True).content.decode()
-    assert "new detector · accepted as how this site is" in text
+    assert "new detector · accepted as typical of this site" in text
     assert "Alarm: grey mean" not in text
     again = web.post(url, {"reason": "again"})
     assert (again.status_code, "answered this alarm already" in again.content.decode()) == (409, True)

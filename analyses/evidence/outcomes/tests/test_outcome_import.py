@@ -231,10 +231,10 @@ def test_the_page_answers_line_by_line(web, study):
     answer = send(web, file(line(accession="ACC-1"), line(accession="<b>NO</b>")))
     text = answer.content.decode()
     assert answer.status_code == 422
-    for words in ("Nothing was stored", "1 of 2 lines hinders it", "unknown case", "&lt;b&gt;NO&lt;/b&gt;"):
+    for words in ("Nothing was stored", "1 of 2 lines has an error", "unknown case", "&lt;b&gt;NO&lt;/b&gt;"):
         assert words in text
     answer = send(web, file(line(accession="ACC-1")))
-    assert (answer.status_code, "1 stored, 0 already there." in answer.content.decode()) == (200, True)
+    assert (answer.status_code, "1 stored, 0 already present." in answer.content.decode()) == (200, True)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x00\xff" * 100, file()])

@@ -306,7 +306,7 @@ def test_nothing_of_a_trials_allocations_is_shown_while_the_department_takes_par
     for arm in ("shown", "hidden"):
         drawn = closed_case(colleague, own="benign", own_likelihood=20, arm=arm)
         text = web.get("/performance/").content.decode().split("<main")[1]
-        assert "takes part in a trial" in text
+        assert "is taking part in a trial" in text
         pages.append((text, web.get("/performance/rows.csv").content))
         assert str(drawn.pk) not in pages[-1][1].decode()
     assert pages[0] == pages[1]

@@ -11,7 +11,7 @@ from analyses.models import ReaderStudyReading
 from analyses.pipeline import holds
 
 pytestmark = pytest.mark.django_db
-WAITS = "Your next case waits"
+WAITS = "Your next case is on hold"
 
 
 def hold(administrator) -> None:
@@ -114,9 +114,9 @@ def test_the_administrators_page_says_why_readers_wait_and_the_order_stays(admin
     admin = Client()
     admin.force_login(administrator)
     address = reverse("analyses:reader_study", args=[reader_study.pk])
-    assert "Readings with the answer wait" not in admin.get(address).content.decode()
+    assert "Readings with the answer are on hold" not in admin.get(address).content.decode()
     hold(administrator)
-    assert "Readings with the answer wait" in admin.get(address).content.decode()
+    assert "Readings with the answer are on hold" in admin.get(address).content.decode()
     assert reading.open_next(reader, reader.user).held or read_session(reader, plain_judge) < len(order)
     lift(administrator)
     read_session(reader)

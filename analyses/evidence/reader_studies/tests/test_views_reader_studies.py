@@ -135,7 +135,7 @@ def test_the_progress_names_who_waits_and_who_cannot_read_any_more(admin, admini
     deactivate(second.user, by=administrator)
     shown = text(admin.get(page_of(reader_study)))
     assert "session 2 opens" in shown
-    assert "cannot read any more" in shown
+    assert "can no longer read" in shown
 
 
 def test_a_washout_is_waived_on_the_page_with_a_reason(admin, reader_study, reader):
@@ -169,7 +169,7 @@ def test_the_navigation_has_the_entry_for_readers_of_an_open_reader_study_only(
 
 def test_a_doctor_without_a_reader_study_is_told_so(doctor, reader_study):
     client = signed_in(doctor)
-    assert "has not asked you" in text(client.get(reverse("analyses:assigned_reader_studies")))
+    assert "You are not a reader in any study" in text(client.get(reverse("analyses:assigned_reader_studies")))
     assert client.get(read_url(reader_study)).status_code == 404
 
 
@@ -338,8 +338,8 @@ def test_a_film_whose_file_is_gone_is_missing_and_the_case_can_still_be_submitte
 def test_the_washout_the_end_and_the_closing_each_say_what_is_next(administrator, reader_study, page, reader):
     read_session(reader)
     shown = text(page.get(read_url(reader_study)))
-    assert "Session 1 is read" in shown
-    assert "28 days of wash-out" in shown
+    assert "Session 1 is complete" in shown
+    assert "wash-out of 28 days" in shown
     services.waive_washout(reader, "x", administrator)
     reader.refresh_from_db()
     read_session(reader)
