@@ -81,7 +81,7 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
 
     @schema.CREATE
     def create(self, request: Request) -> Response:
-        self._refuse_unseen_post()
+        self._require_token()
         again = self._again(request)
         key = request.headers.get("Idempotency-Key", "").strip()
         if len(key) > LONGEST_IDEMPOTENCY_KEY or not key.isprintable():
@@ -154,7 +154,7 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
         body = AcceptedSerializer({"id": analysis.pk, "status": analysis.status, "url": url}).data
         return Response(body, status=status, headers={"Location": url})
 
-    def _refuse_unseen_post(self) -> None:
+    def _require_token(self) -> None:
         """An API client sees what tokens posted; what it posted from a session it could never find again."""
         if self.token is None and not self.caller.has_role(Role.DOCTOR):
             raise PermissionDenied("An API client posts films with its token.", code="token_needed")

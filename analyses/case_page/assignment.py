@@ -80,7 +80,7 @@ def case_presence(request: HttpRequest, study_id: UUID) -> HttpResponse:
     line as it is.
     """
     study = in_scope(request, CASES.select_related("assigned_to"), study_id)
-    presence.beat(study, caller(request))
+    presence.record_presence(study, caller(request))
     notifications.mark_read(caller(request), study_id=study.pk)
     context = assignment_context(study, caller(request))
     if request.POST.get("shown") == context["shown"]:
@@ -112,7 +112,7 @@ def assignment_context(study: Study, user: Any) -> dict[str, Any]:
         "reader": reader,
         "is_mine": reader is not None and reader.pk == user.pk,
         "reader_left": reader is not None and assignment.has_left(reader, study),
-        "others": presence.others_at([study.pk], user).get(study.pk, []),
+        "others": presence.other_users_at([study.pk], user).get(study.pk, []),
         "is_signed": cases.is_signed(study),
     }
     said = "|".join([study.reading_state, get_language() or "", *(str(value) for value in line.values())])

@@ -101,7 +101,7 @@ def reading_check(request: HttpRequest, study_id: UUID) -> JsonResponse:
         text_is_older=structured_reading.text_is_older(review, findings, given.get("findings_text", "")),
     )
     found = {"contradictions": contradictions.find(said), "confirmed": request.POST.getlist("confirmed")}
-    reasons = bone_rads.why_not(study.modality, structured_reading.patient_age(study), findings)
+    reasons = bone_rads.exclusions(study.modality, structured_reading.patient_age(study), findings)
     response = JsonResponse(
         {
             "findings_text": text.findings_text(findings, language),

@@ -19,7 +19,7 @@ def reading_context(study: Study, review: Review | None, initial: dict[str, Any]
         "reading_form": ReadingForm(initial=initial),
         "reading_templates": templates_for(study),
         "contradictions": structured_reading.contradictions_of(study, review) if review is not None and drafted else [],
-        "bone_rads_refusals": bone_rads.why_not_here(study.modality, structured_reading.patient_age(study)),
+        "bone_rads_refusals": bone_rads.examination_exclusions(study.modality, structured_reading.patient_age(study)),
         "advice": text.recommendation_of(review, study.department.language),
     }
 

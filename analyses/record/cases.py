@@ -46,7 +46,7 @@ class CaseMoved(Exception):
     """The case changed while a document of it was being made."""
 
 
-def made_of_one_state(make: Callable[[], M], *, busy: str) -> M:
+def retry_if_moved(make: Callable[[], M], *, busy: str) -> M:
     """What ``make`` makes of the case as it stands; begun again, some times, where it raises CaseMoved.
 
     Raises:

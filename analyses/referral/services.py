@@ -60,7 +60,7 @@ def refer(study: Study, user: User) -> Referral:
     """
     require(user, Action.READ_CASE)
     busy = _("The case keeps changing. Try again in a moment.")
-    return cases.made_of_one_state(lambda: _referral_of(study.pk, user), busy=busy)
+    return cases.retry_if_moved(lambda: _referral_of(study.pk, user), busy=busy)
 
 
 def _referral_of(study_id: UUID, user: User) -> Referral:

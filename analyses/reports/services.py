@@ -36,7 +36,7 @@ def issue_report(study: Study, user: User | None) -> Report:
         StorageFull: ``storage_full``.
     """
     busy = _("The case keeps changing. Ask for the report again in a moment.")
-    return cases.made_of_one_state(lambda: _report_of(study.pk, user), busy=busy)
+    return cases.retry_if_moved(lambda: _report_of(study.pk, user), busy=busy)
 
 
 def _report_of(study_id: UUID, user: User | None) -> Report:

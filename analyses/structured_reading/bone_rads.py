@@ -27,7 +27,7 @@ def age_years(born: date | None, on: date) -> int | None:
     return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
 
 
-def why_not_here(modality: str, age: int | None) -> list[str]:
+def examination_exclusions(modality: str, age: int | None) -> list[str]:
     """Why no category can hold for this examination, whatever is found: a sentence each, empty where one can."""
     reasons = []
     if modality not in MODALITIES:
@@ -39,9 +39,9 @@ def why_not_here(modality: str, age: int | None) -> list[str]:
     return reasons
 
 
-def why_not(modality: str, age: int | None, findings: Findings) -> list[str]:
+def exclusions(modality: str, age: int | None, findings: Findings) -> list[str]:
     """Why no category holds: a sentence for each reason, empty where Bone-RADS is valid."""
-    reasons = why_not_here(modality, age)
+    reasons = examination_exclusions(modality, age)
     if findings.number != Number.ONE:
         reasons.append(_("Bone-RADS is defined for a solitary lesion; state that there is one."))
     if findings.incidental != Presence.YES:

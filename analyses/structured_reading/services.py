@@ -38,7 +38,7 @@ def check(study: Study, reading: str, likelihood: int | None, given: Structured)
     """
     errors = {**_likelihood_errors(reading, likelihood), **_advice_errors(given), **_reason_errors(given)}
     if given.bone_rads is not None:
-        reasons = bone_rads.why_not(study.modality, patient_age(study), given.findings)
+        reasons = bone_rads.exclusions(study.modality, patient_age(study), given.findings)
         if given.bone_rads not in BoneRads.values:
             errors["bone_rads"] = [_("Choose one of the categories.")]
         elif reasons:

@@ -12,12 +12,12 @@ from analyses.models import CasePresence, Study
 STALE_AFTER = timedelta(seconds=60)
 
 
-def beat(study: Study, user: User) -> None:
+def record_presence(study: Study, user: User) -> None:
     """Note that the user's page of the case is open now."""
     CasePresence.objects.update_or_create(study=study, user=user, defaults={"seen_at": timezone.now()})
 
 
-def others_at(study_ids: Iterable[UUID], user: User) -> dict[UUID, list[User]]:
+def other_users_at(study_ids: Iterable[UUID], user: User) -> dict[UUID, list[User]]:
     """Who else has these cases open, by case; one query."""
     fresh = CasePresence.objects.filter(study__in=list(study_ids), seen_at__gte=timezone.now() - STALE_AFTER)
     found: dict[UUID, list[User]] = {}

@@ -112,7 +112,7 @@ def completed(rows: list[Any], user: User) -> list[Any]:
     """
     keys = [row.pk for row in rows]
     counts = Image.objects.filter(study__in=keys).order_by().values_list("study").annotate(Count("id"))
-    films, others, waiting = dict(counts), presence.others_at(keys, user), _waiting(keys)
+    films, others, waiting = dict(counts), presence.other_users_at(keys, user), _waiting(keys)
     for row in worklist.masked(rows):
         row.films = films.get(row.pk, 0)
         row.waiting = waiting.get(row.pk)

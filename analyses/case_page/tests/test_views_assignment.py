@@ -104,7 +104,7 @@ def test_a_case_is_handed_to_a_colleague_and_to_nobody_else(web, case, colleague
 def test_the_beat_tells_who_else_has_the_case_open_until_a_minute_after_their_last(
     web, client, case, doctor, colleague
 ):
-    presence.beat(case, colleague)
+    presence.record_presence(case, colleague)
     assert "Colleague has this case open." in web.post(url(case, "presence/")).content.decode()
     CasePresence.objects.filter(user=colleague).update(seen_at=timezone.now() - timedelta(seconds=61))
     assert "has this case open" not in web.post(url(case, "presence/")).content.decode()
@@ -115,7 +115,7 @@ def test_the_beat_exchanges_nothing_while_the_page_shows_the_line_as_it_is(web, 
     page = web.get(url(case)).content.decode()
     shown = re.search(r'name="shown" value="(\w{16})"', page)[1]
     assert web.post(url(case, "presence/"), {"shown": shown}).status_code == 204
-    presence.beat(case, colleague)
+    presence.record_presence(case, colleague)
     assert web.post(url(case, "presence/"), {"shown": shown}).status_code == 200
 
 

@@ -118,7 +118,7 @@ def _drawn(ids: list[Any], prefix: str, count: int) -> list[Study]:
         if len(cases) == count:
             break
         case = Study.objects.get(pk=key)
-        if group_of(case.modality) and not snapshot.why_not(case):
+        if group_of(case.modality) and not snapshot.unfit_code(case):
             cases.append(case)
     return cases
 

@@ -75,7 +75,7 @@ class ReaderResult:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One figure compared between the conditions; ``random`` is None where ``why_not`` says so, ``fixed`` likewise.
+    """One figure compared between the conditions; ``random`` and ``fixed`` are None where ``not_estimable`` says why.
 
     ``means`` over the readers, in the order of CONDITIONS, are there wherever the figure itself is.
     """
@@ -83,7 +83,7 @@ class Comparison:
     name: str
     random: obuchowski_rockette.Analysis | None
     fixed: obuchowski_rockette.Analysis | None
-    why_not: str
+    not_estimable: str
     means: list[float] | None = None
 
 
@@ -225,16 +225,16 @@ def _compare(name: str, estimate: Callable[[], tuple[np.ndarray, np.ndarray]], r
     except NotEstimable as reason:
         return Comparison(name, None, None, reason.message)
     found: dict[str, obuchowski_rockette.Analysis | None] = {"random": None, "fixed": None}
-    why_not = ""
+    not_estimable = ""
     for kind in found:
         try:
             found[kind] = obuchowski_rockette.analyse(
                 figures.reshape(len(CONDITIONS), readers), covariance, readers=kind
             )
         except NotEstimable as reason:
-            why_not = why_not or reason.message
+            not_estimable = not_estimable or reason.message
     means = figures.reshape(len(CONDITIONS), readers).mean(axis=1).tolist()
-    return Comparison(name, found["random"], found["fixed"], why_not, means)
+    return Comparison(name, found["random"], found["fixed"], not_estimable, means)
 
 
 def _warnings(result: Results) -> list[str]:

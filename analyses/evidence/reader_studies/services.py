@@ -124,7 +124,7 @@ def _checked_case(reader_study: ReaderStudy, text: str, truth: str, known: set[U
         return None, _("the study's department has no such case.")
     if not is_signed(case):
         return None, _("this case is not signed; only closed cases are read in a study.")
-    fault = snapshot.why_not(case)
+    fault = snapshot.unfit_code(case)
     return (None, str(UNFIT_ROW[fault])) if fault else (case, "")
 
 
@@ -194,7 +194,7 @@ def start(reader_study: ReaderStudy, by: User) -> None:
     if len(cases) < 2 or not readers:
         raise Conflict("too_small", _("A study needs at least two cases and one reader."))
     for row in cases:
-        fault = snapshot.why_not(row.case) or ("" if is_signed(row.case) else "unsigned")
+        fault = snapshot.unfit_code(row.case) or ("" if is_signed(row.case) else "unsigned")
         if fault:
             raise Conflict("unfit_case", UNFIT_CASE[fault] % {"number": row.number})
         row.films = snapshot.take(row.case)

@@ -38,7 +38,7 @@ def take(case: Study) -> list[dict[str, Any]]:
     return films
 
 
-def why_not(case: Study) -> str:
+def unfit_code(case: Study) -> str:
     """Why a case cannot be read in a reader study: ``no_film``, ``burned_in``; empty where it can."""
     newest: dict[Any, Analysis] = {}
     rows = Analysis.objects.of_task(Task.TUMOUR).filter(image__study=case).order_by("-created_at", "id")

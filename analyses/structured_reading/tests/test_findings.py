@@ -185,7 +185,7 @@ def test_every_body_part_that_is_offered_has_its_bones():
 
 def test_bone_rads_holds_for_a_solitary_incidental_lesion_of_an_adult_on_ct_or_mr():
     for modality in ("CT", "MR"):
-        assert bone_rads.why_not(modality, 18, INCIDENTAL) == []
+        assert bone_rads.exclusions(modality, 18, INCIDENTAL) == []
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_bone_rads_holds_for_a_solitary_incidental_lesion_of_an_adult_on_ct_or_m
     ],
 )
 def test_bone_rads_says_why_it_does_not_hold(modality, age, findings, word):
-    (reason,) = bone_rads.why_not(modality, age, findings)
+    (reason,) = bone_rads.exclusions(modality, age, findings)
     assert word in reason
 
 

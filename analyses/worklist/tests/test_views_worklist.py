@@ -137,7 +137,7 @@ def test_the_list_asks_the_database_no_more_for_many_rows_than_for_few(web, doct
     def more(count: int) -> None:
         for number in range(count):
             study = waiting_case(department, patient_id=f"W{count}-{number}", assigned_to=colleague)
-            presence.beat(study, colleague)
+            presence.record_presence(study, colleague)
             result("normal", study=case_of(department, f"N{count}-{number}"))
 
     def asked(address: str) -> int:

@@ -73,8 +73,8 @@ def test_the_list_says_who_has_a_case_who_has_it_open_and_who_is_gone(web, docto
     study = case_of(department)
     assignment.start_reading(study, colleague)
     assert "has it open" not in web.get("/cases/").content.decode()
-    presence.beat(study, colleague)
-    presence.beat(study, doctor)
+    presence.record_presence(study, colleague)
+    presence.record_presence(study, doctor)
     text = web.get("/cases/").content.decode()
     assert "Colleague has it open" in text
     assert text.count("has it open") == 1

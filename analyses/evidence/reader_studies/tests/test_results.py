@@ -135,7 +135,7 @@ def test_rates_of_few_cases_are_not_shown():
     scores, positive = made_scores(18, 3)
     _, sensitivity, specificity = analysed(scores, scores >= 50, positive)
     assert (sensitivity.random, specificity.random) == (None, None)
-    assert "Fewer than 10 cases" in sensitivity.why_not
+    assert "Fewer than 10 cases" in sensitivity.not_estimable
     assert results.Share(3, 9).rate is None
     assert results.Share(3, 10).rate == 0.3
 
@@ -176,7 +176,7 @@ def test_an_incomplete_reader_is_named_and_left_out_of_the_analysis(administrato
     assert "Reader 2 is incomplete, 5 readings missing: not analysed." in found.warnings
     assert [row.reader.number for row in found.complete] == [1, 3]
     # Two readers who are always right leave no error to estimate.
-    assert "no test" in found.comparisons[0].why_not
+    assert "no test" in found.comparisons[0].not_estimable
     assert found.comparisons[0].means == [1.0, 1.0]
     assert [row.conditions[0].area is None for row in found.readers] == [False, True, False]
     shown = text(signed_in(administrator).get(page_of(reader_study)))
