@@ -26,11 +26,12 @@ from inference.lab.evaluation.evaluate import (
     write_measurement,
 )
 from inference.lab.evaluation.measure_again import SECTIONS, measure_section_again
+from inference.lab.evaluation.travel import measure_travel, travel_summary
 from inference.lab.gate.training import add_gate
 from inference.lab.recipes.experiment import EXPERIMENTS, load_experiment
 from inference.lab.reports.documents import describe, write_documents
 from inference.lab.training.outputs import Outputs
-from inference.lab.training.rows import train_row
+from inference.lab.training.rows import load_probe, train_row
 from inference.lab.training.runs import read_run
 
 FILMS_FOLDER = "btxrd"
@@ -43,6 +44,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     _add_train(commands)
     _add_build(commands)
     _add_evaluate(commands)
+    _add_travel(commands)
     _add_compare(commands)
     add_leakage(commands)
     add_gate(commands)
@@ -110,6 +112,15 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     measure.set_defaults(run=_evaluate)
 
 
+def _add_travel(commands: argparse._SubParsersAction) -> None:
+    travel = commands.add_parser("travel", help="a run on its held-out fold, turned, and on films of other sources")
+    travel.add_argument("--run", dest="trained", type=Path, required=True, help="folder of the training run")
+    travel.add_argument("--data", type=Path, help="data folder (default: the variable BONESCAN_DATA)")
+    travel.add_argument("--experiments", type=Path, default=EXPERIMENTS, help="folder of TOML files")
+    travel.add_argument("--json", type=Path, required=True, help="where the figures go")
+    travel.set_defaults(run=_travel)
+
+
 def _add_compare(commands: argparse._SubParsersAction) -> None:
     beside = commands.add_parser("compare", help="two stored answers to the same films, by the paired group bootstrap")
     beside.add_argument("first", type=Path, help=".npz of evaluate --outputs")
@@ -153,6 +164,22 @@ def _build(options: argparse.Namespace) -> int:
         "reference",
     )
     print(json.dumps({key: card[key] for key in shown}, indent=1))
+    return 0
+
+
+def _travel(options: argparse.Namespace) -> int:
+    torch.set_num_threads(1)
+    run, root = read_run(options.trained), data_root(options.data)
+    held_out = run.facts["held_out"]
+    split = load_split(root / FILMS_FOLDER, run.facts["protocol"], held_out)
+    trained_on = tuple(run.facts.get("sources", {}).get("train", ()))
+    away = tuple(name for name in SOURCES if name not in trained_on)
+    probe, _ = load_probe(run, options.experiments)
+    measured = measure_travel(probe, split.validation, load_sources(root, left_out=away, held_out=held_out))
+    about = {"run": run.key, "command": "python -m inference travel --run RUN --data DIR --json OUT"}
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(about | measured, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    print(travel_summary(measured))
     return 0
 
 

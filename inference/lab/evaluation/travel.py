@@ -1,0 +1,176 @@
+"""How a run travels, on films that chose nothing: at home, lying on its side, and on tumour-free films of elsewhere.
+
+Cut-offs are fixed on the held-out fold of the run, without any film of another source; the part test is never read.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from inference.calibration import OUTCOMES
+from inference.lab.data.folder import LabelledFilm, read_squares
+from inference.lab.data.sources import Source, SourceSplit
+from inference.lab.evaluation.cases import Cases
+from inference.lab.evaluation.source_probe import probe_figures
+from inference.lab.metrics.resampling import Resampling, aurocs, mean_of
+from inference.lab.metrics.scores import wilson
+from inference.lab.training.fitting import specificity_cut_off
+from inference.lab.training.progress import say
+from inference.lab.training.rows import Probe
+from inference.lab.training.train import raw_probabilities
+
+Figures = dict[str, Any]
+NORMALS_KEPT = 0.85
+SPECIFICITY = 0.95
+QUARTER_TURNS = {"90": 1, "180": 2, "270": 3}
+RULE = (
+    f"tumour where P(tumour) exceeds what {NORMALS_KEPT:.2f} of the held-out normal films stay below; malignant where, "
+    f"besides, P(malignant) exceeds what {SPECIFICITY:.2f} of the held-out films that are not malignant stay below"
+)
+
+
+class CutOffs:
+    """The rule of a measurement: outcome of class probabilities (N, 3) by two cut-offs."""
+
+    def __init__(self, p: np.ndarray, labels: np.ndarray) -> None:
+        self.tumour = float(np.quantile(1 - p[labels == 0, 0], NORMALS_KEPT))
+        self.malignant = specificity_cut_off(p[:, 2], labels, SPECIFICITY)
+
+    def called(self, p: np.ndarray) -> np.ndarray:
+        """Return outcomes int (N,): malignant only where a tumour is called."""
+        tumour = 1 - p[:, 0] > self.tumour
+        return np.where(tumour & (p[:, 2] >= self.malignant), 2, tumour.astype(int))
+
+
+_RANKED = ("macro_auroc", "malignant_auroc", "tumour_auroc")
+
+
+def measure_travel(probe: Probe, films: list[LabelledFilm], sources: SourceSplit) -> Figures:
+    """Return the figures of a run on its held-out fold `films` and on the films of other sources."""
+    say(f"{len(films)} held-out films, upright and turned")
+    squares = read_squares([film.path for film in films])
+    labels = np.array([OUTCOMES.index(film.label) for film in films])
+    groups = np.array([film.group_id for film in films])
+    look = probe(squares)
+    p = raw_probabilities(look.logits)
+    cuts = CutOffs(p, labels)
+    found: Figures = {
+        "rule": RULE,
+        "cut_offs": {"tumour": round(cuts.tumour, 5), "malignant": round(cuts.malignant, 5)},
+        "home": _home(p, labels, groups, cuts),
+        "turned": {},
+        "sources": {},
+    }
+    for name, turns in QUARTER_TURNS.items():
+        turned = raw_probabilities(probe(np.ascontiguousarray(np.rot90(squares, turns, axes=(1, 2)))).logits)
+        found["turned"][name] = _turned(turned, p, labels, groups, cuts)
+    features = {"home": look.features[labels == 0] if look.features is not None else None}
+    for source, part in [(one, "held-out fold") for one in sources.validation] + [
+        (one, "left out") for one in sources.left_out
+    ]:
+        say(f"{len(source.films)} films of {source.name}")
+        away = probe(read_squares([film.path for film in source.films]))
+        found["sources"][source.name] = {"part": part, **_alarms(raw_probabilities(away.logits), source, cuts)}
+        features[source.name] = away.features
+    found["worst_left_out"] = _worst(found["sources"])
+    known = {name: values for name, values in features.items() if values is not None}
+    if len(known) > 1:
+        found["source_probe"] = probe_figures(known)
+    return found
+
+
+def _ranking(p: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Figures:
+    drawn = Resampling.draw(groups, labels)
+    each = [aurocs(drawn.weights, labels == k, p[:, k]) for k in range(len(OUTCOMES))]
+    return {
+        "macro_auroc": drawn.figure(mean_of(each)),
+        "malignant_auroc": drawn.figure(each[2]),
+        "tumour_auroc": drawn.figure(aurocs(drawn.weights, labels > 0, 1 - p[:, 0])),
+    }
+
+
+def _shares(called: np.ndarray, labels: np.ndarray) -> Figures:
+    def share(hits: np.ndarray, among: np.ndarray) -> Figures:
+        return wilson(int((hits & among).sum()), int(among.sum()))
+
+    return {
+        "malignant_sensitivity": share(called == 2, labels == 2),
+        "malignant_specificity": share(called != 2, labels != 2),
+        "tumour_sensitivity": share(called > 0, labels > 0),
+        "normals_called_normal": share(called == 0, labels == 0),
+        "cancers_called_normal": share(called == 0, labels == 2),
+    }
+
+
+def _home(p: np.ndarray, labels: np.ndarray, groups: np.ndarray, cuts: CutOffs) -> Figures:
+    called, cases = cuts.called(p), Cases.of(groups, labels)
+    drawn = Resampling.draw(cases.names, cases.labels)
+    malignant, tumour = cases.highest(p[:, 2]), cases.highest(1 - p[:, 0])
+    return {
+        "films": len(labels),
+        "patients_by_class": {name: int((cases.labels == k).sum()) for k, name in enumerate(OUTCOMES)},
+        "films_by_class": {name: int((labels == k).sum()) for k, name in enumerate(OUTCOMES)},
+        **_ranking(p, labels, groups),
+        **_shares(called, labels),
+        "per_patient": {
+            "malignant_auroc": drawn.figure(aurocs(drawn.weights, cases.labels == 2, malignant)),
+            "tumour_auroc": drawn.figure(aurocs(drawn.weights, cases.labels > 0, tumour)),
+            **_shares(cases.gravest(called), cases.labels),
+        },
+    }
+
+
+def _turned(p: np.ndarray, upright: np.ndarray, labels: np.ndarray, groups: np.ndarray, cuts: CutOffs) -> Figures:
+    called, before = cuts.called(p), cuts.called(upright)
+    lost = (called == 0) & (before > 0) & (labels == 2)
+    return {
+        **_ranking(p, labels, groups),
+        **_shares(called, labels),
+        "outcome_changes": wilson(int((called != before).sum()), len(labels)),
+        "cancers_that_become_normal": int(lost.sum()),
+    }
+
+
+def _alarms(p: np.ndarray, source: Source, cuts: CutOffs) -> Figures:
+    called = cuts.called(p)
+    found = {
+        "films": len(called),
+        "called_a_tumour": wilson(int((called > 0).sum()), len(called)),
+        "called_malignant": wilson(int((called == 2).sum()), len(called)),
+    }
+    kinds = np.array([film.attributes.get("kind", "") for film in source.films])
+    by_kind = {
+        kind: wilson(int((called[kinds == kind] > 0).sum()), int((kinds == kind).sum()))
+        for kind in sorted(set(kinds.tolist()) - {""})
+        if (kinds == kind).sum() >= 20
+    }
+    return found | ({"called_a_tumour_by_kind": by_kind} if len(by_kind) > 1 else {})
+
+
+def _worst(sources: Figures) -> Figures | None:
+    """The left-out source with the most false alarms: one number beside all means."""
+    away = {name: row["called_a_tumour"]["estimate"] for name, row in sources.items() if row["part"] == "left out"}
+    if not away:
+        return None
+    name = max(away, key=lambda one: away[one])
+    return {
+        "source": name,
+        "called_a_tumour": away[name],
+        "called_malignant": sources[name]["called_malignant"]["estimate"],
+    }
+
+
+def travel_summary(measured: Figures) -> str:
+    """Return the figures that decide, one a line."""
+    home, turned, worst = measured["home"], measured["turned"], measured["worst_left_out"]
+    lines = [f"{name}: {home[name]['estimate']} ({home[name]['low']} to {home[name]['high']})" for name in _RANKED]
+    lines += [f"cancers called normal: {home['cancers_called_normal']['estimate']}"]
+    lines += [f"lying at {name}: macro_auroc {row['macro_auroc']['estimate']}" for name, row in turned.items()]
+    lines += [
+        f"{name} ({row['part']}): called a tumour {row['called_a_tumour']['estimate']}, "
+        f"malignant {row['called_malignant']['estimate']}"
+        for name, row in measured["sources"].items()
+    ]
+    return "\n".join([*lines, f"worst source left out: {worst['source'] if worst else 'none'}"])
