@@ -55,7 +55,8 @@ def test_the_measurement_names_home_turns_and_every_source_and_never_reads_test(
     found = measure_travel(probe, split.validation, sources)
     assert found["home"]["films"] == 12
     assert found["home"]["tumour_auroc"]["estimate"] > 0.9
-    assert found["home"]["per_patient"]["tumour_auroc"]["n"] == 6
+    assert found["home"]["patients_by_class"] == {"normal": 2, "benign": 2, "malignant": 2}
+    assert found["home"]["per_patient"]["tumour_auroc"]["estimate"] == 1.0
     assert set(found["turned"]) == {"90", "180", "270"}
     assert found["turned"]["180"]["macro_auroc"]["estimate"] > found["turned"]["90"]["macro_auroc"]["estimate"]
     parts = {name: (row["part"], row["films"]) for name, row in found["sources"].items()}

@@ -9,7 +9,7 @@ import numpy as np
 from inference.calibration import OUTCOMES
 from inference.errors import DataError
 from inference.lab.data.folder import LabelledFilm
-from inference.lab.evaluation.figures import check_order, labels_of
+from inference.lab.evaluation.figures import INTERVALS, calibration_figure, check_order, labels_of
 from inference.lab.evaluation.lesion_figures import dice
 from inference.lab.evaluation.lesions import Truth, read_truth
 from inference.lab.metrics.resampling import Resampling, aurocs, calibration_errors, mean_of
@@ -17,7 +17,8 @@ from inference.lab.metrics.scores import RESAMPLES
 from inference.lab.training.outputs import Outputs, Thresholds
 
 Figures = dict[str, Any]
-Statistics = dict[str, tuple[np.ndarray, int]]
+# Name to the values (1 + R,) whose paired differences count, and to the figure of one model alone.
+Statistics = dict[str, tuple[np.ndarray, Figures]]
 
 
 def two_sided_p(differences: np.ndarray) -> float | None:
@@ -36,25 +37,26 @@ def _ranks(drawn: Resampling, labels: np.ndarray, p: np.ndarray) -> Statistics:
     per_class = [aurocs(drawn.weights, labels == k, p[:, k]) for k in range(len(OUTCOMES))]
     count = len(labels)
     stated = p.max(axis=1) if count else np.zeros(0)
+    right = p.argmax(axis=1) == labels
     distance = ((p - np.eye(len(OUTCOMES))[labels]) ** 2).sum(axis=1)
     return {
-        "macro_auroc": (mean_of(per_class), count),
-        "malignant_auroc": (per_class[2], count),
-        "tumour_auroc": (aurocs(drawn.weights, labels > 0, 1 - p[:, 0]), count),
-        "brier": (drawn.ratio(distance, np.ones(count)), count),
-        "ece": (calibration_errors(drawn.weights, p.argmax(axis=1) == labels, stated), count),
+        "macro_auroc": (mean_of(per_class), drawn.macro_auroc(labels, p)),
+        "malignant_auroc": (per_class[2], drawn.auroc(labels == 2, p[:, 2])),
+        "tumour_auroc": (aurocs(drawn.weights, labels > 0, 1 - p[:, 0]), drawn.auroc(labels > 0, 1 - p[:, 0])),
+        "brier": (drawn.ratio(distance, np.ones(count)), drawn.mean(distance)),
+        "ece": (calibration_errors(drawn.weights, right, stated), calibration_figure(drawn, right, stated)),
     }
 
 
 def _calls(drawn: Resampling, labels: np.ndarray, called: np.ndarray) -> Statistics:
-    def share(hits: np.ndarray, among: np.ndarray) -> tuple[np.ndarray, int]:
-        return drawn.ratio(hits & among, among), int(among.sum())
+    def share(hits: np.ndarray, among: np.ndarray) -> tuple[np.ndarray, Figures]:
+        return drawn.ratio(hits & among, among), drawn.share(hits, among)
 
-    recalls = [share(called == k, labels == k)[0] for k in range(len(OUTCOMES))]
+    recalls = mean_of([share(called == k, labels == k)[0] for k in range(len(OUTCOMES))])
     everyone = np.ones(len(labels), dtype=bool)
     return {
         "accuracy": share(called == labels, everyone),
-        "balanced_accuracy": (mean_of(recalls), len(labels)),
+        "balanced_accuracy": (recalls, drawn.figure(recalls)),
         "malignant_sensitivity": share(called == 2, labels == 2),
         "malignant_specificity": share(called != 2, labels != 2),
         "cancers_called_normal": share(called == 0, labels == 2),
@@ -70,11 +72,11 @@ def _cut(drawn: Resampling, labels: np.ndarray, malignant: np.ndarray, threshold
         above = malignant >= cut
         found[f"sensitivity_at_specificity_{name}"] = (
             drawn.ratio(above & (labels == 2), labels == 2),
-            int((labels == 2).sum()),
+            drawn.share(above, labels == 2),
         )
         found[f"specificity_reached_{name}"] = (
             drawn.ratio(~above & (labels != 2), labels != 2),
-            int((labels != 2).sum()),
+            drawn.share(~above, labels != 2),
         )
     return found
 
@@ -82,16 +84,17 @@ def _cut(drawn: Resampling, labels: np.ndarray, malignant: np.ndarray, threshold
 def _statistics(
     drawn: Resampling, labels: np.ndarray, outputs: Outputs, thresholds: Thresholds | None, finite: np.ndarray
 ) -> Statistics:
-    """Return name -> (values (1 + R,), n) of one model; ranks only over films that both models rank."""
+    """Return the statistics of one model; ranks only over films that both models rank."""
     ranked, truth, p = drawn.take(finite), labels[finite], outputs.probabilities[finite]
     found = _ranks(ranked, truth, p) | _calls(drawn, labels, outputs.called)
     return found | _cut(ranked, truth, p[:, 2], thresholds) if thresholds is not None else found
 
 
-def _dice(drawn: Resampling, outputs: Outputs, threshold: float, truth: Truth) -> tuple[np.ndarray, int]:
+def _dice(drawn: Resampling, outputs: Outputs, threshold: float, truth: Truth) -> tuple[np.ndarray, Figures]:
     assert outputs.masks is not None
     overlap = dice(np.nan_to_num(outputs.masks.astype(np.float32)) >= threshold, truth.cells)
-    return drawn.ratio(np.where(truth.drawn, overlap, 0.0), truth.drawn), int(truth.drawn.sum())
+    values = drawn.ratio(np.where(truth.drawn, overlap, 0.0), truth.drawn)
+    return values, drawn.figure(values, int(truth.drawn.sum()))
 
 
 def compare(
@@ -123,18 +126,18 @@ def compare(
         second["dice"] = _dice(drawn, b, thresholds_b.mask, truth)
     rows = {
         name: {
-            "a": drawn.figure(values, n),
-            "b": drawn.figure(second[name][0], n),
-            "difference": drawn.figure(second[name][0] - values, n),
+            "a": alone,
+            "b": second[name][1],
+            "difference": drawn.figure(second[name][0] - values, alone["n"]),
             "p": two_sided_p(second[name][0] - values),
         }
-        for name, (values, n) in first.items()
+        for name, (values, alone) in first.items()
         if name in second
     }
     return {
         "groups": len(np.unique(drawn.groups)),
         "films": len(films),
-        "intervals": "95 %, paired bootstrap over groups within class; difference is b minus a; p two-sided",
+        "intervals": f"{INTERVALS} Difference: b minus a, paired bootstrap; p two-sided",
         "resamples": resamples,
         "figures": rows,
     }

@@ -21,22 +21,17 @@ from inference.lab.evaluation.lesions import read_truth
 from inference.lab.evaluation.saliency import saliency_figures
 from inference.lab.evaluation.subgroups import subgroup_figures, subtype_figures
 from inference.lab.evaluation.withheld import conformal_figures, flip_figures, gate_figures, withheld_figures
-from inference.lab.metrics.resampling import (
-    Resampling,
-    aurocs,
-    average_precisions,
-    calibration_errors,
-    divide,
-    mean_of,
-)
+from inference.lab.metrics.intervals import calibration_error, few_groups
+from inference.lab.metrics.resampling import Resampling, average_precisions, divide, mean_of
 from inference.lab.metrics.scores import RESAMPLES
 from inference.lab.training.outputs import Outputs, Thresholds
 
 Figures = dict[str, Any]
 PREVALENCES = (0.1, 0.5)
 INTERVALS = (
-    "95 %: bootstrap over groups within the class of their gravest film; a share of exactly 0 or 1 has Wilson's bound "
-    "with the number of groups as trials."
+    "95 %, over groups: shares by Wilson's interval with the groups' design effect and the quantile of t, areas under "
+    "the ROC curve by DeLong's variance over groups on the scale of the logit, the calibration error less what chance "
+    "adds to it; other figures by bootstrap over groups within the class of their gravest film."
 )
 
 
@@ -52,19 +47,21 @@ def check_order(films: list[LabelledFilm], outputs: Outputs) -> None:
 
 
 def _ranking(drawn: Resampling, labels: np.ndarray, p: np.ndarray) -> Figures:
-    per_class = [aurocs(drawn.weights, labels == k, p[:, k]) for k in range(len(OUTCOMES))]
     return {
-        "macro_auroc": drawn.figure(mean_of(per_class)),
-        "malignant_auroc": drawn.figure(per_class[2]),
-        "tumour_auroc": drawn.figure(aurocs(drawn.weights, labels > 0, 1 - p[:, 0])),
+        "macro_auroc": drawn.macro_auroc(labels, p),
+        "malignant_auroc": drawn.auroc(labels == 2, p[:, 2]),
+        "tumour_auroc": drawn.auroc(labels > 0, 1 - p[:, 0]),
     }
 
 
 def _sizes(drawn: Resampling, labels: np.ndarray) -> Figures:
+    by_class = {n: len(np.unique(drawn.groups[labels == k])) for k, n in enumerate(OUTCOMES)}
+    warning = few_groups(by_class)
     return {
+        **({"few_groups": warning} if warning else {}),
         "groups": len(np.unique(drawn.groups)),
         "films": len(labels),
-        "groups_by_class": {n: len(np.unique(drawn.groups[labels == k])) for k, n in enumerate(OUTCOMES)},
+        "groups_by_class": by_class,
         "films_by_class": {n: int((labels == k).sum()) for k, n in enumerate(OUTCOMES)},
         "intervals": INTERVALS,
         "resamples": len(drawn.weights) - 1,
@@ -89,10 +86,17 @@ def _calibration(drawn: Resampling, labels: np.ndarray, p: np.ndarray) -> Figure
     distance = ((p - np.eye(len(OUTCOMES))[labels]) ** 2).sum(axis=1)
     return {
         "brier": drawn.mean(distance),
-        "ece": drawn.figure(calibration_errors(drawn.weights, top == labels, stated)),
+        "ece": calibration_figure(drawn, top == labels, stated),
         "calibration_curve": calibration_curve(drawn, top == labels, stated),
         "malignant_calibration_curve": calibration_curve(drawn, labels == 2, p[:, 2]),
     }
+
+
+def calibration_figure(drawn: Resampling, right: np.ndarray, stated: np.ndarray) -> Figures:
+    """The error less what chance adds; beside it the error as binned and that share of chance."""
+    if not len(right):
+        return {"estimate": None, "low": None, "high": None, "n": 0}
+    return {**calibration_error(right, stated, drawn.groups).as_dict(), "n": len(right)}
 
 
 def _one_class(drawn: Resampling, labels: np.ndarray, called: np.ndarray, k: int) -> Figures:
@@ -113,7 +117,7 @@ def _per_class(drawn: Resampling, labels: np.ndarray, outputs: Outputs, finite: 
     return {
         name: {
             **_one_class(drawn, labels, outputs.called, k),
-            "auroc": ranked.figure(aurocs(ranked.weights, truth == k, p[:, k])),
+            "auroc": ranked.auroc(truth == k, p[:, k]),
             "auprc": ranked.figure(average_precisions(ranked.weights, truth == k, p[:, k])),
         }
         for k, name in enumerate(OUTCOMES)

@@ -8,7 +8,7 @@ import numpy as np
 
 from inference.calibration import OUTCOMES
 from inference.lab.data.folder import LabelledFilm
-from inference.lab.metrics.resampling import Resampling, aurocs, mean_of
+from inference.lab.metrics.resampling import Resampling
 from inference.lab.training.outputs import Outputs
 
 Figures = dict[str, Any]
@@ -18,10 +18,9 @@ COLUMNS = ("centre", "subtype", "site")
 
 def _mixed(drawn: Resampling, labels: np.ndarray, p: np.ndarray, called: np.ndarray) -> Figures:
     """Return the figures of a subgroup in which several classes occur, within that subgroup."""
-    one_against_rest = [aurocs(drawn.weights, labels == k, p[:, k]) for k in range(len(OUTCOMES))]
     return {
-        "macro_auroc": drawn.figure(mean_of(one_against_rest)),
-        "malignant_auroc": drawn.figure(one_against_rest[2]),
+        "macro_auroc": drawn.macro_auroc(labels, p),
+        "malignant_auroc": drawn.auroc(labels == 2, p[:, 2]),
         "accuracy": drawn.share(called == labels),
         "malignant_sensitivity": drawn.share(called == 2, labels == 2),
         "malignant_specificity": drawn.share(called != 2, labels != 2),

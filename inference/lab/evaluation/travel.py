@@ -14,8 +14,8 @@ from inference.lab.data.folder import LabelledFilm, read_squares
 from inference.lab.data.sources import Source, SourceSplit
 from inference.lab.evaluation.cases import Cases
 from inference.lab.evaluation.source_probe import probe_figures
-from inference.lab.metrics.resampling import Resampling, aurocs, mean_of
-from inference.lab.metrics.scores import wilson
+from inference.lab.metrics.intervals import auroc_interval, macro_auroc_interval, share_interval
+from inference.lab.metrics.resampling import rounded
 from inference.lab.training.fitting import specificity_cut_off
 from inference.lab.training.progress import say
 from inference.lab.training.rows import Probe
@@ -24,6 +24,7 @@ from inference.lab.training.train import raw_probabilities
 Figures = dict[str, Any]
 NORMALS_KEPT = 0.85
 SPECIFICITY = 0.95
+_FEWEST_OF_A_KIND = 20
 QUARTER_TURNS = {"90": 1, "180": 2, "270": 3}
 RULE = (
     f"tumour where P(tumour) exceeds what {NORMALS_KEPT:.2f} of the held-out normal films stay below; malignant where, "
@@ -82,18 +83,20 @@ def measure_travel(probe: Probe, films: list[LabelledFilm], sources: SourceSplit
 
 
 def _ranking(p: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Figures:
-    drawn = Resampling.draw(groups, labels)
-    each = [aurocs(drawn.weights, labels == k, p[:, k]) for k in range(len(OUTCOMES))]
     return {
-        "macro_auroc": drawn.figure(mean_of(each)),
-        "malignant_auroc": drawn.figure(each[2]),
-        "tumour_auroc": drawn.figure(aurocs(drawn.weights, labels > 0, 1 - p[:, 0])),
+        "macro_auroc": _figure(macro_auroc_interval(labels, p, groups)),
+        "malignant_auroc": _figure(auroc_interval(labels == 2, p[:, 2], groups)),
+        "tumour_auroc": _figure(auroc_interval(labels > 0, 1 - p[:, 0], groups)),
     }
 
 
-def _shares(called: np.ndarray, labels: np.ndarray) -> Figures:
+def _figure(values: tuple[float, float, float]) -> Figures:
+    return dict(zip(("estimate", "low", "high"), map(rounded, values), strict=True))
+
+
+def _shares(called: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Figures:
     def share(hits: np.ndarray, among: np.ndarray) -> Figures:
-        return wilson(int((hits & among).sum()), int(among.sum()))
+        return {**_figure(share_interval(hits[among], groups[among])), "n": int(among.sum())}
 
     return {
         "malignant_sensitivity": share(called == 2, labels == 2),
@@ -106,18 +109,17 @@ def _shares(called: np.ndarray, labels: np.ndarray) -> Figures:
 
 def _home(p: np.ndarray, labels: np.ndarray, groups: np.ndarray, cuts: CutOffs) -> Figures:
     called, cases = cuts.called(p), Cases.of(groups, labels)
-    drawn = Resampling.draw(cases.names, cases.labels)
     malignant, tumour = cases.highest(p[:, 2]), cases.highest(1 - p[:, 0])
     return {
         "films": len(labels),
         "patients_by_class": {name: int((cases.labels == k).sum()) for k, name in enumerate(OUTCOMES)},
         "films_by_class": {name: int((labels == k).sum()) for k, name in enumerate(OUTCOMES)},
         **_ranking(p, labels, groups),
-        **_shares(called, labels),
+        **_shares(called, labels, groups),
         "per_patient": {
-            "malignant_auroc": drawn.figure(aurocs(drawn.weights, cases.labels == 2, malignant)),
-            "tumour_auroc": drawn.figure(aurocs(drawn.weights, cases.labels > 0, tumour)),
-            **_shares(cases.gravest(called), cases.labels),
+            "malignant_auroc": _figure(auroc_interval(cases.labels == 2, malignant, cases.names)),
+            "tumour_auroc": _figure(auroc_interval(cases.labels > 0, tumour, cases.names)),
+            **_shares(cases.gravest(called), cases.labels, cases.names),
         },
     }
 
@@ -127,24 +129,24 @@ def _turned(p: np.ndarray, upright: np.ndarray, labels: np.ndarray, groups: np.n
     lost = (called == 0) & (before > 0) & (labels == 2)
     return {
         **_ranking(p, labels, groups),
-        **_shares(called, labels),
-        "outcome_changes": wilson(int((called != before).sum()), len(labels)),
+        **_shares(called, labels, groups),
+        "outcome_changes": _figure(share_interval(called != before, groups)),
         "cancers_that_become_normal": int(lost.sum()),
     }
 
 
 def _alarms(p: np.ndarray, source: Source, cuts: CutOffs) -> Figures:
-    called = cuts.called(p)
+    called, groups = cuts.called(p), np.array([film.group_id for film in source.films])
     found = {
         "films": len(called),
-        "called_a_tumour": wilson(int((called > 0).sum()), len(called)),
-        "called_malignant": wilson(int((called == 2).sum()), len(called)),
+        "called_a_tumour": _figure(share_interval(called > 0, groups)),
+        "called_malignant": _figure(share_interval(called == 2, groups)),
     }
     kinds = np.array([film.attributes.get("kind", "") for film in source.films])
     by_kind = {
-        kind: wilson(int((called[kinds == kind] > 0).sum()), int((kinds == kind).sum()))
+        kind: {**_figure(share_interval(called[inside] > 0, groups[inside])), "n": int(inside.sum())}
         for kind in sorted(set(kinds.tolist()) - {""})
-        if (kinds == kind).sum() >= 20
+        if (inside := kinds == kind).sum() >= _FEWEST_OF_A_KIND
     }
     return found | ({"called_a_tumour_by_kind": by_kind} if len(by_kind) > 1 else {})
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from inference.lab.metrics.intervals import auroc_interval, macro_auroc_interval, share_interval
 from inference.lab.metrics.scores import RESAMPLES, wilson
 
 Figure = dict[str, Any]
@@ -22,6 +23,10 @@ def rounded(value: float, digits: int = 4) -> float | None:
 def divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     """Return the quotient, nan where the denominator is nought."""
     return np.divide(numerator, denominator, out=np.full(np.shape(numerator), np.nan), where=denominator > 0)
+
+
+def _figure(values: tuple[float, float, float], n: int) -> Figure:
+    return {**dict(zip(("estimate", "low", "high"), map(rounded, values), strict=True)), "n": n}
 
 
 @dataclass(frozen=True)
@@ -73,9 +78,17 @@ class Resampling:
         }
 
     def share(self, hits: np.ndarray, among: np.ndarray | None = None) -> Figure:
-        """Return the share of `hits` among the films `among` (both bool (N,))."""
+        """Return the share of `hits` among the films `among` (both bool (N,)), interval over groups."""
         among = np.ones(len(hits), dtype=bool) if among is None else among
-        return self.bounded(self.ratio(hits & among, among), among)
+        return _figure(share_interval(hits[among], self.groups[among]), int(among.sum()))
+
+    def auroc(self, targets: np.ndarray, scores: np.ndarray) -> Figure:
+        """Return the area under the ROC curve, its interval over groups on the scale of the logit."""
+        return _figure(auroc_interval(targets, scores, self.groups), len(scores))
+
+    def macro_auroc(self, labels: np.ndarray, p: np.ndarray) -> Figure:
+        """Return the mean of the classes' areas, its interval over groups on the scale of the logit."""
+        return _figure(macro_auroc_interval(labels, p, self.groups), len(labels))
 
     def bounded(self, values: np.ndarray, among: np.ndarray) -> Figure:
         """Return the figure of shares `values` (1 + R,) over the films `among`, never certain of 0 or 1.
