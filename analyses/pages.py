@@ -1,4 +1,4 @@
-"""How every page fetches an object: in the user's scope, else 404 with a line in the log."""
+"""What pages of every room need: a service's refusal shown in its form, and rows sent as a CSV file."""
 
 from collections.abc import Iterable
 from typing import Any
