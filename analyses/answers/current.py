@@ -1,10 +1,12 @@
-"""The newest analysis of each film of a case, and the warnings that stand on it."""
+"""Which analysis of each film of a case is the current one, and the warnings that stand on it."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-from analyses.models import Analysis, Study, Task
+from analyses.models import Analysis, Status, Study, Task
 from analyses.record import identity
+
+ENDED_WITHOUT_ANSWER = (Status.FAILED, Status.CANCELLED)
 
 
 def recheck(study: Study, names: Iterable[str] = identity.AGREE) -> None:
@@ -23,9 +25,32 @@ def keep_warnings(analysis: Analysis, warnings: list[dict[str, Any]]) -> None:
 
 
 def current_analyses(study: Study, task: str) -> list[Analysis]:
-    """The newest analysis of this task of each film, in the order in which the films came."""
+    """The current analysis of this task of each film, in the order in which the films came."""
     rows = Analysis.objects.filter(image__study=study, task=task).select_related("image")
-    newest: dict[Any, Analysis] = {}
-    for analysis in rows.order_by("image__created_at", "image_id", "-created_at", "id"):
-        newest.setdefault(analysis.image_id, analysis)
-    return list(newest.values())
+    return list(current_by_image(rows.order_by("image__created_at", "image_id", "-created_at", "id")).values())
+
+
+class Row(Protocol):
+    """What decides which of a film's analyses is the current one."""
+
+    @property
+    def image_id(self) -> Any: ...
+
+    @property
+    def status(self) -> str: ...
+
+
+R = TypeVar("R", bound=Row)
+
+
+def current_by_image(rows: Iterable[R]) -> dict[Any, R]:
+    """The current one of each film's analyses, which come newest first: the newest, whatever its state.
+
+    Only where the newest ended without an answer, an earlier answer stands: asking a model again takes nothing away.
+    """
+    current: dict[Any, R] = {}
+    for row in rows:
+        known = current.get(row.image_id)
+        if known is None or (known.status in ENDED_WITHOUT_ANSWER and row.status == Status.SUCCEEDED):
+            current[row.image_id] = row
+    return current

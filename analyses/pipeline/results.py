@@ -12,7 +12,7 @@ from analyses.pipeline import holds, queue, summary
 from analyses.pipeline.queue import Claim
 from analyses.record import cases
 from analyses.record.fields import IDENTITY_FIELDS
-from analyses.record.identity import AGAINST_FILE, AGREE, agree, contradictions, merged, recorded
+from analyses.record.identity import AGAINST_FILE, AGREE, agree, contradictions, merged, recorded, with_remarks
 from analyses.record.patients import complete, complete_case, find_or_make, lock_department
 from analyses.registry.uses import IntendedUse
 from inference.prediction import Prediction, Region
@@ -74,8 +74,7 @@ def finish(claim: Claim, film: DecodedFilm, answer: Answer) -> None:
         image = Image.objects.get(pk=image.pk)
         warnings = _apply_header(study, image, header, _current_warnings(claim))
         study, moved_from = join_same_examination(study, image, header, warnings)
-    remarks = [{"code": code, "field": "", "confirmed": None} for code in film.meta.get("warnings", [])]
-    values["warnings"] = merged(warnings, remarks)
+    values["warnings"] = with_remarks(warnings, film.meta.get("warnings", []))
     queue.end(claim, Status.SUCCEEDED, stage=Stage.DONE, canonical_sha256=film.canonical_sha256, **values)
     _keep_film(image, film, header)
     summary.summarise(study, changed=claim.analysis.shows_on_report)
@@ -136,9 +135,9 @@ def _region(region: Region) -> dict[str, Any]:
 
 
 def _current_warnings(claim: Claim) -> list[dict[str, Any]]:
-    """The warnings as they are now: a doctor may have decided some while the film was being judged."""
+    """The contradictions as they are now: a doctor may have decided some while the film was being judged."""
     fresh = type(claim.analysis).objects.values_list("warnings", flat=True)
-    return list(fresh.get(pk=claim.analysis.pk))
+    return with_remarks(fresh.get(pk=claim.analysis.pk), ())
 
 
 def _apply_header(

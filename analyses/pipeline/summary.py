@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import F
 
+from analyses.answers.current import current_by_image
 from analyses.answers.suspicion import rank
 from analyses.blinding.snapshots import complete_snapshots
 from analyses.models import Analysis, Status, Study, Task
@@ -19,13 +20,10 @@ def summarise(study: Study, *, changed: bool = False) -> None:
         changed: also count a change that a report shows.
     """
     rows = Analysis.objects.of_task(Task.TUMOUR).filter(image__study_id=study.pk).order_by("-created_at", "id")
-    newest: dict[Any, tuple[str, str, float | None]] = {}
-    for image, status, outcome, probability in rows.values_list(
-        "image_id", "status", "outcome", "malignant_probability"
-    ):
-        newest.setdefault(image, (status, outcome, probability))
-    study.status = _status(status for status, _, _ in newest.values())
-    answers = [(outcome, chance) for status, outcome, chance in newest.values() if status == Status.SUCCEEDED]
+    columns = rows.values_list("image_id", "status", "outcome", "malignant_probability", named=True)
+    current = current_by_image(columns).values()
+    study.status = _status(row.status for row in current)
+    answers = [(row.outcome, row.malignant_probability) for row in current if row.status == Status.SUCCEEDED]
     study.outcome, study.malignant_probability = min(answers, key=lambda answer: rank(*answer), default=("", None))
     values: dict[str, Any] = {name: getattr(study, name) for name in ("status", "outcome", "malignant_probability")}
     if changed:

@@ -6,7 +6,7 @@ a doctor decides. It holds no values: those are ``image.typed``, ``image.header`
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from analyses.models import Study
@@ -95,6 +95,16 @@ def warning(field: str, against: str) -> dict[str, Any]:
     return {"code": f"{field}_mismatch", "field": field, "against": against, "confirmed": None}
 
 
+def remark(code: str) -> dict[str, Any]:
+    """What the decoder says of a file beside its picture: no contradiction, so nobody has to decide it."""
+    return {"code": code, "field": "", "confirmed": None}
+
+
+def with_remarks(warnings: list[dict[str, Any]], codes: Iterable[str]) -> list[dict[str, Any]]:
+    """The contradictions among `warnings`, and each remark of the newest decoding once in the place of earlier ones."""
+    return [*(entry for entry in warnings if entry["field"]), *map(remark, dict.fromkeys(codes))]
+
+
 def contradictions(
     typed: Mapping[str, str], header: Mapping[str, str], record: Mapping[str, str]
 ) -> list[dict[str, Any]]:
@@ -117,7 +127,10 @@ def contradictions(
 
 
 def merged(old: list[dict[str, Any]], new: list[dict[str, Any]], reopen: Collection[str] = ()) -> list[dict[str, Any]]:
-    """Warnings of both lists, one per code; what a doctor decided stays decided, except in the fields ``reopen``."""
+    """Warnings of both lists, one per code; what a doctor decided stays decided, except in the fields ``reopen``.
+
+    A remark that is made again changes nothing.
+    """
     result = {entry["code"]: entry for entry in old}
     for entry in new:
         known = result.get(entry["code"])
@@ -126,7 +139,7 @@ def merged(old: list[dict[str, Any]], new: list[dict[str, Any]], reopen: Collect
         elif known.get("confirmed"):
             replaces = entry["field"] in reopen
         else:
-            replaces = entry["against"] == AGAINST_FILE
+            replaces = entry.get("against") == AGAINST_FILE
         if replaces:
             result[entry["code"]] = entry
     return list(result.values())

@@ -11,12 +11,14 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent
 from analyses import tasks
+from analyses.answers.current import current_analyses
 from analyses.case_page import corrections
 from analyses.errors import StorageFull
 from analyses.intake import services as intake
 from analyses.intake.services import CaseFields
-from analyses.models import Analysis, Patient, SecondReading, Study, UnaidedReading
+from analyses.models import Analysis, Patient, SecondReading, Study, Task, UnaidedReading
 from analyses.pipeline import queue, running
+from analyses.pipeline.reanalysis import reanalyse_case
 from analyses.record import storage
 from analyses.tests.factories import PatientFactory, png_bytes
 from analyses.tests.fakes import DEEP, GREY
@@ -354,3 +356,32 @@ def test_an_ordinary_analysis_costs_few_statements(analyse, decoder, doctor, dja
     posted = intake.submit_film(user=doctor, token=None, upload=ContentFile(png_bytes()), fields=CaseFields()).analysis
     with django_assert_max_num_queries(17):
         running.run(posted.pk, "w")
+
+
+def test_a_film_with_a_remark_is_answered_as_well_the_second_time(analyse, decoder, department):
+    decoder.warnings = ["burned_in_annotation", "burned_in_annotation", "window_out_of_range"]
+    decoder.identity = HEADER
+    first = analyse()
+    assert [entry["code"] for entry in first.warnings] == ["burned_in_annotation", "window_out_of_range"]
+    reanalyse_case(first.image.study_id)
+    decoder.warnings = ["burned_in_annotation"]
+    again = first.image.analyses.exclude(pk=first.pk).get()
+    running.run(again.pk, "w")
+    again.refresh_from_db()
+    assert (again.status, again.error_code, again.outcome) == ("succeeded", "", first.outcome)
+    assert [entry["code"] for entry in again.warnings] == ["burned_in_annotation"], "those of the newest decoding"
+
+
+def test_a_second_analysis_that_fails_leaves_the_first_answer_standing(analyse, decoder):
+    first = analyse()
+    study = first.image.study
+    before = Study.objects.values("status", "outcome", "malignant_probability").get(pk=study.pk)
+    reanalyse_case(study.pk)
+    again = first.image.analyses.exclude(pk=first.pk).get()
+    assert current_analyses(study, Task.TUMOUR) == [again], "while it is asked, the case waits for it"
+    decoder.error = DecodeError("corrupt", "The film is damaged.")
+    running.run(again.pk, "w")
+    again.refresh_from_db()
+    assert again.status == "failed"
+    assert current_analyses(study, Task.TUMOUR) == [first]
+    assert Study.objects.values("status", "outcome", "malignant_probability").get(pk=study.pk) == before
