@@ -24,9 +24,9 @@ class AccountAdapter(DefaultAccountAdapter):
     """Sign-in by e-mail for accounts that an administrator made."""
 
     error_messages = DefaultAccountAdapter.error_messages | {
-        "email_password_mismatch": _("The e-mail address or the password is not correct."),
-        "enter_current_password": _("Please type your current password."),
-        "rate_limited": _("Be patient, you are sending too many requests."),
+        "email_password_mismatch": _("E-mail address or password is incorrect."),
+        "enter_current_password": _("The current password is incorrect."),
+        "rate_limited": _("Too many requests. Wait a moment, then try again."),
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002

@@ -25,26 +25,26 @@ class NameForm(forms.Form):
         label=_("Your name"),
         max_length=150,
         required=False,
-        help_text=_("Stands in the trail and under what you sign."),
+        help_text=_("Shown in the case history and next to your signature."),
     )
     language = forms.ChoiceField(
         label=_("Language of the pages"),
         required=False,
-        choices=[("", _("as the department")), *Language.choices],
+        choices=[("", _("same as department")), *Language.choices],
         help_text=_("Reports and letters are written in the language of the department."),
     )
 
 
 class TokenForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=120, help_text=_("Which machine or program uses it."))
-    expires_on = forms.DateField(label=_("Last day"), initial=default_expiry, widget=DATE)
+    name = forms.CharField(label=_("Name"), max_length=120, help_text=_("The machine or program that uses the token."))
+    expires_on = forms.DateField(label=_("Valid until"), initial=default_expiry, widget=DATE)
 
     def clean_expires_on(self) -> date:
         day: date = self.cleaned_data["expires_on"]
         if day < timezone.localdate():
-            raise forms.ValidationError(_("Choose a date to come."))
+            raise forms.ValidationError(_("Choose a date in the future."))
         if day > timezone.localdate() + LONGEST_TOKEN:
-            raise forms.ValidationError(_("A token lasts three years at most."))
+            raise forms.ValidationError(_("A token is valid for at most three years."))
         return day
 
 
@@ -56,7 +56,7 @@ class PersonForm(forms.Form):
         label=_("Department"),
         required=False,
         empty_label=_("No department"),
-        help_text=_("Doctors, clerks and API clients need one: they see its record and no other."),
+        help_text=_("Required for doctors, report clerks and API clients, who see the cases of this department only."),
     )
 
 
@@ -88,26 +88,28 @@ class DepartmentEditForm(DepartmentForm):
         choices=OperatingPointChoice.choices,
         required=False,
         help_text=_(
-            "The cut-offs at which the model calls this department's new films. Rule-out misses fewer malignant "
-            "tumours and raises more false alarms; the model page says how many. A model without a rule-out point "
-            "answers at the balanced one. Each answer records which it was."
+            "The cut-offs the model applies to new films of this department. The rule-out operating "
+            "point misses fewer malignant tumours but raises more false alarms; the model page gives "
+            "the figures. If a model has no rule-out operating point, the balanced one applies. Each "
+            "answer records its operating point."
         ),
     )
     language = forms.ChoiceField(
         label=_("Language"),
         choices=Language.choices,
         required=False,
-        help_text=_("Of reports and letters, and of the pages of whoever chose no other."),
+        help_text=_("Used for reports and letters, and for the pages of users who have not chosen a language."),
     )
     reading_mode = forms.ChoiceField(
         label=_("The model's answer is shown"),
         choices=ReadingMode.choices,
         required=False,
         help_text=_(
-            "After my own reading: each doctor locks an own reading of a case before any page, list, report or "
-            "program of this doctor shows the answer. Trial: as before, and random allocation decides for each case "
-            "whether the answer is shown then or only after the signature; while no trial runs, it is shown. A reading "
-            "that is open keeps the mode in which it was opened."
+            "After my unaided reading: each doctor locks an unaided reading of the case before any "
+            "page, list, report or program shows this doctor the answer. Trial: as above, but random "
+            "allocation decides for each case whether the answer is shown at that point or only after"
+            " the signature; it is shown while no trial is running. An open reading keeps the mode in"
+            " which it was opened."
         ),
     )
 
@@ -118,13 +120,15 @@ class SettingsForm(forms.ModelForm):
         fields = ["institution_name", "contact", "tumour_centre"]
         labels = {
             "institution_name": _("Institution name"),
-            "contact": _("Contact line for people who need help"),
-            "tumour_centre": _("Bone tumour centre to refer to"),
+            "contact": _("Contact for help"),
+            "tumour_centre": _("Bone tumour centre for referrals"),
         }
         help_texts = {
-            "institution_name": _("Stands at the top of reports."),
-            "contact": _("Shown on the sign-in page and in e-mails, such as a telephone number of the help desk."),
-            "tumour_centre": _("Named in reports where a referral is advised."),
+            "institution_name": _("Printed at the top of reports."),
+            "contact": _(
+                "Shown on the sign-in page and in e-mails, for example the telephone number of the help desk."
+            ),
+            "tumour_centre": _("Named in reports that advise a referral."),
         }
 
 

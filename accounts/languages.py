@@ -44,5 +44,5 @@ def choose_for_department(department: Department, *, language: str, by: User | N
 
 def _check(language: str) -> None:
     if language not in Language.values:
-        why = _("Choose one of the list.")
+        why = _("Choose an entry from the list.")
         raise Refused("unknown_language", why, fields={"language": [why]})

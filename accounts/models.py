@@ -22,8 +22,8 @@ class ReadingMode(models.TextChoices):
     """When a department's doctors see the model's answer."""
 
     AT_ONCE = "at_once", _("Answer at once")
-    OWN_FIRST = "own_first", _("Answer after my own reading")
-    TRIAL = "trial", _("Trial: shown or hidden at random")
+    OWN_FIRST = "own_first", _("Answer after my unaided reading")
+    TRIAL = "trial", _("Trial: answer shown or hidden at random")
 
 
 class Language(models.TextChoices):

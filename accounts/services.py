@@ -75,8 +75,8 @@ def create_person(
     try:
         validate_email(email)
     except ValidationError as error:
-        raise _refused("bad_email", "email", _("Type an e-mail address.")) from error
-    taken = _refused("email_taken", "email", _("An account with this address exists already."))
+        raise _refused("bad_email", "email", _("Enter an e-mail address.")) from error
+    taken = _refused("email_taken", "email", _("An account with this address already exists."))
     if User.objects.filter(email=email).exists():
         raise taken
     try:
@@ -194,7 +194,7 @@ def send_password_link(user: User, *, by: User | None) -> str | None:
     try:
         send_mail(subject, text, settings.DEFAULT_FROM_EMAIL, [user.email])
     except OSError as error:  # smtplib's errors are OSErrors too
-        raise Refused("mail_failed", _("The mail server did not take the message. Try again later.")) from error
+        raise Refused("mail_failed", _("The mail server did not accept the message. Try again later.")) from error
     return None
 
 
@@ -220,7 +220,7 @@ def _lock_administrators() -> None:
 def _refuse_if_last_administrator(user: User) -> None:
     others = User.objects.active().filter(role_assignments__role=Role.ADMINISTRATOR).exclude(pk=user.pk)
     if user.is_active and not others.exists():
-        raise Refused("last_administrator", _("This is the last administrator. Give somebody else that role first."))
+        raise Refused("last_administrator", _("This is the last administrator. Give another person this role first."))
 
 
 # --- departments and settings -----------------------------------------------------------------------------------
@@ -253,7 +253,7 @@ def choose_operating_point(department: Department, *, operating_point: str, by: 
         Refused: ``unknown_operating_point``.
     """
     if operating_point not in OperatingPointChoice.values:
-        raise _refused("unknown_operating_point", "operating_point", _("Choose one of the list."))
+        raise _refused("unknown_operating_point", "operating_point", _("Choose an entry from the list."))
     detail = _choose(department, "operating_point", operating_point)
     if detail:
         audit.record("operating_point_changed", user=by, obj=department, department=department, detail=detail)
@@ -267,7 +267,7 @@ def choose_reading_mode(department: Department, *, reading_mode: str, by: User |
         Refused: ``unknown_reading_mode``.
     """
     if reading_mode not in ReadingMode.values:
-        raise _refused("unknown_reading_mode", "reading_mode", _("Choose one of the list."))
+        raise _refused("unknown_reading_mode", "reading_mode", _("Choose an entry from the list."))
     detail = _choose(department, "reading_mode", reading_mode)
     if detail:
         audit.record("reading_mode_changed", user=by, obj=department, department=department, detail=detail)
@@ -307,10 +307,10 @@ def edit_department(
 def _department_name(name: str, *, but: Department | None = None) -> str:
     name = " ".join(name.split())
     if not name:
-        raise _refused("no_name", "name", _("Type a name."))
+        raise _refused("no_name", "name", _("Enter a name."))
     others = Department.objects.exclude(pk=but.pk) if but else Department.objects.all()
     if others.filter(name__iexact=name).exists():
-        raise _refused("name_taken", "name", _("A department of this name exists already."))
+        raise _refused("name_taken", "name", _("A department with this name already exists."))
     return name
 
 

@@ -36,16 +36,16 @@ def create_token(user: User, name: str, expires_at: datetime | None, *, by: User
     if not user.is_active:
         raise Refused("inactive", _("This account is deactivated."))
     if not may(user, Action.USE_API):
-        raise Refused("no_api_right", _("No role of this account may use the API."))
+        raise Refused("no_api_right", _("The roles of this account do not allow use of the API."))
     if user.department_id is None:
         raise Refused("no_department", _("An account that uses the API needs a department."))
     name = " ".join(name.split())[:120]
     if not name:
-        why = _("Say which machine or program will use it.")
+        why = _("Name the machine or program that will use the token.")
         raise Refused("no_name", _("Name the token."), fields={"name": [why]})
     if expires_at is not None and expires_at <= timezone.now():
-        why = _("Choose a date to come.")
-        raise Refused("bad_expiry", _("The expiry has passed."), fields={"expires_on": [why]})
+        why = _("Choose a date in the future.")
+        raise Refused("bad_expiry", _("The expiry date is in the past."), fields={"expires_on": [why]})
     plain = START + secrets.token_urlsafe(SECRET_BYTES)
     with transaction.atomic():
         token = ApiToken.objects.create(

@@ -47,7 +47,7 @@ MONITORED = frozenset(
     (
         *(_("grey mean"), _("grey spread"), _("film size, megapixels"), _("modality"), _("body part")),
         *(_("distance from the training films"), _("refused by the gate"), _("probability of malignancy")),
-        *(_("answers by the cut-offs"), _("withheld"), _("overruled"), _("inputs"), _("outputs")),
+        *(_("answers by cut-off"), _("withheld"), _("overruled"), _("inputs"), _("outputs")),
         *(_("yes"), _("no"), _("not stated"), _("normal"), _("benign"), _("malignant"), _("all others")),
     )
 )
@@ -57,42 +57,104 @@ FAULTS = (
     _("The model has no card: install the weights together with card.json."),
     _("The model's card cannot be read: install weights and card again."),
     _("The model's card lacks %(keys)s: install weights and card again."),
-    _("The model wants preprocessing %(wanted)s, this program has %(present)s: install matching versions."),
-    _("The model's weights file is missing: install it beside its card."),
-    _("The model's weights are not those its card describes: install a matching pair."),
-    _("The model %(key)s is not installed here: install it, or activate another one."),
-    _("The card describes %(key)s: the folder must have that name."),
+    _("The model requires preprocessing %(wanted)s, but this program has %(present)s: install matching versions."),
+    _("The model's weights file is missing: install it next to its card."),
+    _("The model's weights do not match its card: install a matching pair."),
+    _("The model %(key)s is not installed: install it or activate another model."),
+    _("The card describes %(key)s, but the folder has another name: rename the folder."),
 )
 # Why the analysis of a film failed, as the decoder, the networks and the queue say it.
 FAILURES = (
     _("The file is empty. Export it again and upload the new copy."),
-    _("The file is no image that can be read. Upload a JPEG, PNG, TIFF, WebP, BMP or single-frame DICOM."),
+    _("The file is not a readable image. Upload a JPEG, PNG, TIFF, WebP, BMP or single-frame DICOM."),
     _("This image format is not accepted. Export as JPEG, PNG, TIFF, WebP, BMP or DICOM."),
-    _("The image is damaged or breaks its own format. Export it again from the source and upload that."),
-    _("The file ends before the image does. Transfer it again; if it stays short, export it again."),
-    _("The file is larger than the limit. Export the single film at its own resolution, or compressed."),
-    _("The image has more pixels than the limit. Export the single film at its own resolution."),
-    _("The file holds several frames. Upload one film per file: export the frame to be judged on its own."),
+    _("The image is damaged or not valid for its format. Export it again from the source and upload the new copy."),
+    _("The file is incomplete. Transfer it again; if it is still incomplete, export it again."),
+    _("The file is larger than the limit. Export a single film at its native resolution, or use compression."),
+    _("The image has more pixels than the limit. Export a single film at its native resolution."),
+    _("The file contains several frames. Upload one film per file: export the relevant frame separately."),
     _("Deflated DICOM is not accepted. Send it uncompressed or with an image compression."),
     _("This DICOM transfer syntax is not accepted. Send it uncompressed, or as RLE, JPEG, JPEG-LS or JPEG 2000."),
-    _("The DICOM object holds no image. Send the image object itself, not a directory, report or plan."),
+    _("The DICOM object contains no image. Send the image object itself, not a directory, report or plan."),
     _("Reading the image needs more memory than the limit. Export it uncompressed or smaller."),
     _("Reading the image takes longer than the limit. Export it uncompressed or smaller."),
     _("Reading the image stopped unexpectedly. Try again; if it fails again, export the image once more."),
-    _("The image reader is not running. The image is kept and tried again; tell the operator."),
+    _("The image reader is not running. The image has been kept and will be tried again. Inform the operator."),
     _(
-        "The analysis was begun several times and never ended. The film may be one that stops the program: "
-        "export it again and upload that, or tell the operator."
+        "The analysis was started several times but never finished. This film may crash the program: "
+        "export it again and upload the new copy, or inform the operator."
     ),
-    _("The stored file is damaged. Tell the operator; backups hold it."),
-    _("The analysis took too long. Export the film smaller, or try again when less is going on."),
-    _("The analysis stopped on a technical fault. Try it again; if it stays, tell the operator."),
-    _("The model gave no number for this image: report it to the operator."),
+    _("The stored file is damaged. Ask the operator to restore it from a backup."),
+    _("The analysis took too long. Export a smaller film, or try again when the system is less busy."),
+    _("The analysis stopped because of a technical fault. Try again; if the fault persists, inform the operator."),
+    _("The model returned no valid figure for this image: inform the operator."),
     _("The model's weights do not fit the networks of its card."),
     _("The model's weights are damaged: install weights and card again."),
-    _("This program does not know the model's family: install a newer one."),
+    _("This program does not support the model's family: install a newer version."),
     _("The model's card is incomplete: install weights and card again."),
 )
+# Sentences as earlier versions stored them, and what the pages say today.
+EARLIER: dict[str, str] = {
+    "The model wants preprocessing %(wanted)s, this program has %(present)s: install matching versions.": (
+        "The model requires preprocessing %(wanted)s, but this program has %(present)s: install matching versions."
+    ),
+    "The model's weights file is missing: install it beside its card.": (
+        "The model's weights file is missing: install it next to its card."
+    ),
+    "The model's weights are not those its card describes: install a matching pair.": (
+        "The model's weights do not match its card: install a matching pair."
+    ),
+    "The model %(key)s is not installed here: install it, or activate another one.": (
+        "The model %(key)s is not installed: install it or activate another model."
+    ),
+    "The card describes %(key)s: the folder must have that name.": (
+        "The card describes %(key)s, but the folder has another name: rename the folder."
+    ),
+    "The file is no image that can be read. Upload a JPEG, PNG, TIFF, WebP, BMP or single-frame DICOM.": (
+        "The file is not a readable image. Upload a JPEG, PNG, TIFF, WebP, BMP or single-frame DICOM."
+    ),
+    "The image is damaged or breaks its own format. Export it again from the source and upload that.": (
+        "The image is damaged or not valid for its format. Export it again from the source and upload the new copy."
+    ),
+    "The file ends before the image does. Transfer it again; if it stays short, export it again.": (
+        "The file is incomplete. Transfer it again; if it is still incomplete, export it again."
+    ),
+    "The file is larger than the limit. Export the single film at its own resolution, or compressed.": (
+        "The file is larger than the limit. Export a single film at its native resolution, or use compression."
+    ),
+    "The image has more pixels than the limit. Export the single film at its own resolution.": (
+        "The image has more pixels than the limit. Export a single film at its native resolution."
+    ),
+    "The file holds several frames. Upload one film per file: export the frame to be judged on its own.": (
+        "The file contains several frames. Upload one film per file: export the relevant frame separately."
+    ),
+    "The DICOM object holds no image. Send the image object itself, not a directory, report or plan.": (
+        "The DICOM object contains no image. Send the image object itself, not a directory, report or plan."
+    ),
+    "The image reader is not running. The image is kept and tried again; tell the operator.": (
+        "The image reader is not running. The image has been kept and will be tried again. Inform the operator."
+    ),
+    "The analysis was begun several times and never ended. The film may be one that stops the "
+    "program: export it again and upload that, or tell the operator.": (
+        "The analysis was started several times but never finished. This film may crash the program: "
+        "export it again and upload the new copy, or inform the operator."
+    ),
+    "The stored file is damaged. Tell the operator; backups hold it.": (
+        "The stored file is damaged. Ask the operator to restore it from a backup."
+    ),
+    "The analysis took too long. Export the film smaller, or try again when less is going on.": (
+        "The analysis took too long. Export a smaller film, or try again when the system is less busy."
+    ),
+    "The analysis stopped on a technical fault. Try it again; if it stays, tell the operator.": (
+        "The analysis stopped because of a technical fault. Try again; if the fault persists, inform the operator."
+    ),
+    "The model gave no number for this image: report it to the operator.": (
+        "The model returned no valid figure for this image: inform the operator."
+    ),
+    "This program does not know the model's family: install a newer one.": (
+        "This program does not support the model's family: install a newer version."
+    ),
+}
 NUMBER = r"[-+.\de]+"
 # The catalogue has "other" as a sex; here it is what no bin of its own counts.
 OTHER, OTHERS = "other", _("all others")
@@ -126,8 +188,8 @@ def fault_words(message: str) -> str:
     """What is wrong with an installed model, or why a film failed; a sentence that is not known stays English."""
     if message in FAILURES:
         return gettext(message)
-    found = _match_sentence(message, FAULTS, ".+?")
-    return gettext(found[0]) % found[1] if found else message
+    found = _match_sentence(message, (*FAULTS, *EARLIER), ".+?")
+    return gettext(EARLIER.get(found[0], found[0])) % found[1] if found else message
 
 
 def _match_sentence(text: str, sentences: Iterable[str], value: str) -> tuple[str, dict[str, str]] | None:

@@ -13,11 +13,11 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 log = structlog.get_logger(__name__)
-AWAY = (503, "database_unavailable", _("The database cannot be reached. Nothing was stored; try again in a minute."))
+AWAY = (503, "database_unavailable", _("The database cannot be reached. Nothing was stored. Try again in a minute."))
 FULL = (
     507,
     "storage_full",
-    _("The file store is full. Nothing was stored; tell the operator and send the film again later."),
+    _("The file store is full. Nothing was stored. Inform the operator and send the film again later."),
 )
 
 

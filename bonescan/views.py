@@ -40,23 +40,25 @@ for _view in (livez, readyz):
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return _problem(request, 400, "bad_request", _("The request could not be understood. Go back and try again."))
+    return _problem(request, 400, "bad_request", _("The request was invalid. Go back and try again."))
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return _problem(
-        request, 403, "permission_denied", _("Your account does not have the right to do this. Ask your administrator.")
+        request, 403, "permission_denied", _("Your account does not have permission for this. Ask your administrator.")
     )
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return _problem(request, 403, "csrf_failed", _("The form has expired. Reload the page and send it again."))
+    return _problem(request, 403, "csrf_failed", _("The form has expired. Reload the page and submit it again."))
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return _problem(request, 404, "not_found", _("There is nothing here that your account may see."))
+    return _problem(request, 404, "not_found", _("This page does not exist, or your account has no access to it."))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     away = unavailable(request, sys.exception())
-    return away or _problem(request, 500, "server_error", _("The portal made an error. It has been logged; try again."))
+    return away or _problem(
+        request, 500, "server_error", _("An error occurred in the portal. It has been logged. Try again.")
+    )

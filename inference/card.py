@@ -62,8 +62,8 @@ def load_card(weights_dir: Path | None = None) -> dict[str, Any]:
     if card["preprocessing_version"] != PREPROCESSING_VERSION:
         raise WeightsError(
             "other_preprocessing",
-            f"The model wants preprocessing {card['preprocessing_version']}, this program has {PREPROCESSING_VERSION}: "
-            "install matching versions.",
+            f"The model requires preprocessing {card['preprocessing_version']}, but this program has "
+            f"{PREPROCESSING_VERSION}: install matching versions.",
         )
     return card
 
@@ -134,9 +134,7 @@ def verified_weights(card: dict[str, Any], weights_dir: Path | None = None) -> b
     try:
         data = ((weights_dir or SHIPPED) / card["weights"]["file"]).read_bytes()
     except OSError as error:
-        raise WeightsError("no_weights", "The model's weights file is missing: install it beside its card.") from error
+        raise WeightsError("no_weights", "The model's weights file is missing: install it next to its card.") from error
     if hashlib.sha256(data).hexdigest() != card["weights"]["sha256"]:
-        raise WeightsError(
-            "weights_mismatch", "The model's weights are not those its card describes: install a matching pair."
-        )
+        raise WeightsError("weights_mismatch", "The model's weights do not match its card: install a matching pair.")
     return data

@@ -69,7 +69,9 @@ class Predictor:
         card = load_card(weights_dir)
         family = FAMILIES.get(family_of(card))
         if family is None:
-            raise WeightsError("unknown_family", "This program does not know the model's family: install a newer one.")
+            raise WeightsError(
+                "unknown_family", "This program does not support the model's family: install a newer version."
+            )
         try:
             return cls(card, family(card, load_tensors(verified_weights(card, weights_dir))))
         except (KeyError, TypeError, ValueError) as error:

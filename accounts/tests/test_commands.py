@@ -37,8 +37,8 @@ def test_a_token_lasts_a_year_unless_told_otherwise(api_client):
     [
         (None, "7", "No account"),
         ({"roles": ["api_client"], "is_active": False}, "7", "deactivated"),
-        ({"roles": ["clerk"]}, "7", "No role"),
-        ({"roles": ["api_client"]}, "0", "passed"),
+        ({"roles": ["clerk"]}, "7", "The roles of this account"),
+        ({"roles": ["api_client"]}, "0", "in the past"),
         ({"roles": ["api_client"]}, "99999999", "too large"),
     ],
 )
@@ -86,7 +86,7 @@ def test_once_changes_no_password():
 
 def test_departments_and_the_first_administrator_can_be_made_without_the_pages():
     run("create_department", "Bone and joint")
-    with pytest.raises(CommandError, match="exists already"):
+    with pytest.raises(CommandError, match="already exists"):
         run("create_department", "bone and joint")
     lines = run(
         "create_person", "--email", "first@example.org", "--role", "administrator", "--role", "doctor",

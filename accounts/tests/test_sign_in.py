@@ -71,7 +71,7 @@ def test_a_failed_attempt_is_recorded_and_says_nothing_about_the_account(client,
     UserFactory(email="gone@example.org", is_active=False)
     answer = sign_in(client, email, "wrong password entirely")
     assert answer.status_code == 200
-    assert "The e-mail address or the password is not correct." in answer.content.decode()
+    assert "E-mail address or password is incorrect." in answer.content.decode()
     event = AuditEvent.objects.get()
     assert (event.action, event.allowed, event.user_label, event.user) == ("sign_in_failed", False, email, None)
     assert event.detail == {"reason": reason}

@@ -57,7 +57,7 @@ def token_revoke(request: HttpRequest, token_id: UUID) -> HttpResponse:
     own = token.user_id == user.pk
     require(user, Action.OWN_TOKENS if own and may(user, Action.OWN_TOKENS) else Action.MANAGE_TOKENS)
     services.revoke_token(token, by=user)
-    messages.success(request, translation.gettext("Token %(prefix)s… is revoked.") % {"prefix": token.prefix})
+    messages.success(request, translation.gettext("Token %(prefix)s… revoked.") % {"prefix": token.prefix})
     return redirect("accounts:tokens") if own else redirect("accounts:person", token.user_id)
 
 

@@ -67,7 +67,7 @@ def person_new(request: HttpRequest) -> HttpResponse:
         except Refused as refusal:
             show_refusal(form, refusal)
         else:
-            messages.success(request, _("%(email)s can sign in once a password is set.") % {"email": person.email})
+            messages.success(request, _("%(email)s can sign in after setting a password.") % {"email": person.email})
             return _send_link(request, person)
     return render(request, "accounts/person_new.html", {"form": form})
 
@@ -130,7 +130,7 @@ def person_token(request: HttpRequest, user_id: UUID) -> HttpResponse:
     owner, form = get_object_or_404(User, pk=user_id), TokenForm(request.POST)
     if not is_machine(owner):
         record_refusal(caller(request), obj=owner, detail={"needs": "machine"})
-        messages.error(request, _("People make their own tokens."))
+        messages.error(request, _("Users create their own tokens."))
         return redirect("accounts:person", owner.pk)
     plain = make_token(form, owner, by=caller(request))
     return render_person(request, owner, token_form=TokenForm() if plain else form, plain=plain)

@@ -54,9 +54,15 @@ class Lesion:
         size = self.size
         if size.longest_diameter_mm is not None and size.area_mm2 is not None:
             longest, area = size.longest_diameter_mm, size.area_mm2
-            return _("longest %(longest)s mm, area %(area)s mm²") % {"longest": _whole(longest), "area": _whole(area)}
+            return _("longest diameter %(longest)s mm, area %(area)s mm²") % {
+                "longest": _whole(longest),
+                "area": _whole(area),
+            }
         longest, area = size.longest_diameter_px, size.area_px
-        return _("longest %(longest)s px, area %(area)s px²") % {"longest": _whole(longest), "area": _whole(area)}
+        return _("longest diameter %(longest)s px, area %(area)s px²") % {
+            "longest": _whole(longest),
+            "area": _whole(area),
+        }
 
 
 def _whole(value: float) -> str:

@@ -25,32 +25,34 @@ MEANINGS = {
         "Not an all-clear: the model misses malignant tumours. If in doubt, refer to a bone tumour centre "
         "before biopsy."
     ),
-    Outcome.NORMAL: _("The model misses small lesions. A film without a finding does not end the search for one."),
-    Outcome.WITHHELD: _("The model declines to answer on this film. Read it without a second opinion."),
+    Outcome.NORMAL: _("The model misses small lesions. A negative film does not end the search for a lesion."),
+    Outcome.WITHHELD: _("The model gives no answer for this film. Read it without a second opinion."),
 }
 
 REASONS = {
     "not_a_bone_radiograph": _(
-        "The gate did not recognise a bone radiograph, so the model was not asked. Read the film "
-        "without a second opinion, or upload the right one."
+        "The input check did not recognise a bone radiograph, so the model was not run. Read the film"
+        " without a second opinion, or upload the correct film."
     ),
     "blank_image": _(
-        "The image holds next to no contrast, so the model was not asked. Export the film again and upload it."
+        "The image has almost no contrast, so the model was not run. Export the film again and upload it."
     ),
-    "no_model_for_modality": _("No validated model for this modality. Read the images without a second opinion."),
+    "no_model_for_modality": _(
+        "There is no validated model for this modality. Read the images without a second opinion."
+    ),
 }
 
 # Why an answer is withheld. ``{classes}`` are the outcomes that the conformal set holds.
 WITHHELD = {
     "set_undecided": _(
-        "The film does not decide between {classes}: at the error rate that the model keeps to, each remains possible."
+        "The model cannot decide between {classes}: at its guaranteed error rate, each remains possible."
     ),
-    "unlike_training": _("The film is unlike the films that the model learnt from."),
-    "unstable": _("The answer changes under small changes of the film, such as a slight turn or crop."),
-    "withheld_for_all": _("The model's answers are withheld on every film at present."),
+    "unlike_training": _("The film differs from the films used to train the model."),
+    "unstable": _("The answer changes with small changes of the film, such as a slight rotation or crop."),
+    "withheld_for_all": _("The model's answers are currently withheld for all films."),
 }
-SET_EMPTY = _("No class fits the film: at the error rate that the model keeps to, each of the three is excluded.")
-NOT_AN_ANSWER = _("These numbers are no answer: the model withheld it for the reasons above.")
+SET_EMPTY = _("No class fits the film: at the model's guaranteed error rate, each of the three is excluded.")
+NOT_AN_ANSWER = _("These figures are not an answer: the answer was withheld for the reasons above.")
 
 CLASSES = {Outcome.NORMAL: _("no tumour"), Outcome.BENIGN: _("benign"), Outcome.MALIGNANT: _("malignant")}
 POINTS = {"rule_out": _("rule-out"), "balanced": _("balanced"), "chosen": _("chosen")}
@@ -83,7 +85,7 @@ FIELDS = {
 }
 
 NOTES = {
-    "burned_in_annotation": _("The file says that text is burned into the pixels: it may show patient identity."),
+    "burned_in_annotation": _("According to the file, text is burned into the image. It may identify the patient."),
 }
 
 ACTIONS = {
@@ -93,13 +95,13 @@ ACTIONS = {
     "save_reading": _("reading saved"),
     "sign": _("reading signed"),
     "addendum": _("addendum added"),
-    "start_reading": _("reading begun"),
+    "start_reading": _("reading started"),
     "take_over": _("case taken over"),
     "release": _("case released"),
     "assign_reader": _("case assigned to a colleague"),
-    "ask_second_reading": _("second reading asked"),
+    "ask_second_reading": _("second reading requested"),
     "answer_second_reading": _("second reading answered"),
-    "withdraw_second_reading": _("question withdrawn"),
+    "withdraw_second_reading": _("request withdrawn"),
     "refer": _("referred before biopsy"),
     "download_referral": _("referral downloaded"),
     "issue_report": _("report issued"),
@@ -111,15 +113,15 @@ ACTIONS = {
     "edit_case": _("case details changed"),
     "cancel": _("analysis cancelled"),
     "retry": _("analysis retried"),
-    "reanalyse": _("films queued for another answer"),
+    "reanalyse": _("films queued for re-analysis"),
     "verify_document": _("document verified"),
     "enter_outcome": _("outcome entered"),
     "correct_outcome": _("outcome corrected"),
     "access_denied": _("access denied"),
-    "open_own_reading": _("own reading begun"),
+    "open_own_reading": _("unaided reading started"),
     "allocate": _("allocated in the trial"),
-    "lock_own_reading": _("own reading locked"),
-    "compare_readings": _("own and final reading compared"),
+    "lock_own_reading": _("unaided reading locked"),
+    "compare_readings": _("unaided and final reading compared"),
 }
 
 
@@ -141,7 +143,7 @@ def meaning(analysis: Analysis) -> str:
     if analysis.outcome == Outcome.NOT_ANALYSABLE:
         return str(
             REASONS.get(
-                analysis.reason_code, _("The model does not judge this film. Read it without a second opinion.")
+                analysis.reason_code, _("The model does not assess this film. Read it without a second opinion.")
             )
         )
     return str(MEANINGS.get(Outcome(analysis.outcome), "")) if analysis.outcome else ""
@@ -160,7 +162,7 @@ def _withheld_reason(code: str, prediction_set: list[str]) -> str:
         return str(SET_EMPTY)
     last = gettext(" and ")
     together = last.join([", ".join(classes[:-1]), classes[-1]] if len(classes) > 1 else classes)
-    unknown = gettext("The model gave the reason %(code)s.") % {"code": code}
+    unknown = gettext("Reason given by the model: %(code)s.") % {"code": code}
     return str(WITHHELD.get(code, unknown)).format(classes=together)
 
 

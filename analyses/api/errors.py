@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 NOT_FOUND = "There is nothing here that this account may see."
 STORAGE_FULL = "There is no room to store this. Nothing was kept; tell the administrator and send it again later."
-DATABASE_UNAVAILABLE = "The database cannot be reached. Nothing was stored; try again in a minute."
+DATABASE_UNAVAILABLE = "The database cannot be reached. Nothing was stored. Try again in a minute."
 FIELDS_WRONG = "Correct the named fields and send it again."
 # Sentences that say what to do, where the framework's own only name the problem.
 SENTENCES = {

@@ -243,7 +243,7 @@ RETRY = extend_schema(
         ONE,
         {
             202: _accepted("Queued again."),
-            409: refusal("Only a failed or cancelled analysis can be tried again.", "not_retriable", "case_signed"),
+            409: refusal("Only a failed or cancelled analysis can be repeated.", "not_retriable", "case_signed"),
         },
     ),
 )

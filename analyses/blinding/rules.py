@@ -113,9 +113,9 @@ def read_first() -> Conflict:
     return Conflict(
         "read_first",
         _(
-            "The model's answer to this case is not open to you yet, and this would show it. Lock your own reading "
-            "first; where the trial hides the answer, sign the case first; where a reader study holds the case, wait "
-            "until it is closed."
+            "This would show the model's answer, which is still hidden from you. Lock your unaided "
+            "reading first. If the trial hides the answer, sign the case first. If the case is part "
+            "of a reader study, wait until the study is closed."
         ),
     )
 

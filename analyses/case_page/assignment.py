@@ -35,7 +35,9 @@ from analyses.worklist.views import SESSION_KEY
 def case_start(request: HttpRequest, study_id: UUID) -> HttpResponse:
     """Begin to read a case that nobody else has."""
     study = in_scope(request, CASES, study_id)
-    return _carry_out(request, study, lambda: assignment.start_reading(study, caller(request)), _("The case is yours."))
+    return _carry_out(
+        request, study, lambda: assignment.start_reading(study, caller(request)), _("The case is assigned to you.")
+    )
 
 
 @require_POST
@@ -43,7 +45,9 @@ def case_start(request: HttpRequest, study_id: UUID) -> HttpResponse:
 def case_take_over(request: HttpRequest, study_id: UUID) -> HttpResponse:
     """Take a colleague's case; what is typed on the page stays when the page's script asks."""
     study = in_scope(request, CASES, study_id)
-    return _carry_out(request, study, lambda: assignment.take_over(study, caller(request)), _("The case is yours."))
+    return _carry_out(
+        request, study, lambda: assignment.take_over(study, caller(request)), _("The case is assigned to you.")
+    )
 
 
 @require_POST
@@ -51,7 +55,7 @@ def case_take_over(request: HttpRequest, study_id: UUID) -> HttpResponse:
 def case_release(request: HttpRequest, study_id: UUID) -> HttpResponse:
     """Give one's case back."""
     study = in_scope(request, CASES, study_id)
-    return _carry_out(request, study, lambda: assignment.release(study, caller(request)), _("The case is released."))
+    return _carry_out(request, study, lambda: assignment.release(study, caller(request)), _("Case released."))
 
 
 @require_POST
@@ -67,7 +71,7 @@ def case_hand_over(request: HttpRequest, study_id: UUID) -> HttpResponse:
         request,
         study,
         lambda: assignment.assign(study, to, caller(request)),
-        _("The case is assigned to %(name)s.") % {"name": to},
+        _("Case assigned to %(name)s.") % {"name": to},
     )
 
 
@@ -100,7 +104,7 @@ def case_next(request: HttpRequest, study_id: UUID) -> HttpResponse:
     following = worklist.following(narrowed, order, caller(request), study.pk)
     if following is not None:
         return redirect("analyses:case", following)
-    messages.info(request, _("That was the last open case of this list."))
+    messages.info(request, _("This was the last open case in the list."))
     query["view"] = "all"
     return redirect(f"{reverse('analyses:case_list')}?{query.urlencode()}")
 

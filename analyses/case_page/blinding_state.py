@@ -14,13 +14,13 @@ from analyses.blinding.rules import reads_first, sees_model
 from analyses.models import SIGNED_STATES, Image, ReadingRevision, Review, Study, TrialAllocation, UnaidedReading
 from analyses.reading.unaided_reading_forms import UnaidedReadingForm
 
-AFTER_LOCK = _("A report shows the model's answer. It can be had once your own reading is locked.")
+AFTER_LOCK = _("A report shows the model's answer. It is available after you have locked your unaided reading.")
 AFTER_STUDY = _(
-    "A report shows the model's answer. It can be had once the reader study that holds this case is closed."
+    "A report shows the model's answer. It is available after the reader study with this case has been closed."
 )
 AFTER_SIGNATURE = _(
-    "A report shows the model's answer, which the trial's random allocation hides until the signature. "
-    "Sign, then download it."
+    "A report shows the model's answer, which the trial hides until the signature. Sign the case, "
+    "then download the report."
 )
 
 

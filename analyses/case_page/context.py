@@ -199,11 +199,11 @@ def _note_codes(analysis: Analysis) -> list[str]:
 def _report_blocker(films: list[CaseFilm], open_films: list[CaseFilm], warnings: bool, signed: bool) -> str:
     """Why there can be no report now, as a sentence; empty when there can."""
     if open_films:
-        return gettext("The report waits until every film has its answer.")
+        return gettext("The report is available after every film has been analysed.")
     if warnings:
-        return gettext("The report waits until the contradictions above are decided.")
+        return gettext("The report is available after the contradictions above have been resolved.")
     if not signed and not any(film.analysis.status == Status.SUCCEEDED for film in films):
-        return gettext("There is no result to report. Sign your reading, or add a film that can be read.")
+        return gettext("There is no result to report. Sign your reading, or add a readable film.")
     return ""
 
 

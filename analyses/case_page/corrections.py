@@ -37,7 +37,7 @@ def assign_patient(study: Study, fields: CaseFields, user: User) -> None:
     lock_department(study.department_id)
     locked = lock(study.pk)
     if locked.patient_id is not None:
-        raise Conflict("already_assigned", _("The case has a patient. Reassign it, with a reason."))
+        raise Conflict("already_assigned", _("The case already has a patient. Reassign it and give a reason."))
     require_same_person(locked.department_id, values)
     _give_patient(locked, values)
     recheck(locked)
@@ -82,7 +82,7 @@ def reassign(
     said = given.said()
     changed = [name for name, value in said.items() if value != before.get(name, "")]
     if not changed:
-        raise Invalid("nothing_changed", _("Nothing differs from the record. Change the patient or the side."))
+        raise Invalid("nothing_changed", _("Nothing was changed. Change the patient or the side."))
     if "patient_id" in changed:
         require_same_person(locked.department_id, said)
         _give_patient(locked, said)
@@ -118,14 +118,14 @@ def confirm_identity(analysis: Analysis, code_or_field: str, choice: str, user: 
         Conflict: ``nothing_to_confirm``.
     """
     if choice not in CHOICES:
-        raise invalid_fields({"choice": [_("Unknown.")]}, _("Choose what was typed or what the file says."))
+        raise invalid_fields({"choice": [_("Unknown.")]}, _("Choose the entry or the value in the file."))
     department_id = analysis.department_id
     lock_department(department_id)
     study = lock(Study.objects.only("pk").get(images=analysis.image_id).pk)
     row = Analysis.objects.select_for_update(of=("self",), no_key=True).select_related("image").get(pk=analysis.pk)
     field = next((w["field"] for w in row.open_warnings if code_or_field in (w["field"], w["code"])), None)
     if field is None:
-        raise Conflict("nothing_to_confirm", _("This is already decided. Reload the page."))
+        raise Conflict("nothing_to_confirm", _("This has already been resolved. Reload the page."))
     before = identity.recorded(study).get(field, "")
     value = {"typed": row.image.typed, "file": row.image.header}.get(choice, {}).get(field, "") or before
     if value != before:
@@ -223,7 +223,7 @@ def _correct_patient(study: Study, values: Mapping[str, str]) -> None:
     """Overwrite details of the patient's row; all cases of the patient change with it."""
     patient = study.patient
     if patient is None:
-        raise Conflict("unassigned", _("The case has no patient yet. Assign one first."))
+        raise Conflict("unassigned", _("The case has no patient yet. Assign a patient first."))
     for name, value in values.items():
         setattr(patient, name, value_of(name, value))
     patient.save(update_fields=list(values))
@@ -242,8 +242,8 @@ def _after_identity_change(study: Study, reason: str, user: User) -> None:
 def _identity_values(fields: CaseFields) -> dict[str, str]:
     said = cleaned(fields).said()
     if not said.get("patient_id"):
-        problem = {"patient_id": [_("The record number is needed to assign.")]}
-        raise invalid_fields(problem, _("State the record number."))
+        problem = {"patient_id": [_("A record number is required to assign the patient.")]}
+        raise invalid_fields(problem, _("Enter the record number."))
     return {name: said.get(name, "") for name in IDENTITY_FIELDS}
 
 

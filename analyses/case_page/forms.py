@@ -41,7 +41,7 @@ class ReassignForm(PatientForm):
         label=_("Reason"),
         max_length=REASSIGNMENT_REASON,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text=_("Kept in the trail with both identities."),
+        help_text=_("Kept in the case history with both identities."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

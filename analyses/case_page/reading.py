@@ -39,7 +39,7 @@ def case_reading(request: HttpRequest, study_id: UUID) -> HttpResponse:
         return _filled(request, study, form)
     valid = form.is_valid()
     if valid and action == "sign" and _reason_is_missing(request, form):
-        form.add_error("disagreement_reason", _("Say why you overrule the model."))
+        form.add_error("disagreement_reason", _("State why you overrule the model."))
         valid = False
     if not valid:
         return render_case(request, study, wanted=film_of(request), status=400, reading_form=form)
@@ -127,7 +127,7 @@ def case_addendum(request: HttpRequest, study_id: UUID) -> HttpResponse:
         request,
         study,
         lambda: reading.add_addendum(study, caller(request), given["text"], given["reason"]),
-        _("Addendum added. The report issued before is superseded."),
+        _("Addendum added. The previous report is superseded."),
         {"addendum_form": form},
     )
 

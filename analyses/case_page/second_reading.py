@@ -30,7 +30,12 @@ def second_ask(request: HttpRequest, study_id: UUID) -> HttpResponse:
     study = in_scope(request, CASES, study_id)
     form = AskForm(request.POST, user=user)
     return _carry_out(
-        request, study, form, lambda: second_reading.ask(study, user=user, **form.cleaned_data), _("Asked."), "ask_form"
+        request,
+        study,
+        form,
+        lambda: second_reading.ask(study, user=user, **form.cleaned_data),
+        _("Second reading requested."),
+        "ask_form",
     )
 
 
@@ -46,7 +51,7 @@ def second_answer(request: HttpRequest, study_id: UUID, second_id: UUID) -> Http
         study,
         form,
         lambda: second_reading.answer(second, user=user, **form.cleaned_data),
-        _("Second reading saved. The comparison stands below."),
+        _("Second reading saved. The comparison is shown below."),
         "answer_form",
     )
 
@@ -57,7 +62,7 @@ def second_withdraw(request: HttpRequest, study_id: UUID, second_id: UUID) -> Ht
     """Take a question back."""
     user: Any = request.user
     study, second = _second(request, study_id, second_id)
-    return _carry_out(request, study, None, lambda: second_reading.withdraw(second, user), _("Question withdrawn."))
+    return _carry_out(request, study, None, lambda: second_reading.withdraw(second, user), _("Request withdrawn."))
 
 
 def _carry_out(

@@ -68,7 +68,7 @@ def unaided_lock(request: HttpRequest, study_id: UUID) -> HttpResponse:
         study.refresh_from_db()
         shown: dict[str, Any] = {"refusal": error} if error.status == 409 else {}
         return render_case(request, study, wanted=film_of(request), status=error.status, unaided_form=form, **shown)
-    messages.success(request, _("Your own reading is locked."))
+    messages.success(request, _("Your unaided reading is locked."))
     return _back(request, study)
 
 

@@ -77,7 +77,7 @@ def film_cancel(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> Http
 def film_retry(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> HttpResponse:
     """Put a failed or cancelled analysis back into the queue."""
     study, analysis = _analysis_of(request, study_id, analysis_id)
-    return carry_out(request, study, lambda: queue.retry(analysis, caller(request)), _("Back in the queue."))
+    return carry_out(request, study, lambda: queue.retry(analysis, caller(request)), _("Analysis queued again."))
 
 
 @require_POST
@@ -90,7 +90,7 @@ def film_confirm(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> Htt
         request,
         study,
         lambda: corrections.confirm_identity(analysis, field, choice, caller(request)),
-        _("Decision kept."),
+        _("Decision saved."),
     )
 
 
@@ -106,7 +106,7 @@ def case_reassign(request: HttpRequest, study_id: UUID) -> HttpResponse:
 
     page = {
         "title": _("Reassign case"),
-        "lead": _("Wrong patient or wrong side. Reports issued before become void; the trail keeps both."),
+        "lead": _("Wrong patient or wrong side. Earlier reports become void; the case history keeps both identities."),
         "button": _("Reassign and void reports"),
         "danger": True,
     }
@@ -125,7 +125,7 @@ def case_assign(request: HttpRequest, study_id: UUID) -> HttpResponse:
 
     page = {
         "title": _("Assign patient"),
-        "lead": _("Neither the form nor the file named a patient."),
+        "lead": _("Neither the form nor the file names a patient."),
         "button": _("Assign"),
         "danger": False,
     }
@@ -144,7 +144,7 @@ def case_edit(request: HttpRequest, study_id: UUID) -> HttpResponse:
 
     page = {
         "title": _("Edit details"),
-        "lead": _("Patient and side are changed by reassigning the case."),
+        "lead": _("To change the patient or the side, reassign the case."),
         "button": _("Save"),
         "danger": False,
     }

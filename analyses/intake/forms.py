@@ -27,7 +27,7 @@ class FilmForm(forms.Form):
     again = forms.BooleanField(
         label=_("Analyse again"),
         required=False,
-        help_text=_("A film that this patient already has is otherwise answered with its existing result."),
+        help_text=_("Otherwise, a film already stored for this patient keeps its existing result."),
     )
 
 

@@ -101,7 +101,7 @@ def submit_film(
     """
     if user.department_id is None:
         raise Invalid(
-            "no_department", _("Your account belongs to no department. Ask an administrator to add it to one.")
+            "no_department", _("Your account is not assigned to a department. Ask an administrator to assign it.")
         )
     if study is not None and study.department_id != user.department_id:
         raise ServiceError("not_found", _("There is no such case."), status=404)
@@ -128,7 +128,9 @@ def _check_size(upload: File) -> None:
         raise _empty()
     if size > settings.MAX_UPLOAD_BYTES:
         limit = settings.MAX_UPLOAD_BYTES // (1024 * 1024)
-        message = _("The file is larger than %(limit)s MB. Export the single film, or compressed.") % {"limit": limit}
+        message = _("The file is larger than %(limit)s MB. Export a single film, or use compression.") % {
+            "limit": limit
+        }
         raise ServiceError("too_large", message, status=413)
 
 

@@ -48,7 +48,7 @@ def _intake(request: HttpRequest, study: Study | None) -> HttpResponse:
     by_script = request.accepts("application/json") and not request.accepts("text/html")
     try:
         if not form.is_valid():
-            raise invalid_fields(form.errors, gettext("Some fields are not valid."))  # type: ignore[arg-type]
+            raise invalid_fields(form.errors, gettext("Some fields are invalid."))  # type: ignore[arg-type]
         submissions = [_submit(request, form, file, study) for file in form.cleaned_data["image"]]
     except ServiceError as error:
         if by_script:

@@ -23,7 +23,7 @@ HEADINGS = {
     "iou": "IoU",
 }
 PROTOCOL_WORDS = {
-    "grouped": (_("Shipped weights"), _("grouped: groups of films never stand on both sides")),
+    "grouped": (_("Shipped weights"), _("grouped: a group of films is never split between training and test")),
     "centre": (_("Same recipe"), _("centre: trained on one hospital, measured on another")),
     "paper": (_("Same recipe"), _("paper: random split by image, as in the founding paper")),
 }

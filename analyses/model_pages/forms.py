@@ -12,7 +12,7 @@ class ActivateForm(forms.Form):
     """Which installed model is to answer; ``models`` are the keys of those that are fit."""
 
     model = forms.ChoiceField(label=_("Model"))
-    reason = reason_field(_("Kept in the history, which every signed-in user can read on the model page."))
+    reason = reason_field(_("Kept in the history on the model page, which every signed-in user can read."))
 
     def __init__(self, *args: Any, models: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **{"auto_id": "activate_%s"} | kwargs)

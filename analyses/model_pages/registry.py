@@ -48,7 +48,7 @@ def model_activate(request: HttpRequest) -> HttpResponse:
         registry.activate_model(use, form.cleaned_data["model"], reason=form.cleaned_data["reason"], by=caller(request))
     except ServiceError as error:
         return _page(request, activate=_refused(form, error), status=error.status)
-    messages.success(request, _("%(model)s answers from now on.") % {"model": form.cleaned_data["model"]})
+    messages.success(request, _("%(model)s is now active.") % {"model": form.cleaned_data["model"]})
     return back_to("analyses:registry", use)
 
 
@@ -64,7 +64,7 @@ def model_roll_back(request: HttpRequest) -> HttpResponse:
         row = registry.roll_back_model(use, reason=form.cleaned_data["reason"], by=caller(request))
     except ServiceError as error:
         return _page(request, roll_back=_refused(form, error), status=error.status)
-    messages.success(request, _("%(model)s answers again.") % {"model": row.model_key})
+    messages.success(request, _("%(model)s is active again.") % {"model": row.model_key})
     return back_to("analyses:registry", use)
 
 

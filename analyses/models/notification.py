@@ -17,9 +17,9 @@ class NotificationKind(models.TextChoices):
     ASSIGNED = "assigned", _("A case is assigned to me")
     TAKEN_OVER = "taken_over", _("A colleague takes over my case")
     SECOND_ASKED = "second_asked", _("I am asked for a second reading")
-    SECOND_ANSWERED = "second_answered", _("My question to a colleague is answered")
-    AMENDED = "amended", _("A case that I read is amended")
-    ANALYSIS_FAILED = "analysis_failed", _("The analysis of a case of mine fails")
+    SECOND_ANSWERED = "second_answered", _("A colleague answers my request")
+    AMENDED = "amended", _("A case I have read is amended")
+    ANALYSIS_FAILED = "analysis_failed", _("The analysis of one of my cases fails")
 
 
 class Notification(models.Model):

@@ -133,18 +133,18 @@ class Recommendation(models.TextChoices):
     CT = "ct", _("Further imaging: CT")
     FOLLOW_UP = "follow_up", _("Follow-up films")
     NONE = "none", _("No follow-up")
-    OTHER = "other", _("Other, in words")
+    OTHER = "other", _("Other (free text)")
 
 
 class DisagreementReason(models.TextChoices):
     """Why a reader overrules the model, where the reader saw its answer."""
 
-    MORE_SEEN = "more_seen", _("More is seen on the film")
+    MORE_SEEN = "more_seen", _("The film shows more")
     HISTORY = "history", _("Known history or earlier films")
     ARTEFACT = "artefact", _("Artefact or overlay")
     WRONG_PLACE = "wrong_place", _("The model marks the wrong place")
     OUT_OF_DOMAIN = "out_of_domain", _("Outside the model's domain")
-    OTHER = "other", _("Other, in words")
+    OTHER = "other", _("Other (free text)")
 
 
 class AddendumReason(models.TextChoices):
@@ -155,7 +155,7 @@ class AddendumReason(models.TextChoices):
     CORRECTION = "correction", _("Correction of an error")
     SECOND_READING = "second_reading", _("Second reading or conference")
     PATHOLOGY = "pathology", _("Pathology or follow-up")
-    OTHER = "other", _("Other, in words")
+    OTHER = "other", _("Other (free text)")
 
 
 class BoneRads(models.IntegerChoices):

@@ -34,7 +34,7 @@ DEFAULTS: dict[str, tuple[bool, bool]] = {
     NotificationKind.AMENDED: (True, False),
     NotificationKind.ANALYSIS_FAILED: (True, False),
 }
-SUBJECT = _("BoneScan: a case waits")
+SUBJECT = _("BoneScan: a case is waiting")
 
 
 def notify(kind: str, study: Study, users: Iterable[User | None], *, by: User | None) -> None:

@@ -19,11 +19,11 @@ PAGE_SIZE = 50
 # ``{actor}`` did it; the sentence is the same whatever the model answered.
 WORDS = {
     NotificationKind.ASSIGNED: _("{actor} assigned a case to you."),
-    NotificationKind.TAKEN_OVER: _("{actor} took your case over."),
-    NotificationKind.SECOND_ASKED: _("{actor} asks you for a second reading."),
-    NotificationKind.SECOND_ANSWERED: _("{actor} answered with a second reading."),
-    NotificationKind.AMENDED: _("{actor} amended a case that you read."),
-    NotificationKind.ANALYSIS_FAILED: _("The analysis of a film failed. The case can be read without it."),
+    NotificationKind.TAKEN_OVER: _("{actor} took over your case."),
+    NotificationKind.SECOND_ASKED: _("{actor} requests a second reading from you."),
+    NotificationKind.SECOND_ANSWERED: _("{actor} completed the second reading."),
+    NotificationKind.AMENDED: _("{actor} amended a case you have read."),
+    NotificationKind.ANALYSIS_FAILED: _("The analysis of a film failed. The case can be read without the analysis."),
 }
 
 
@@ -66,5 +66,5 @@ def notifications_choose(request: HttpRequest) -> HttpResponse:
         for kind in NotificationKind.values
     }
     notification_services.choose(user, choices)
-    messages.success(request, gettext("Choices saved."))
+    messages.success(request, gettext("Settings saved."))
     return redirect("accounts:profile")

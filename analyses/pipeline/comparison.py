@@ -58,7 +58,7 @@ def request_comparison(
         message = _("Choose two different models.")
         raise invalid_field("model_b", message)
     if not 1 <= films <= MOST_FILMS:
-        message = _("Choose between 1 and %(most)s films.") % {"most": MOST_FILMS}
+        message = _("Choose 1 to %(most)s films.") % {"most": MOST_FILMS}
         raise invalid_field("films", message)
     for key in (model_a, model_b):
         registry.require_fit(key, use)

@@ -111,7 +111,7 @@ def withhold_for_all(*, reason: str, by: User, use: IntendedUse = TUMOUR_ON_RADI
             hold = ModelHold.objects.create(modality=use.modality, task=use.task, reason=reason, set_by=by)
             audit.record("withhold_for_all", user=by, obj=hold, detail=_detail(hold, reason))
     except IntegrityError:
-        raise Conflict("already_withheld", _("The model is withheld for all already.")) from None
+        raise Conflict("already_withheld", _("The model is already withheld for all.")) from None
     # Committed first: a worker that does not find the hold has then stored its answer before this looks for it.
     cache.delete(_SHOWN)
     apply_to_unsigned(use)

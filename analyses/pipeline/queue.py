@@ -201,7 +201,7 @@ def cancel(analysis: Analysis, user: User) -> None:
         .update(status=Status.CANCELLED, finished_at=Now(), lease_token=None, lease_expires_at=None)
     )
     if not stopped:
-        raise Conflict("not_cancelable", _("The analysis has already ended. Reload to see its result."))
+        raise Conflict("not_cancelable", _("The analysis has already ended. Reload the page to see the result."))
     summary.summarise(study, changed=analysis.shows_on_report)
     audit.record("cancel", user=user, obj=analysis, case_id=study.pk)
     analysis.refresh_from_db()
@@ -231,7 +231,7 @@ def retry(analysis: Analysis, user: User) -> None:
         request_id=audit.request_context.get().request_id,
     )
     if not requeued:
-        raise Conflict("not_retriable", _("Only a failed or cancelled analysis can be tried again."))
+        raise Conflict("not_retriable", _("Only a failed or cancelled analysis can be repeated."))
     summary.summarise(study, changed=analysis.shows_on_report)
     audit.record("retry", user=user, obj=analysis, case_id=study.pk)
     transaction.on_commit(lambda: wake(analysis.pk))

@@ -148,7 +148,9 @@ def fetch(claim: Claim) -> Fetched:
     data = storage.read(image.original_file)
     input_sha256 = hashlib.sha256(data).hexdigest()
     if input_sha256 != image.original_sha256:
-        raise InferenceError("original_damaged", "The stored file is damaged. Tell the operator; backups hold it.")
+        raise InferenceError(
+            "original_damaged", "The stored file is damaged. Ask the operator to restore it from a backup."
+        )
     return Fetched(decoder().decode(data), input_sha256, _ms_since(began))
 
 
@@ -212,14 +214,14 @@ def _fault(error: Exception) -> tuple[str, str, bool]:
     if isinstance(error, SoftTimeLimitExceeded):
         return (
             "too_slow",
-            "The analysis took too long. Export the film smaller, or try again when less is going on.",
+            "The analysis took too long. Export a smaller film, or try again when the system is less busy.",
             False,
         )
     log.exception("analysis_fault")
     passing = isinstance(error, OSError | MemoryError)
     return (
         "internal_error",
-        "The analysis stopped on a technical fault. Try it again; if it stays, tell the operator.",
+        "The analysis stopped because of a technical fault. Try again; if the fault persists, inform the operator.",
         passing,
     )
 

@@ -23,8 +23,8 @@ MAX_WAKES, MAX_WAKES_ALONE = 8, 1
 MAX_FAILS = 50
 EXHAUSTED = "attempts_exhausted"
 EXHAUSTED_MESSAGE = (
-    "The analysis was begun several times and never ended. The film may be one that stops the program: export it again "
-    "and upload that, or tell the operator."
+    "The analysis was started several times but never finished. This film may crash the program: "
+    "export it again and upload the new copy, or inform the operator."
 )
 LATE_AFTER_S = 45
 FORGET_AFTER = timedelta(days=1)

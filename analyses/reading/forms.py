@@ -21,7 +21,7 @@ FINDING_LABELS = {
     "number": _("Lesions"),
     "bone": _("Bone"),
     "side": _("Side"),
-    "part": _("Part of the bone"),
+    "part": _("Segment of the bone"),
     "end": _("End"),
     "margin": _("Margin (Lodwick-Madewell)"),
     "matrix": _("Matrix"),
@@ -69,8 +69,8 @@ class StructureForm(forms.Form):
         label=_("Impression"), max_length=8000, required=False, widget=forms.Textarea(attrs={"rows": 3})
     )
     recommendation = _choice(_("Recommendation"), Recommendation.choices)
-    recommendation_months = _number(_("In months"), 1, 60)
-    recommendation_text = _line(_("Recommendation in words"))
+    recommendation_months = _number(_("Interval in months"), 1, 60)
+    recommendation_text = _line(_("Recommendation (free text)"))
 
     @property
     def place_fields(self) -> list[forms.BoundField]:
@@ -98,7 +98,7 @@ class ReadingForm(StructureForm):
     reading = forms.ChoiceField(label=_("Reading"), choices=Reading.choices, widget=forms.RadioSelect)
     likelihood = _number(_("Likelihood of malignancy, 0 to 100"), 0, 100)
     findings_text = forms.CharField(
-        label=_("Findings in words"), max_length=8000, required=False, widget=forms.Textarea(attrs={"rows": 4})
+        label=_("Findings (free text)"), max_length=8000, required=False, widget=forms.Textarea(attrs={"rows": 4})
     )
     incidental = _choice(FINDING_LABELS["incidental"], CODES["incidental"].choices)
     known_primary = _choice(FINDING_LABELS["known_primary"], CODES["known_primary"].choices)
@@ -106,7 +106,7 @@ class ReadingForm(StructureForm):
         label="Bone-RADS", required=False, coerce=int, empty_value=None, choices=[NOT_STATED, *BoneRads.choices]
     )
     disagreement_reason = _choice(_("Why you overrule the model"), DisagreementReason.choices)
-    disagreement_text = _line(_("Reason in words"))
+    disagreement_text = _line(_("Reason (free text)"))
     tumour_grade = _choice(_("Grade (FNCLCC/WHO)"), TumourGrade.choices)
     tumour_stage = forms.ChoiceField(label=_("Stage (Enneking/MSTS)"), required=False, choices=STAGES)
     version = forms.IntegerField(required=False, min_value=0, widget=forms.HiddenInput)
@@ -145,7 +145,7 @@ class ReadingForm(StructureForm):
 class AddendumForm(forms.Form):
     """What is added after the signature, and why."""
 
-    reason = forms.ChoiceField(label=_("Reason"), choices=[("", _("choose")), *AddendumReason.choices])
+    reason = forms.ChoiceField(label=_("Reason"), choices=[("", _("please choose")), *AddendumReason.choices])
     text = forms.CharField(label=_("Addendum"), max_length=8000, widget=forms.Textarea(attrs={"rows": 3}))
 
 
@@ -158,7 +158,7 @@ class TemplateForm(StructureForm):
         max_length=64,
         required=False,
         widget=forms.TextInput(attrs={"list": "body-parts"}),
-        help_text=_("Offered first where the examination is of this part; empty for every part."),
+        help_text=_("Listed first for examinations of this body part. Leave empty for all body parts."),
     )
 
 

@@ -62,9 +62,11 @@ def ask(study: Study, *, user: User, colleague: User | None, question: str) -> S
     if colleague is None or not assignment.colleagues_of(user).filter(pk=colleague.pk).exists():
         raise invalid_field("colleague", _("Choose an active doctor of your department."))
     if not question:
-        raise invalid_field("question", _("Write what you want to know."))
+        raise invalid_field("question", _("Enter your question."))
     if hides_first_reading(user, locked):
-        raise Conflict("second_reading_open", _("You are asked for a second reading of this case. Answer it first."))
+        raise Conflict(
+            "second_reading_open", _("You have been asked for a second reading of this case. Complete it first.")
+        )
     _require_unbiased(locked, colleague)
     asked = SecondReading.objects.create(
         study=locked, asked_by=user, reader=colleague, question=question, asked_at=timezone.now()
@@ -93,7 +95,7 @@ def answer(
     locked = cases.lock(second.study_id)
     fresh = SecondReading.objects.select_for_update(of=("self",)).get(pk=second.pk)
     if fresh.reader_id != user.pk:
-        raise Conflict("not_asked_of_you", _("This question was asked of another doctor."))
+        raise Conflict("not_asked_of_you", _("This request was sent to another doctor."))
     _require_open(fresh)
     cases.require_unsigned(locked)
     review = Review.objects.filter(study=locked).first()
@@ -121,7 +123,7 @@ def withdraw(second: SecondReading, user: User) -> None:
     locked = cases.lock(second.study_id)
     fresh = SecondReading.objects.select_for_update(of=("self",)).get(pk=second.pk)
     if not may_withdraw(fresh, locked, user):
-        raise Conflict("not_yours", _("Only who asked, or who has the case, takes a question back."))
+        raise Conflict("not_yours", _("Only the requesting doctor or the assigned reader can withdraw the request."))
     if fresh.withdrawn_at is not None:
         return
     _require_open(fresh)
@@ -140,33 +142,35 @@ def _require_unbiased(locked: Study, colleague: User) -> None:
     if SecondReading.objects.open().filter(study=locked, reader=colleague).exists():
         raise Conflict(
             "already_asked",
-            _("%(name)s is asked about this case already and has not answered yet.") % {"name": colleague},
+            _("%(name)s has already been asked about this case and has not answered yet.") % {"name": colleague},
         )
     if locked.assigned_to_id == colleague.pk:
         raise Conflict(
             "has_the_case",
-            _("%(name)s has this case. Ask somebody else, or take the case over first.") % {"name": colleague},
+            _("This case is assigned to %(name)s. Ask another doctor, or take over the case first.")
+            % {"name": colleague},
         )
     if Review.objects.filter(study=locked, reader=colleague).exists():
-        raise Conflict(
-            "has_read", _("%(name)s wrote the present draft of this case. Ask somebody else.") % {"name": colleague}
-        )
+        raise Conflict("has_read", _("%(name)s wrote the current draft. Ask another doctor.") % {"name": colleague})
 
 
 def _require_open(second: SecondReading) -> None:
     if second.answered_at is not None:
-        raise Conflict("already_answered", _("This second reading is answered already. Reload to see the comparison."))
+        raise Conflict(
+            "already_answered",
+            _("This second reading has already been completed. Reload the page to see the comparison."),
+        )
     if second.withdrawn_at is not None:
-        raise Conflict("withdrawn", _("The question was withdrawn. Nothing was saved; reload the case."))
+        raise Conflict("withdrawn", _("The request was withdrawn. Nothing was saved. Reload the case."))
 
 
 def _check(reading: str, likelihood: int | None) -> None:
     if reading not in Reading.values:
-        raise invalid_field("reading", _("Choose one of the readings."))
+        raise invalid_field("reading", _("Choose a reading."))
     if reading == Reading.CANNOT_TELL and likelihood is not None:
-        raise invalid_field("likelihood", _("The reading cannot tell has no likelihood. Leave it empty."))
+        raise invalid_field("likelihood", _("Leave the likelihood empty for cannot tell."))
     if reading != Reading.CANNOT_TELL and (likelihood is None or not 0 <= likelihood <= 100):
-        raise invalid_field("likelihood", _("State the likelihood of malignancy, 0 to 100."))
+        raise invalid_field("likelihood", _("Enter the likelihood of malignancy, 0 to 100."))
 
 
 def _record(action: str, second: SecondReading, user: User, detail: dict[str, str] | None = None) -> None:

@@ -69,7 +69,7 @@ def save_reading(
     """
     require(user, Action.READ_CASE)
     if reading not in Reading.values:
-        why = _("Choose one of the readings.")
+        why = _("Choose a reading.")
         raise invalid_field("reading", why)
     _check_grade_and_stage(reading, tumour_grade, tumour_stage)
     locked = cases.lock(study.pk)
@@ -175,15 +175,17 @@ def add_addendum(study: Study, user: User, text: str, reason: str = "") -> Adden
     require(user, Action.READ_CASE)
     text = written("text", text, MAX_TEXT)
     if not text:
-        why = _("Write what is to be added.")
+        why = _("Enter the text of the addendum.")
         raise invalid_field("text", why)
     if reason and reason not in AddendumReason.values:
-        why = _("Choose one of the reasons.")
+        why = _("Choose a reason.")
         raise invalid_field("reason", why)
     locked = cases.lock(study.pk)
     review = Review.objects.filter(study=locked, signed_at__isnull=False).first()
     if review is None:
-        raise Conflict("not_signed", _("The reading is not signed yet. Change the draft instead of adding to it."))
+        raise Conflict(
+            "not_signed", _("The reading is not signed yet. Change the draft instead of adding an addendum.")
+        )
     addendum = Addendum.objects.create(review=review, author=user, text=text, reason=reason)
     _advance(locked, study, ReadingState.AMENDED)
     detail = {"reason": reason} if reason else {}
@@ -197,15 +199,17 @@ def _check_grade_and_stage(reading: str, grade: str, stage: str) -> None:
     """Refuse unknown codes, and a grade or stage that contradicts the reading, each with the reason at its field."""
     errors = {}
     if grade and grade not in TumourGrade.values:
-        errors["tumour_grade"] = [_("Choose one of the grades.")]
+        errors["tumour_grade"] = [_("Choose a grade.")]
     elif grade and reading != Reading.MALIGNANT:
-        errors["tumour_grade"] = [_("Only malignant tumours are graded. Choose the reading malignant or leave it out.")]
+        errors["tumour_grade"] = [
+            _("Only malignant tumours are graded. Choose the reading malignant, or leave the grade empty.")
+        ]
     if stage and stage not in TumourStage.values:
-        errors["tumour_stage"] = [_("Choose one of the stages.")]
+        errors["tumour_stage"] = [_("Choose a stage.")]
     elif stage in BENIGN_STAGES and reading != Reading.BENIGN:
-        errors["tumour_stage"] = [_("Stages 1 to 3 are those of benign tumours; the reading is not benign.")]
+        errors["tumour_stage"] = [_("Stages 1 to 3 apply to benign tumours; the reading is not benign.")]
     elif stage and stage not in BENIGN_STAGES and reading != Reading.MALIGNANT:
-        errors["tumour_stage"] = [_("Stages IA to III are those of malignant tumours; the reading is not malignant.")]
+        errors["tumour_stage"] = [_("Stages IA to III apply to malignant tumours; the reading is not malignant.")]
     if errors:
         raise invalid_fields(errors)
 
@@ -218,19 +222,19 @@ def _signable(study: Study, review: Review | None, analyses: list[Analysis], use
         raise _already_signed()
     if review.reader_id != user.pk:
         raise Conflict(
-            "not_your_reading", _("This draft was saved by another doctor. Save your own reading, then sign it.")
+            "not_your_reading", _("This draft was saved by another doctor. Save your reading, then sign it.")
         )
     assignment.require_may_sign(study, user)
     if study.patient_id is None:
-        raise Conflict("unassigned", _("The case has no patient. Assign it to a patient, then sign."))
+        raise Conflict("unassigned", _("The case has no patient. Assign a patient, then sign."))
     if not all(analysis.is_final for analysis in analyses):
         raise Conflict(
-            "still_running", _("The model has not answered every film. Wait for it or cancel it, then sign.")
+            "still_running", _("Not all films have been analysed. Wait for the analysis or cancel it, then sign.")
         )
     if any(analysis.open_warnings for analysis in analyses):
         raise Conflict(
             "identity_unconfirmed",
-            _("What was typed and what the file says differ. Confirm one of the two, then sign."),
+            _("The entry and the file differ. Confirm one of the two, then sign."),
         )
     unaided_reading.require_locked(study, user)
     if review.model_outcome != snapshots.answered_outcome(study, user):
@@ -249,8 +253,8 @@ def _stale_draft() -> Conflict:
     return Conflict(
         "stale_draft",
         _(
-            "The reading was saved elsewhere after this page was opened. Nothing was overwritten: compare the two "
-            "below, then save again to replace it."
+            "The reading was saved elsewhere after you opened this page. Nothing was overwritten. "
+            "Compare both versions below, then save again to replace the other one."
         ),
     )
 
@@ -262,7 +266,10 @@ def _already_signed() -> Conflict:
 def _result_changed() -> Conflict:
     return Conflict(
         "result_changed",
-        _("The model's answer changed after this reading was begun. Look at it, then save it again."),
+        _(
+            "The model's answer has changed since this reading was started. Review the answer, then "
+            "save the reading again."
+        ),
     )
 
 

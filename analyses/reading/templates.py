@@ -39,7 +39,7 @@ def save_template(
     require(user, Action.MANAGE_TEMPLATES)
     name = " ".join(name.split())
     if not name or len(name) > MAX_NAME:
-        why = _("Name it in at most %(most)s characters.") % {"most": MAX_NAME}
+        why = _("Enter a name of at most %(most)s characters.") % {"most": MAX_NAME}
         raise invalid_field("name", why)
     check_advice(
         Structured(
@@ -67,7 +67,7 @@ def save_template(
         with transaction.atomic():
             template.save()
     except IntegrityError as error:
-        why = _("The department has a template of this name.")
+        why = _("The department already has a template with this name.")
         raise Invalid("name_taken", why, fields={"name": [why]}) from error
     audit.record("save_template", user=user, obj=template)
     return template
@@ -90,5 +90,5 @@ def retire_template(template: ReadingTemplate, user: User) -> None:
 def _held(template: ReadingTemplate) -> ReadingTemplate:
     held = ReadingTemplate.objects.select_for_update().get(pk=template.pk)
     if not held.is_active:
-        raise Conflict("retired", _("The template is retired. Make a new one."))
+        raise Conflict("retired", _("The template has been retired. Create a new one."))
     return held

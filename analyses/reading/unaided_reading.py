@@ -44,7 +44,7 @@ def open_reading(study: Study, user: User) -> UnaidedReading:
     if mode == ReadingMode.AT_ONCE:
         raise Conflict(
             "shown_at_once",
-            _("Your department shows the model's answer at once. Enter your reading directly."),
+            _("Your department shows the model's answer immediately. Enter your reading directly."),
         )
     now, arm = timezone.now(), ""
     if mode == ReadingMode.TRIAL:
@@ -179,7 +179,7 @@ def record_final(review: Review, signed_at: datetime) -> ReadingRevision | None:
 def _unaided_for_update(study: Study, user: User) -> UnaidedReading:
     unaided = UnaidedReading.objects.select_for_update(of=("self",)).filter(study=study, reader=user).first()
     if unaided is None:
-        raise Conflict("not_open", _("Your reading of this case is not open. Begin it first."))
+        raise Conflict("not_open", _("You have not started your reading of this case. Start it first."))
     return unaided
 
 
@@ -187,12 +187,12 @@ def _checked(study: Study, reading: str, likelihood: int | None, region: Any) ->
     """The content as stored, or Invalid with the reason at its field."""
     errors = {}
     if reading and reading not in Reading.values:
-        errors["reading"] = [_("Choose one of the readings.")]
+        errors["reading"] = [_("Choose a reading.")]
     if likelihood is not None and not 0 <= likelihood <= 100:
         errors["likelihood"] = [_("A whole number from 0 to 100.")]
     box = _box(study, region)
     if region and box is None:
-        errors["region"] = [_("The region does not lie on a film of this case. Draw it again.")]
+        errors["region"] = [_("The region is not on a film of this case. Draw it again.")]
     if errors:
         raise invalid_fields(errors)
     return reading, None if reading == Reading.CANNOT_TELL else likelihood, box
@@ -203,7 +203,7 @@ def _require_complete(reading: str, likelihood: int | None) -> None:
         text = _("Choose a reading.")
         raise invalid_field("reading", text)
     if likelihood is None and reading != Reading.CANNOT_TELL:
-        text = _("State the likelihood of malignancy, 0 to 100; only *cannot tell* has none.")
+        text = _("Enter the likelihood of malignancy, 0 to 100. It may be empty for *cannot tell* only.")
         raise invalid_field("likelihood", text)
 
 
@@ -228,9 +228,11 @@ def _ms(span: timedelta) -> int:
 def _locked() -> Conflict:
     return Conflict(
         "own_reading_locked",
-        _("Your own reading is locked and cannot be changed. What you think now is the final reading."),
+        _("Your unaided reading is locked and cannot be changed. Enter your current assessment as the final reading."),
     )
 
 
 def _already_signed() -> Conflict:
-    return Conflict("already_signed", _("The case is signed. An own reading comes too late; add an addendum instead."))
+    return Conflict(
+        "already_signed", _("The case is signed. An unaided reading is no longer possible. Add an addendum instead.")
+    )

@@ -23,7 +23,7 @@ class RegionField(forms.CharField):
         try:
             return json.loads(text)
         except ValueError as error:
-            raise forms.ValidationError(gettext("The region cannot be read. Draw it again.")) from error
+            raise forms.ValidationError(gettext("The region is invalid. Draw it again.")) from error
 
 
 class UnaidedReadingForm(forms.Form):

@@ -82,9 +82,9 @@ def cleaned(given: CaseFields) -> CaseFields:
         _check_date(name, getattr(given, name), problems)
     born, examined = given.patient_birth_date, given.study_date
     if not problems and born and examined and examined < born:
-        problems["study_date"] = [_("The examination lies before the birth date.")]
+        problems["study_date"] = [_("The examination date is before the date of birth.")]
     if problems:
-        raise invalid_fields(problems, _("Some fields are not valid. Correct them and send again."))
+        raise invalid_fields(problems, _("Some fields are invalid. Correct them, then submit again."))
     return replace(given, **changes)
 
 
@@ -102,7 +102,7 @@ def _text(name: str, value: object, problems: dict[str, list[str]]) -> str:
     elif name in _CHOICES and text and text not in _CHOICES[name]:
         problems[name] = [_("One of %(values)s, or empty.") % {"values": ", ".join(_CHOICES[name])}]
     elif name == "modality" and not _CODE.fullmatch(text):
-        problems[name] = [_("Letters and digits only, as in DICOM: CR, DX, MR, CT.")]
+        problems[name] = [_("Only letters and digits, as in DICOM: CR, DX, MR, CT.")]
     return text
 
 
@@ -111,9 +111,9 @@ def _check_date(name: str, value: date | None, problems: dict[str, list[str]]) -
         return
     # One day of grace: the uploader may live east of the server's clock.
     if value > timezone.localdate() + timedelta(days=1):
-        problems[name] = [_("The date lies in the future.")]
+        problems[name] = [_("The date is in the future.")]
     elif value < _EARLIEST:
-        problems[name] = [_("The date lies before %(year)s.") % {"year": _EARLIEST.year}]
+        problems[name] = [_("The date is before %(year)s.") % {"year": _EARLIEST.year}]
 
 
 def is_plain_line(text: str) -> bool:
@@ -129,7 +129,7 @@ def stated_reason(text: str, at_most: int = MAX_REASON) -> str:
     """
     reason = " ".join(text.split())
     if not reason or len(reason) > at_most:
-        message = _("State the reason in at most %(most)s characters.") % {"most": at_most}
+        message = _("Enter a reason of at most %(most)s characters.") % {"most": at_most}
         raise invalid_field("reason", message)
     return reason
 

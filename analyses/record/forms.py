@@ -45,7 +45,7 @@ class DateInput(forms.DateInput):
 
 def _past_date(value: Any) -> None:
     if value and value > timezone.localdate():
-        raise forms.ValidationError(_("This date lies in the future."))
+        raise forms.ValidationError(_("This date is in the future."))
 
 
 def _text(label: Any, length: int, **options: Any) -> forms.CharField:

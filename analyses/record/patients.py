@@ -81,14 +81,14 @@ def require_same_person(department_id: Any, values: Mapping[str, str]) -> None:
         "patient_sex": patient.patient_sex,
     }
     wrong = {
-        name: [_("Not what the record says.")] for name in known if not agree(name, values.get(name, ""), known[name])
+        name: [_("Differs from the record.")] for name in known if not agree(name, values.get(name, ""), known[name])
     }
     if wrong:
         raise Conflict(
             "patient_mismatch",
             _(
-                "This record number belongs to a patient with other details. Check the number, or leave the details "
-                "empty."
+                "This record number belongs to a patient with different details. Check the number, or"
+                " leave the details empty."
             ),
             fields=wrong,
         )

@@ -15,9 +15,9 @@ from analyses.errors import ServiceError, StorageFull
 
 log = structlog.get_logger(__name__)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-FULL = _("The file store is full. Nothing was stored; tell the operator and send the film again later.")
-AWAY = _("The file store cannot be reached. Try again in a minute, or tell the operator.")
-UNAVAILABLE = _("The file store cannot be reached. Nothing was stored; send the film again in a minute.")
+FULL = _("The file store is full. Nothing was stored. Inform the operator and send the film again later.")
+AWAY = _("The file store cannot be reached. Try again in a minute, or inform the operator.")
+UNAVAILABLE = _("The file store cannot be reached. Nothing was stored. Send the film again in a minute.")
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def refer(study: Study, user: User) -> Referral:
         StorageFull: ``storage_full``.
     """
     require(user, Action.READ_CASE)
-    busy = _("The case keeps changing. Try again in a moment.")
+    busy = _("The case is being changed. Try again in a moment.")
     return cases.retry_if_moved(lambda: _referral_of(study.pk, user), busy=busy)
 
 
@@ -80,8 +80,8 @@ def archive_bytes(referral: Referral) -> bytes:
     Raises:
         ServiceError: ``archive_missing`` or ``archive_damaged`` (500).
     """
-    missing = _("The stored archive is missing. Tell the operator; backups hold it.")
-    damaged = _("The stored archive is damaged. Tell the operator; backups hold it.")
+    missing = _("The stored archive is missing. Ask the operator to restore it from a backup.")
+    damaged = _("The stored archive is damaged. Ask the operator to restore it from a backup.")
     return storage.read_proven(
         referral.archive_file,
         referral.archive_sha256,
@@ -92,16 +92,19 @@ def archive_bytes(referral: Referral) -> bytes:
 
 def _check(study: Study, review: Review | None, analyses: list[Analysis], user: User, seen: bool) -> None:
     if not is_suspicious(study, review, user, model_seen=seen):
-        raise Conflict("not_suspicious", _("Nothing calls this case suspicious. Save a reading that does, then refer."))
+        raise Conflict(
+            "not_suspicious",
+            _("Neither the model nor a reading calls this case suspicious. Save a suspicious reading, then refer."),
+        )
     if study.patient_id is None:
-        raise Conflict("unassigned", _("The case has no patient. Assign it to a patient, then refer."))
+        raise Conflict("unassigned", _("The case has no patient. Assign a patient, then refer."))
     if any(analysis.open_warnings for analysis in analyses):
         raise Conflict(
             "identity_unconfirmed",
-            _("What was typed and what the file says differ. Confirm one of the two, then refer."),
+            _("The entry and the file differ. Confirm one of the two, then refer."),
         )
     if not any(analysis.image.canonical_file for analysis in analyses):
-        raise Conflict("no_film", _("No film of this case can be shown. Add one that can be read, then refer."))
+        raise Conflict("no_film", _("This case has no displayable film. Add a readable film, then refer."))
 
 
 def _make(study: Study, review: Review | None, analyses: list[Analysis], user: User, seen: bool) -> Referral:

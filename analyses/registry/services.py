@@ -46,7 +46,7 @@ def inspect_model(key: str, folder: Path) -> InstalledModel:
     except WeightsError as error:
         return InstalledModel(key, folder, card, error.message, error.code)
     if cards.key_of(card) != key:
-        fault = f"The card describes {cards.key_of(card)}: the folder must have that name."
+        fault = f"The card describes {cards.key_of(card)}, but the folder has another name: rename the folder."
         return InstalledModel(key, folder, card, fault, "bad_card")
     return InstalledModel(key, folder, card)
 
@@ -66,7 +66,7 @@ def folder_of(key: str) -> Path:
     folder = cards.installed().get(key)
     if folder is None:
         raise WeightsError(
-            "model_not_installed", f"The model {key} is not installed here: install it, or activate another one."
+            "model_not_installed", f"The model {key} is not installed: install it or activate another model."
         )
     return folder
 
@@ -182,7 +182,7 @@ def require_fit(key: str, use: IntendedUse) -> InstalledModel:
     require_use(*use)
     folder = cards.installed().get(key)
     if folder is None:
-        message = gettext("This model is not installed. Choose one of the list.")
+        message = gettext("This model is not installed. Choose a model from the list.")
         raise Invalid("unknown_model", message, fields={"model": [message]})
     found = inspect_model(key, folder)
     if found.card is None or found.fault:
@@ -190,7 +190,7 @@ def require_fit(key: str, use: IntendedUse) -> InstalledModel:
         message = gettext("%(model)s cannot be used. %(why)s") % {"model": key, "why": why}
         raise Conflict("model_unfit", message, fields={"model": [why]})
     if not any(group_of(one) == use.modality for one in cards.modalities_of(found.card)):
-        message = gettext("The card of %(model)s does not say that it was validated for this modality: %(group)s.")
+        message = gettext("According to its card, %(model)s is not validated for this modality: %(group)s.")
         message %= {"model": key, "group": GROUPS[use.modality]}
         raise Conflict("wrong_modality", message, fields={"model": [message]})
     if cards.task_of(found.card) != use.task:
@@ -231,7 +231,7 @@ def _put_in_force(use: IntendedUse, key: str, reason: str, by: User, *, back: bo
         newest = _activations(use).select_for_update().first()
         before = newest.model_key if newest else default_model(use)
         if before == key:
-            raise Conflict("already_active", gettext("%(model)s is in force already.") % {"model": key})
+            raise Conflict("already_active", gettext("%(model)s is already active.") % {"model": key})
         row = ModelActivation.objects.create(
             modality=use.modality,
             task=use.task,

@@ -25,12 +25,12 @@ from analyses.structured_reading import signature
 from analyses.structured_reading import text as structure_text
 
 UNFINISHED = gettext_lazy("The model had not answered when this report was issued.")
-CANCELLED = gettext_lazy("The analysis was cancelled; the model was not asked.")
+CANCELLED = gettext_lazy("The analysis was cancelled; the model was not run.")
 CONFIRMED = {
-    "typed": gettext_lazy("a doctor confirmed what was typed"),
-    "file": gettext_lazy("a doctor confirmed what the file says"),
-    "record": gettext_lazy("a doctor confirmed what the record says"),
-    "edited": gettext_lazy("a doctor stated the right value"),
+    "typed": gettext_lazy("a doctor confirmed the entry"),
+    "file": gettext_lazy("a doctor confirmed the value in the file"),
+    "record": gettext_lazy("a doctor confirmed the value in the record"),
+    "edited": gettext_lazy("a doctor entered the correct value"),
 }
 SUBTYPES_SHOWN = 5
 # A longer impression stands under the two boxes, where it may run over the page.
@@ -201,7 +201,7 @@ def _notes(analysis: Analysis) -> list[str]:
         if field and chosen:
             word = wording.FIELDS.get(field, field.replace("_", " "))
             kept = CONFIRMED.get(chosen, CONFIRMED["edited"])
-            said = _("sources contradicted each other; %(kept)s.") % {"kept": kept}
+            said = _("the sources contradicted each other; %(kept)s.") % {"kept": kept}
             lines.append(f"{capfirst(str(word))}: {said}")
         elif warning.get("code") in wording.NOTES:
             lines.append(str(wording.NOTES[warning["code"]]))

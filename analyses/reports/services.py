@@ -35,7 +35,7 @@ def issue_report(study: Study, user: User | None) -> Report:
             ``identity_unconfirmed``, ``no_result``, ``busy``.
         StorageFull: ``storage_full``.
     """
-    busy = _("The case keeps changing. Ask for the report again in a moment.")
+    busy = _("The case is being changed. Request the report again in a moment.")
     return cases.retry_if_moved(lambda: _report_of(study.pk, user), busy=busy)
 
 
@@ -62,8 +62,8 @@ def report_bytes(report: Report) -> bytes:
     Raises:
         ServiceError: ``report_missing`` or ``report_damaged`` (500): the file is gone or no longer what was issued.
     """
-    missing = _("The stored report is missing. Tell the operator; backups hold it.")
-    damaged = _("The stored report is damaged. Tell the operator; backups hold it.")
+    missing = _("The stored report is missing. Ask the operator to restore it from a backup.")
+    damaged = _("The stored report is damaged. Ask the operator to restore it from a backup.")
     return storage.read_proven(
         report.pdf_file,
         report.pdf_sha256,
@@ -137,11 +137,13 @@ def _check_reportable(review: Review | None, analyses: list[Analysis]) -> None:
     if any(analysis.open_warnings for analysis in analyses):
         raise Conflict(
             "identity_unconfirmed",
-            _("What was typed and what the file says differ. A doctor of the department must confirm one first."),
+            _("The entry and the file differ. A doctor of the department must confirm one of the two first."),
         )
     signed = review is not None and review.is_signed
     if not signed and not any(analysis.status == Status.SUCCEEDED for analysis in analyses):
-        raise Conflict("no_result", _("There is no result to report yet. Wait for one, or read and sign the case."))
+        raise Conflict(
+            "no_result", _("There is no result to report yet. Wait for the analysis, or read and sign the case.")
+        )
 
 
 def _issue(study: Study, review: Review | None, analyses: list[Analysis], user: User | None) -> Report:
@@ -196,4 +198,6 @@ def _store(pdf: bytes) -> str:
     try:
         return storage.store_bytes("reports", pdf, ".pdf")
     except StorageFull as error:
-        raise StorageFull("storage_full", _("There is no room to store the report. Tell the operator.")) from error
+        raise StorageFull(
+            "storage_full", _("The file store is full. The report could not be stored. Inform the operator.")
+        ) from error

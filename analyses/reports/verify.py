@@ -25,23 +25,19 @@ LOOKUPS_PER_MINUTE = 30
 SHA256 = re.compile(r"^[0-9a-fA-F]{64}$")
 CODE_LENGTH = reports.CODE_GROUPS * reports.GROUP_LENGTH
 UNREADABLE = _(
-    "That is neither a verification code (16 letters and digits, printed at the foot of the report) nor a SHA-256 "
-    "fingerprint (64 hexadecimal digits)."
+    "This is neither a verification code (16 letters and digits, printed at the foot of the report) "
+    "nor a SHA-256 fingerprint (64 hexadecimal digits)."
 )
 BUSY = _("Too many look-ups from this address. Wait a minute and try again.")
 MEANINGS = {
-    ReportState.VALID: _("It is the newest report of its case."),
-    ReportState.SUPERSEDED: _("A newer report of the same case exists, or is due. Do not use this one."),
-    ReportState.VOID: _("It was withdrawn because the patient or the side was wrong. Do not use it."),
+    ReportState.VALID: _("This is the latest report of the case."),
+    ReportState.SUPERSEDED: _("A newer report of the same case exists or is due. Do not use this report."),
+    ReportState.VOID: _("The report was withdrawn because the patient or the side was wrong. Do not use it."),
 }
-PRELIMINARY = _("It is preliminary: no doctor has signed it.")
-UNKNOWN_FILE = _(
-    "No report with this fingerprint was issued by this portal, or the file was changed after it was issued."
-)
-UNKNOWN_CODE = _("No report with this code was issued by this portal. Check the code, or choose the file itself.")
-CODE_ONLY = _(
-    "A code shows that such a report exists, not that this copy of it is unchanged: choose the file to be sure."
-)
+PRELIMINARY = _("The report is preliminary and not signed by a doctor.")
+UNKNOWN_FILE = _("This portal has not issued a report with this fingerprint, or the file was changed after issue.")
+UNKNOWN_CODE = _("This portal has not issued a report with this code. Check the code, or choose the file itself.")
+CODE_ONLY = _("A code shows that the report exists, but not that this copy is unchanged. To be sure, choose the file.")
 
 
 @login_not_required

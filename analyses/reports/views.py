@@ -96,7 +96,7 @@ def report_archive_view(request: HttpRequest) -> HttpResponseBase:
     try:
         reports = [_current_report(found[key], user) for key in keys]
     except ServiceError as error:
-        messages.error(request, _("No archive was made. %(why)s") % {"why": error.message})
+        messages.error(request, _("No archive was created. %(why)s") % {"why": error.message})
         return redirect("analyses:report_list")
     _record_archive(reports, user)
     name = f"reports-{timezone.localtime():%Y-%m-%d-%H%M}.zip"

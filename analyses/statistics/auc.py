@@ -54,7 +54,9 @@ def placements(scores: np.ndarray, positive: np.ndarray) -> Placements:
         raise ValueError("a score is missing")
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
     if not n_positive or not n_negative:
-        raise NotEstimable("one_class", _("All cases have the same truth, so there is no area under a curve."))
+        raise NotEstimable(
+            "one_class", _("All cases have the same truth, so no area under the curve can be calculated.")
+        )
     pooled = np.array([midranks(row) for row in scores])
     within_positive = np.array([midranks(row) for row in scores[:, positive]])
     within_negative = np.array([midranks(row) for row in scores[:, ~positive]])
@@ -80,7 +82,7 @@ def roc_points(scores: np.ndarray, positive: np.ndarray) -> list[tuple[float, fl
     """
     scores, positive = np.asarray(scores, dtype=float), np.asarray(positive, dtype=bool)
     if positive.all() or not positive.any():
-        raise NotEstimable("one_class", _("All cases have the same truth, so there is no curve."))
+        raise NotEstimable("one_class", _("All cases have the same truth, so no curve can be drawn."))
     points = [(0.0, 0.0)]
     for cut in np.unique(scores)[::-1]:
         called = scores >= cut

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy
 
 from analyses.statistics.auc import NotEstimable, placements
 
-FEW = gettext_lazy("There must be at least two cases with and two without malignancy to estimate an error.")
+FEW = gettext_lazy("An error estimate needs at least two malignant and two other cases.")
 
 
 def auc_with_covariance(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -91,7 +91,7 @@ def analyse(figures: np.ndarray, covariance: np.ndarray, *, readers: str = "rand
     if readers not in ("random", "fixed"):
         raise ValueError(f"readers are random or fixed, not {readers}")
     if readers == "random" and count < 2:
-        raise NotEstimable("few_readers", _("With one reader nothing can be said about readers in general."))
+        raise NotEstimable("few_readers", _("A single reader does not allow conclusions about readers in general."))
     cov = np.asarray(covariance, dtype=float).reshape(modalities, count, modalities, count)
     components = _components(figures, cov)
     test = _random_readers if readers == "random" else _fixed_readers
@@ -189,7 +189,7 @@ def _hillis_df(denominator: float, mean_square: float, df: int) -> float:
 def _require_positive(denominator: float) -> None:
     # Sums of equal figures leave dust of the order of the machine's precision.
     if denominator < 1e-15:
-        raise NotEstimable("no_variation", _("The readings leave no error to compare with, so there is no test."))
+        raise NotEstimable("no_variation", _("No test: the readings have no error variance for comparison."))
 
 
 def _differences(figures: np.ndarray, standard_error: float, df: float, level: float) -> list[Difference]:

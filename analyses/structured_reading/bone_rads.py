@@ -33,9 +33,9 @@ def examination_exclusions(modality: str, age: int | None) -> list[str]:
     if modality not in MODALITIES:
         reasons.append(_("Bone-RADS is defined for CT and MR, not for radiographs."))
     if age is None:
-        reasons.append(_("Bone-RADS is defined for adults; the birth date is not known."))
+        reasons.append(_("Bone-RADS is defined for adults; the date of birth is unknown."))
     elif age < ADULT_YEARS:
-        reasons.append(_("Bone-RADS is defined for adults from 18 years."))
+        reasons.append(_("Bone-RADS is defined for adults aged 18 years and over."))
     return reasons
 
 
@@ -43,9 +43,9 @@ def exclusions(modality: str, age: int | None, findings: Findings) -> list[str]:
     """Why no category holds: a sentence for each reason, empty where Bone-RADS is valid."""
     reasons = examination_exclusions(modality, age)
     if findings.number != Number.ONE:
-        reasons.append(_("Bone-RADS is defined for a solitary lesion; state that there is one."))
+        reasons.append(_("Bone-RADS is defined for a solitary lesion; set the number of lesions to one."))
     if findings.incidental != Presence.YES:
-        reasons.append(_("Bone-RADS is defined for an incidental lesion; state that it is one."))
+        reasons.append(_("Bone-RADS is defined for an incidental lesion; mark the lesion as incidental."))
     if findings.known_primary != Presence.NO:
-        reasons.append(_("Bone-RADS is not offered unless a known primary malignancy is denied."))
+        reasons.append(_("Bone-RADS requires that a known primary malignancy has been excluded."))
     return reasons

@@ -66,7 +66,10 @@ def find(said: StatedCase) -> list[Contradiction]:
         found.append(
             Contradiction(
                 "text_is_older",
-                _("The findings were written by hand and the structure was changed afterwards. Compare the two."),
+                _(
+                    "The findings text was edited by hand, and the structured findings were changed "
+                    "afterwards. Compare the two."
+                ),
             )
         )
     return sorted(found, key=lambda one: not one.is_error)
@@ -90,7 +93,7 @@ def _of_the_lesion(said: StatedCase) -> Iterator[Contradiction]:
     if said.reading == Reading.BENIGN and destroying:
         yield Contradiction(
             "benign_but_aggressive",
-            _("The reading is benign with a margin of grade IIIB or IIIC and a soft-tissue mass."),
+            _("The reading is benign, but the margin is grade IIIB or IIIC with a soft-tissue mass."),
         )
 
 
@@ -115,12 +118,13 @@ def _of_the_advice(said: StatedCase) -> Iterator[Contradiction]:
     if advice == Recommendation.NONE and margin in AGGRESSIVE_MARGINS:
         yield Contradiction(
             "no_follow_up_aggressive",
-            _("No follow-up is recommended with an aggressive margin (grade %(grade)s).") % {"grade": margin},
+            _("The margin is aggressive (grade %(grade)s), but the recommendation is no follow-up.")
+            % {"grade": margin},
         )
     if advice == Recommendation.FOLLOW_UP and margin in GRADE_III:
         yield Contradiction(
             "only_follow_up_aggressive",
-            _("Only follow-up films are recommended with a margin of grade %(grade)s.") % {"grade": margin},
+            _("The margin is grade %(grade)s, but only follow-up films are recommended.") % {"grade": margin},
         )
     if advice in (Recommendation.NONE, Recommendation.FOLLOW_UP) and said.reading == Reading.MALIGNANT:
         yield Contradiction(
@@ -135,12 +139,12 @@ def _of_the_place(said: StatedCase) -> Iterator[Contradiction]:
     if bone and examined and bone not in examined:
         yield Contradiction(
             "other_bone",
-            _("The lesion is placed in the %(bone)s; the examination is of the %(part)s.")
+            _("Location of the lesion: %(bone)s. Examined body part: %(part)s.")
             % {"bone": Bone(bone).label, "part": said.body_part.lower()},
         )
     if {side, said.laterality} == {Laterality.LEFT.value, Laterality.RIGHT.value}:
         yield Contradiction(
             "other_side",
-            _("The lesion is on the %(side)s side; the examination is of the %(examined)s side.")
+            _("Side of the lesion: %(side)s. Examined side: %(examined)s.")
             % {"side": Laterality(side).label, "examined": Laterality(said.laterality).label},
         )

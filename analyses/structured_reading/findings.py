@@ -89,7 +89,7 @@ def from_json(given: Mapping[str, Any] | None) -> Findings:
     for name, codes in CODES.items():
         value = given.get(name) or ""
         if value and value not in codes.values:
-            errors[name] = [_("Choose one of the list.")]
+            errors[name] = [_("Choose an entry from the list.")]
     try:
         size = _size(given.get("size_mm") or ())
     except ValueError:

@@ -40,7 +40,7 @@ def check(study: Study, reading: str, likelihood: int | None, given: Structured)
     if given.bone_rads is not None:
         reasons = bone_rads.exclusions(study.modality, patient_age(study), given.findings)
         if given.bone_rads not in BoneRads.values:
-            errors["bone_rads"] = [_("Choose one of the categories.")]
+            errors["bone_rads"] = [_("Choose a category.")]
         elif reasons:
             errors["bone_rads"] = reasons
     if errors:
@@ -121,7 +121,7 @@ def confirmed_contradictions(study: Study, review: Review, confirmed: Collection
         raise Conflict("contradiction", _("The reading contradicts itself. %(why)s") % {"why": " ".join(errors)})
     if any(one.code not in confirmed for one in found):
         raise Conflict(
-            "unconfirmed", _("The reading holds contradictions. Mend them, or confirm each that is meant, then sign.")
+            "unconfirmed", _("The reading contains contradictions. Resolve or confirm each of them, then sign.")
         )
     return sorted(one.code for one in found)
 
@@ -138,7 +138,7 @@ def _likelihood_errors(reading: str, likelihood: int | None) -> dict[str, list[s
     if not 0 <= likelihood <= 100:
         return {"likelihood": [_("A whole number from 0 to 100.")]}
     if reading == Reading.CANNOT_TELL:
-        return {"likelihood": [_("Who cannot tell states no likelihood. Leave it empty.")]}
+        return {"likelihood": [_("Leave the likelihood empty for cannot tell.")]}
     return {}
 
 
@@ -146,15 +146,15 @@ def _advice_errors(given: Structured) -> dict[str, list[str]]:
     advice, months = given.recommendation, given.recommendation_months
     errors: dict[str, list[str]] = {}
     if advice and advice not in Recommendation.values:
-        errors["recommendation"] = [_("Choose one of the recommendations.")]
+        errors["recommendation"] = [_("Choose a recommendation.")]
     if advice == Recommendation.FOLLOW_UP and months is None:
-        errors["recommendation_months"] = [_("State in how many months.")]
+        errors["recommendation_months"] = [_("Enter the interval in months.")]
     elif months is not None and advice != Recommendation.FOLLOW_UP:
-        errors["recommendation_months"] = [_("Months are stated for follow-up films only.")]
+        errors["recommendation_months"] = [_("An interval applies to follow-up films only.")]
     elif months is not None and not 1 <= months <= MAX_MONTHS:
-        errors["recommendation_months"] = [_("From 1 to %(most)s months.") % {"most": MAX_MONTHS}]
+        errors["recommendation_months"] = [_("1 to %(most)s months.") % {"most": MAX_MONTHS}]
     if advice == Recommendation.OTHER and not given.recommendation_text.strip():
-        errors["recommendation_text"] = [_("Write what you recommend.")]
+        errors["recommendation_text"] = [_("Enter the recommendation.")]
     elif not _is_line(given.recommendation_text):
         errors["recommendation_text"] = [_("At most %(most)s characters.") % {"most": MAX_LINE}]
     return errors
@@ -163,9 +163,9 @@ def _advice_errors(given: Structured) -> dict[str, list[str]]:
 def _reason_errors(given: Structured) -> dict[str, list[str]]:
     errors: dict[str, list[str]] = {}
     if given.disagreement_reason and given.disagreement_reason not in DisagreementReason.values:
-        errors["disagreement_reason"] = [_("Choose one of the reasons.")]
+        errors["disagreement_reason"] = [_("Choose a reason.")]
     if given.disagreement_reason == DisagreementReason.OTHER and not given.disagreement_text.strip():
-        errors["disagreement_text"] = [_("Write the reason.")]
+        errors["disagreement_text"] = [_("Enter the reason.")]
     elif not _is_line(given.disagreement_text):
         errors["disagreement_text"] = [_("At most %(most)s characters.") % {"most": MAX_LINE}]
     return errors

@@ -87,7 +87,7 @@ def _body(request: HttpRequest) -> dict[str, Any]:
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        raise Invalid("bad_json", _("The viewer sent something unreadable. Load the page again."))
+        raise Invalid("bad_json", _("The viewer sent invalid data. Reload the page."))
     return body
 
 

@@ -40,14 +40,15 @@ def add(image: Image, user: User, *, kind: Any, points: Any, label: Any = "") ->
     """
     require(user, Action.READ_CASE)
     if not image.canonical_file:
-        raise Conflict("not_decoded", _("The film is not decoded yet. Wait for it, then measure."))
+        raise Conflict("not_decoded", _("The film is not decoded yet. Wait until it is shown, then measure."))
     chosen, places, text = _kind(kind), _points(kind, points), _label(label)
     values, unit = _figures(image, chosen, places)
     with transaction.atomic():
         study = cases.lock(Image.objects.values_list("study", flat=True).get(pk=image.pk))
         if image.annotations.not_withdrawn().count() >= MAX_PER_FILM:
             raise Conflict(
-                "too_many", _("The film has %(most)s measurements. Withdraw some first.") % {"most": MAX_PER_FILM}
+                "too_many",
+                _("The film already has %(most)s measurements. Withdraw some first.") % {"most": MAX_PER_FILM},
             )
         signed = cases.is_signed(study)
         annotation = Annotation.objects.create(
@@ -77,11 +78,9 @@ def withdraw(annotation: Annotation, user: User) -> Annotation:
     study = cases.lock(Image.objects.values_list("study", flat=True).get(pk=annotation.image_id))
     current = Annotation.objects.select_for_update().get(pk=annotation.pk)
     if current.withdrawn_at is not None:
-        raise Conflict("already_withdrawn", _("The measurement is withdrawn already."))
+        raise Conflict("already_withdrawn", _("The measurement has already been withdrawn."))
     if cases.is_signed(study) and not current.after_signature:
-        raise Conflict(
-            "case_signed", _("The measurement belongs to the signed report. Say in an addendum what is wrong.")
-        )
+        raise Conflict("case_signed", _("The measurement belongs to the signed report. Correct it in an addendum."))
     current.withdrawn_at, current.withdrawn_by = timezone.now(), user
     current.save(update_fields=["withdrawn_at", "withdrawn_by"])
     _case_changes(study, current.after_signature)
@@ -102,7 +101,7 @@ def shown_to(user: User, image: Image) -> list[Annotation]:
 
 def _kind(kind: Any) -> str:
     if kind not in AnnotationKind.values:
-        raise invalid_field("kind", _("Choose one of the measuring tools."))
+        raise invalid_field("kind", _("Choose a measuring tool."))
     return str(kind)
 
 
@@ -113,7 +112,7 @@ def _points(kind: str, points: Any) -> list[list[float]]:
         raise invalid_field("points", _("The shape has too few or too many points. Draw it again."))
     for point in points:
         if not isinstance(point, list) or len(point) != 2 or not all(_is_fraction(part) for part in point):
-            raise invalid_field("points", _("The shape leaves the film. Draw it again."))
+            raise invalid_field("points", _("The shape extends beyond the film. Draw it again."))
     return [[float(x), float(y)] for x, y in points]
 
 
@@ -134,16 +133,16 @@ def _figures(image: Image, kind: str, points: list[list[float]]) -> tuple[dict[s
     if kind not in measurement.REGIONS:
         values = measurement.measure_line(kind, points, image)
         if not any(values.values()):
-            raise Invalid("empty_region", _("The points lie on one another. Draw it again."))
+            raise Invalid("empty_region", _("The points coincide. Draw the shape again."))
         return values, ""
     try:
         stored = storage.read(image.display_file or image.canonical_file)
     except FileNotFoundError as error:
-        missing = _("The film is missing from the file store. Tell the operator; backups hold it.")
+        missing = _("The film is missing from the file store. Ask the operator to restore it from a backup.")
         raise ServiceError("film_missing", missing, status=500) from error
     values, unit = measurement.measure_region(kind, points, image, stored)
     if not values:
-        raise Invalid("empty_region", _("The region holds no pixel. Draw it larger."))
+        raise Invalid("empty_region", _("The region contains no pixels. Draw a larger region."))
     return values, unit
 
 

@@ -12,10 +12,9 @@ from analyses.models import Analysis, Image
 from inference.imaging.display import CANONICAL
 
 BEFORE_DEPTH = _(
-    "This film was decoded before its full depth was kept: it is shown from the 8-bit image. "
-    "Analyse it again to window every value."
+    "Only the 8-bit image of this film was kept. Analyse the film again to use its full bit depth for windowing."
 )
-TOO_LARGE = _("This film is too large for its full depth to be kept: it is shown from the 8-bit image.")
+TOO_LARGE = _("This film is too large to keep its full bit depth. The viewer shows the 8-bit image.")
 
 
 @dataclass(frozen=True)

@@ -33,24 +33,24 @@ TOOLS = (
 )
 HELP = (
     (
-        _("Look"),
+        _("Navigate"),
         (
             (["+", "-"], _("zoom")),
-            (["0"], _("whole film")),
+            (["0"], _("fit film")),
             (["1"], "1:1"),
             ([_("arrows")], _("move the film")),
-            (["R"], _("turn by 90°")),
-            (["H", "U"], _("mirror left and right, up and down")),
+            (["R"], _("rotate by 90°")),
+            (["H", "U"], _("flip horizontally, vertically")),
             (["M"], _("smooth or exact pixels above 1:1")),
-            (["X"], _("as at first")),
+            (["X"], _("reset")),
         ),
     ),
     (
         _("Window"),
         (
-            (["W"], _("arrows and dragging set the window")),
-            (["P"], _("arrows and dragging move again")),
-            (["[", "]"], _("preset before, after")),
+            (["W"], _("set the window by arrows or dragging")),
+            (["P"], _("move the film by arrows or dragging")),
+            (["[", "]"], _("previous, next preset")),
             (["I"], _("invert")),
             (["O", "S"], _("outline, saliency map")),
         ),
@@ -60,7 +60,7 @@ HELP = (
         (
             (["L", "A"], _("length, angle")),
             (["B", "E", "D"], _("rectangle, ellipse, freehand")),
-            ([_("arrows")], _("move the cross; with Shift by ten")),
+            ([_("arrows")], _("move the crosshair; with Shift, ten steps")),
             ([_("Enter")], _("place a point")),
             ([_("Space")], _("close a freehand outline")),
             (["Esc"], _("leave the tool")),
@@ -69,12 +69,12 @@ HELP = (
     (
         _("Films"),
         (
-            (["N", "J"], _("next film, film before")),
+            (["N", "J"], _("next, previous film")),
             (["C"], _("side by side")),
-            (["K"], _("linked or each by itself")),
+            (["K"], _("linked or independent")),
             (["T"], _("next pane")),
             (["Q"], _("back to the case")),
-            (["?"], _("these keys")),
+            (["?"], _("show keys")),
         ),
     ),
 )

@@ -67,7 +67,7 @@ def take_for_saving(locked: Study, user: User) -> None:
     """
     if not cases.is_signed(locked) and locked.assigned_to_id not in (None, user.pk):
         raise _is_anothers(
-            locked, _("Nothing was saved; what you typed stands below. Take the case over, then save again.")
+            locked, _("Nothing was saved. Your entries are kept below. Take over the case, then save again.")
         )
     if not cases.is_signed(locked) and _take(locked, user):
         _record("start_reading", locked, user)
@@ -105,7 +105,7 @@ def release(study: Study, user: User) -> None:
     locked = _lock(study)
     cases.require_unsigned(locked)
     if locked.assigned_to_id != user.pk:
-        raise Conflict("not_yours", _("The case is not assigned to you. Reload to see whose it is."))
+        raise Conflict("not_yours", _("The case is not assigned to you. Reload the page to see the assigned reader."))
     _assign(locked, None, begun=False)
     _record("release", locked, user)
     _refresh(study)
@@ -132,7 +132,7 @@ def assign(study: Study, to: User, user: User) -> None:
     if _open_questions(locked).filter(reader=to).exists():
         raise Conflict(
             "second_reading_open",
-            _("This colleague is asked for a second reading of the case. Withdraw the question, then assign."),
+            _("This colleague has been asked for a second reading of the case. Withdraw the request, then assign."),
         )
     _assign(locked, to, begun=False)
     _record("assign_reader", locked, user, {"to": str(to.pk)})
@@ -151,7 +151,7 @@ def require_may_sign(locked: Study, user: User) -> None:
     if _open_questions(locked).exists():
         raise Conflict(
             "second_reading_open",
-            _("A second reading is asked and not answered. Wait for it or withdraw it, then sign."),
+            _("A second reading is pending. Wait for it or withdraw the request, then sign."),
         )
 
 
@@ -186,13 +186,16 @@ def _require_no_open_question(locked: Study, user: User) -> None:
     if _open_questions(locked).filter(reader=user).exists():
         raise Conflict(
             "second_reading_open",
-            _("You are asked for a second reading of this case and do not see the first. Answer it first."),
+            _(
+                "You have been asked for a second reading of this case, and the first reading is "
+                "hidden from you. Complete the second reading first."
+            ),
         )
 
 
 def _is_anothers(locked: Study, advice: str = "") -> Conflict:
-    advice = advice or _("Take it over first.")
-    words = _("%(reader)s has this case.") % {"reader": locked.assigned_to}
+    advice = advice or _("Take over the case first.")
+    words = _("This case is assigned to %(reader)s.") % {"reader": locked.assigned_to}
     return Conflict("assigned_to_other", f"{words} {advice}")
 
 

@@ -26,7 +26,7 @@ AGE_GROUPS: dict[str, tuple[Any, int, int | None]] = {
 ASSIGNMENTS = (
     ("mine", _("Mine")),
     ("unassigned", _("Unassigned")),
-    ("asked", _("Asked of me")),
+    ("asked", _("Requests to me")),
 )
 # What a saved filter keeps: everything but search words, which may name a patient.
 VIEW_FIELDS = (

@@ -14,7 +14,9 @@ class ColleagueField(forms.ModelChoiceField):
     """An active doctor of the user's department; the field's form sets whose."""
 
     def __init__(self) -> None:
-        super().__init__(label=_("Colleague"), queryset=User.objects.none(), empty_label=_("choose"), required=True)
+        super().__init__(
+            label=_("Colleague"), queryset=User.objects.none(), empty_label=_("please choose"), required=True
+        )
 
 
 class HandOverForm(forms.Form):
@@ -49,7 +51,7 @@ class AnswerForm(forms.Form):
         required=False,
         min_value=0,
         max_value=100,
-        help_text=_("Leave empty where you cannot tell."),
+        help_text=_("Leave empty for cannot tell."),
     )
     text = forms.CharField(label=_("Text"), required=False, max_length=8000, widget=forms.Textarea(attrs={"rows": 3}))
 

@@ -56,7 +56,10 @@ def test_performance_is_german_and_its_numbers_have_a_comma(doctor, closed):
     says(
         text,
         (
-            *("12 abgeschlossene Fälle von 1 Person in Orthopaedics, 12 maligne, 12 durch Pathologie.", "<b>1,000</b>"),
+            *(
+                "12 abgeschlossene Fälle von 1 Patient in Orthopaedics, 12 maligne, 12 durch Pathologie.",
+                "<b>1,000</b>",
+            ),
             *(
                 "Befund ohne Modell",
                 "Zum Modell hin",
@@ -65,7 +68,7 @@ def test_performance_is_german_and_its_numbers_have_a_comma(doctor, closed):
                 "95-%-Intervalle",
             ),
         ),
-        ("closed case", "Reader alone", "Sensitivity", "too few", "By group", "On this page", ">none<"),
+        ("closed case", "Reader without the model", "Sensitivity", "too few", "By group", "On this page", ">none<"),
     )
     assert '<td lang="en">Identifier of the case.</td>' in text
 
@@ -90,8 +93,12 @@ def test_the_import_of_outcomes_answers_in_german(doctor):
     signed_case(doctor, accession_number="ACC-1")
     says(
         page(doctor, "/outcomes/import/"),
-        ("Ausgänge importieren", "CSV, höchstens 5000 Zeilen und 2 MB", "Wodurch es bekannt ist: pathology"),
-        ("Import outcomes", "Columns", "Check and import", "May be empty"),
+        (
+            "Endergebnisse importieren",
+            "CSV, höchstens 5000 Zeilen und 2 MB",
+            "Wodurch die Diagnose gesichert ist: pathology",
+        ),
+        ("Import outcomes", "Columns", "Check and import", "no patient name"),
     )
     rows = file(
         line(accession="ACC-1", on="04/11/2026"), line(accession="NO-SUCH"), line(accession="ACC-1", grade="G2")
@@ -101,9 +108,13 @@ def test_the_import_of_outcomes_answers_in_german(doctor):
         text,
         (
             *("Nichts wurde gespeichert", "3 von 3 Zeilen", "unbekannter Fall", "fehlerhaft", "widersprüchlich"),
-            *("date ist kein Datum wie", "Kein Fall Ihrer Abteilung hat diese Nummer.", "Grading: Nur maligne Tumoren"),
+            *(
+                "date ist kein Datum wie",
+                "Ihre Abteilung hat keinen Fall mit dieser Nummer.",
+                "Grading: Nur maligne Tumoren",
+            ),
         ),
-        ("Nothing was stored", "malformed", "unknown case", "is no date"),
+        ("Nothing was stored", "malformed", "unknown case", "is not a date"),
     )
     empty = {"file": SimpleUploadedFile("o.csv", file())}
     assert "keine Zeile unter der Kopfzeile" in page(doctor, "/outcomes/import/", empty, status=400)

@@ -116,7 +116,7 @@ def test_the_models_page_is_german_with_hold_forms_and_refusals(administrator, d
     refused = web.post(reverse("analyses:model_compare"), {"model_a": TOY, "model_b": TOY, "films": "5"})
     assert "Wählen Sie zwei verschiedene Modelle." in text(refused, 400)
     done = web.post(reverse("analyses:model_activate"), {"model": TOY, "reason": "besser"}, follow=True)
-    all_in(text(done), f"Ab jetzt antwortet {TOY}.", f"Zurück zu {registry.default_model()}", "zuvor: ")
+    all_in(text(done), f"{TOY} ist jetzt aktiv.", f"Zurück zu {registry.default_model()}", "zuvor: ")
     held = text(web.post(reverse("analyses:hold_set"), {"reason": "Drift"}, follow=True))
     all_in(held, "für alle zurückgehalten.", "zurückgehalten seit ")
     assert "bereits für alle zurückgehalten" in text(web.post(reverse("analyses:hold_set"), {"reason": "x"}), 409)
@@ -136,7 +136,7 @@ def test_a_comparison_is_german_while_it_runs_and_when_it_is_over(administrator,
     shown = text(web.get(url))
     all_in(shown, "1 Aufnahme, 0 mit gleichem Ergebnis", "0,600", "Aufnahmen mit verschiedenem Ergebnis", "P(maligne)")
     none_in(shown, "Outcomes", "Films with different outcomes", "Median difference")
-    fault = "The model's weights file is missing: install it beside its card."
+    fault = "The model's weights file is missing: install it next to its card."
     type(made).objects.update(status="failed", error_message=fault)
     assert "Die Gewichtsdatei des Modells fehlt" in text(web.get(url))
 
@@ -223,7 +223,7 @@ def test_every_reason_why_a_film_failed_has_its_german_sentence():
     for error in (
         SoftTimeLimitExceeded(),
         ValueError(),
-        InferenceError("x", "The stored file is damaged. Tell the operator; backups hold it."),
+        InferenceError("x", "The stored file is damaged. Ask the operator to restore it from a backup."),
     ):
         told.add(running._fault(error)[1])
     assert told <= set(stored_words.FAILURES)
@@ -237,7 +237,7 @@ def test_a_failed_film_says_why_in_german_and_keeps_its_english_sentence(doctor,
     analysis.error_message = DECODE_CODES["truncated"]
     analysis.save()
     page = text(speaking(doctor).get(reverse("analyses:case", args=[analysis.image.study_id])))
-    all_in(page, "Die Datei endet vor dem Bild.")
+    all_in(page, "Die Datei ist unvollständig.")
     none_in(page, DECODE_CODES["truncated"])
 
 

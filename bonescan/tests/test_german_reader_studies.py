@@ -54,20 +54,20 @@ def test_the_list_and_a_draft(administrator, department):
         text,
         (
             "Fälle ziehen",
-            "aus eingetragenen Ausgängen",
+            "aus eingetragenen Endergebnissen",
             ">maligne<",
             "Leserstudie starten",
             "28 Tage später",
-            "Ausgang von",
+            "Endergebnis von",
         ),
-        ("Draw cases", "Add cases", ">malignant<", "Start the study", "Remove", "Case id", "No patient data"),
+        ("Draw cases", "Add cases", ">malignant<", "Start the study", "Remove", "Case id", "Do not enter"),
     )
     refused = admin.post(
         reverse("analyses:reader_study_cases", args=[reader_study.pk]), {"lines": "nothing, malignant"}
     )
     assert "Zeile 1: Das ist keine Fall-ID." in refused.content.decode()
     refused = admin.post(reverse("analyses:reader_study_draw", args=[reader_study.pk]), {"benign": "2"})
-    assert "Kein solcher Fall kann gezogen werden." in refused.content.decode()
+    assert "Kein passender Fall ist verfügbar." in refused.content.decode()
 
 
 def test_an_open_reader_study_and_its_readers_pages(administrator, department):
@@ -131,7 +131,7 @@ def test_results(administrator, department):
         (
             "Mit Vorsicht zu interpretieren",
             "Auf die Auswaschphase der befundenden Person 1 wurde verzichtet.",
-            "Weniger als drei Befundende",
+            "Weniger als drei vollständige Befundende",
             "Sensitivität",
             "1 − Spezifität",
             "1,000",

@@ -108,8 +108,10 @@ def spoken(code: str) -> set[str]:
 
 
 def test_what_is_not_marked_would_be_found():
-    code = 'say("Kept."); say(gettext("Ready")); say(`${count} films received`); on("[data-case]"); // "Not said here."'
-    assert spoken(code) == {"Kept.", " films received"}
+    code = (
+        'say("Saved."); say(gettext("Ready")); say(`${count} films received`); on("[data-case]"); // "Not said here."'
+    )
+    assert spoken(code) == {"Saved.", " films received"}
 
 
 @pytest.mark.parametrize("path", sorted(SCRIPTS.rglob("*.js")), ids=lambda path: path.name)
@@ -199,7 +201,7 @@ globalThis.document = {{ documentElement: {{ lang: {language} }} }};
 require({script});
 const said = interpolate(ngettext("%(n)s film", "%(n)s films", 2), {{ n: 2 }}, true);
 const numbers = [[12.345, 1], [-0.5, 2], [-0, 2], [1550.4], [12345]].map((one) => BoneScan.number(...one));
-console.log(JSON.stringify([gettext("Kept."), said, ...numbers]));
+console.log(JSON.stringify([gettext("Saved."), said, ...numbers]));
 """
 
 
@@ -211,4 +213,4 @@ console.log(JSON.stringify([gettext("Kept."), said, ...numbers]));
 def test_without_a_catalogue_scripts_speak_english_and_numbers_follow_the_page(language, numbers):
     code = SHIM.format(language=json.dumps(language), script=json.dumps(str(SCRIPTS / "words.js")))
     told = subprocess.run(["node", "-e", code], capture_output=True, text=True, check=True)
-    assert json.loads(told.stdout) == ["Kept.", "2 films", *numbers]
+    assert json.loads(told.stdout) == ["Saved.", "2 films", *numbers]

@@ -48,7 +48,7 @@ def page(client: Client, name: str, *args, status: int = 200, **query: str) -> s
         ),
         ("accounts:person_new", ("Add a person", "Roles", "No department", "Report clerk"), ("Befundsekretariat",)),
         ("accounts:departments", ("Departments", "Balanced", "Active people"), ("Ausgewogen", "Neue Abteilung")),
-        ("accounts:settings", ("Settings", "Institution name", "Stands at the top"), ("Name der Einrichtung",)),
+        ("accounts:settings", ("Settings", "Institution name", "Printed at the top"), ("Name der Einrichtung",)),
         ("analyses:status", ("The queue is empty", "Processes", "Running", ">worker<"), ("Warteschlange", "wartet")),
     ],
 )
@@ -67,7 +67,7 @@ def test_one_account_and_one_department_are_german(administrator, api_client, de
         assert words not in text
     assert "scanner widerrufen" in text
     text = page(web, "accounts:department", department.pk)
-    for words in ("cut-offs", "After my own reading", "Rule-out", "Operating point", "Save<"):
+    for words in ("cut-offs", "After my unaided reading", "Rule-out", "Operating point", "Save<"):
         assert words not in text
 
 
@@ -75,9 +75,9 @@ def test_what_an_administrator_is_told_is_german(administrator, doctor, departme
     web = web_of(administrator)
     fields = {"email": doctor.email, "roles": ["doctor"], "department": department.pk}
     text = web.post(reverse("accounts:person_new"), fields).content.decode()
-    assert "Ein Konto mit dieser Adresse gibt es bereits." in text
+    assert "Ein Konto mit dieser Adresse besteht bereits." in text
     text = web.post(reverse("accounts:person_deactivate", args=[administrator.pk]), follow=True).content.decode()
-    assert "Dies ist das letzte Konto der Administration." in text
+    assert "Dies ist das letzte Konto mit der Rolle Administration." in text
 
 
 @pytest.mark.parametrize(("language", "subject"), [("de", "BoneScan: Passwort setzen"), ("", "set your password")])
@@ -93,16 +93,16 @@ def test_the_mail_with_a_link_is_in_the_language_of_whoever_gets_it(administrato
 def test_tokens_and_their_refusals_are_german(doctor):
     web = web_of(doctor)
     text = page(web, "accounts:tokens")
-    for words in ("No token yet", "A token lets", "Last day", "Create token", "Which machine"):
+    for words in ("No token yet", "A token lets", "Valid until", "Create token", "The machine or program"):
         assert words not in text
     text = web.post(reverse("accounts:tokens"), {"name": "x", "expires_on": "2001-01-01"}).content.decode()
-    assert "Wählen Sie ein künftiges Datum." in text
+    assert "Wählen Sie ein Datum in der Zukunft." in text
 
 
 def test_the_password_form_says_sie(doctor):
     sent = {"oldpassword": "wrong", "password1": "a few random words", "password2": "others"}
     text = web_of(doctor).post(reverse("account_change_password"), sent).content.decode()
-    for words in ("Geben Sie Ihr bisheriges Passwort ein.", "Geben Sie beide Male dasselbe Passwort ein."):
+    for words in ("Das bisherige Passwort ist falsch.", "Die beiden Passwörter stimmen nicht überein."):
         assert words in text
 
 
@@ -148,7 +148,7 @@ def test_forms_of_a_case_refuse_in_german(doctor, signed):
     web = web_of(doctor)
     identity = {name: getattr(signed.patient, name) for name in ("patient_id", "patient_name", "patient_sex")}
     answer = web.post(reverse("analyses:case_reassign", args=[signed.pk]), identity | {"reason": "x"})
-    assert "Nichts weicht von der Akte ab." in answer.content.decode()
+    assert "Nichts wurde geändert." in answer.content.decode()
 
 
 def test_reports_are_german(clerk, doctor, signed, quick_pdf):

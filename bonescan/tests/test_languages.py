@@ -218,7 +218,7 @@ def test_a_user_chooses_a_language_and_dates_and_numbers_follow(web, case, docto
         "Ihr Befund",
         "Periostreaktion",
         "Kortikalisdestruktion",
-        "Überweisung vor Biopsie",
+        "Vorstellung vor Biopsie",
         "02.03.2026",
     ):
         assert said in text

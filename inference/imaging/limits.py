@@ -12,22 +12,28 @@ MIB = 1024 * 1024
 
 DECODE_CODES: dict[str, str] = {
     "empty_file": "The file is empty. Export it again and upload the new copy.",
-    "not_an_image": "The file is no image that can be read. Upload a JPEG, PNG, TIFF, WebP, BMP or single-frame DICOM.",
+    "not_an_image": "The file is not a readable image. Upload a JPEG, PNG, TIFF, WebP, BMP or single-frame DICOM.",
     "format_not_accepted": "This image format is not accepted. Export as JPEG, PNG, TIFF, WebP, BMP or DICOM.",
-    "unreadable": "The image is damaged or breaks its own format. Export it again from the source and upload that.",
-    "truncated": "The file ends before the image does. Transfer it again; if it stays short, export it again.",
-    "too_large": "The file is larger than the limit. Export the single film at its own resolution, or compressed.",
-    "too_many_pixels": "The image has more pixels than the limit. Export the single film at its own resolution.",
-    "multi_frame": "The file holds several frames. Upload one film per file: export the frame to be judged on its own.",
+    "unreadable": (
+        "The image is damaged or not valid for its format. Export it again from the source and upload the new copy."
+    ),
+    "truncated": "The file is incomplete. Transfer it again; if it is still incomplete, export it again.",
+    "too_large": (
+        "The file is larger than the limit. Export a single film at its native resolution, or use compression."
+    ),
+    "too_many_pixels": "The image has more pixels than the limit. Export a single film at its native resolution.",
+    "multi_frame": "The file contains several frames. Upload one film per file: export the relevant frame separately.",
     "deflated_not_accepted": "Deflated DICOM is not accepted. Send it uncompressed or with an image compression.",
     "transfer_syntax_not_accepted": (
         "This DICOM transfer syntax is not accepted. Send it uncompressed, or as RLE, JPEG, JPEG-LS or JPEG 2000."
     ),
-    "no_pixels": "The DICOM object holds no image. Send the image object itself, not a directory, report or plan.",
+    "no_pixels": "The DICOM object contains no image. Send the image object itself, not a directory, report or plan.",
     "too_much_memory": "Reading the image needs more memory than the limit. Export it uncompressed or smaller.",
     "too_slow": "Reading the image takes longer than the limit. Export it uncompressed or smaller.",
     "decoder_died": "Reading the image stopped unexpectedly. Try again; if it fails again, export the image once more.",
-    "decoder_unavailable": "The image reader is not running. The image is kept and tried again; tell the operator.",
+    "decoder_unavailable": (
+        "The image reader is not running. The image has been kept and will be tried again. Inform the operator."
+    ),
 }
 
 # Remarks on an image that was read. They travel in `meta["warnings"]`; none stops the analysis by itself.

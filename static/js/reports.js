@@ -16,7 +16,7 @@
     all.checked = count > 0 && count === boxes.length;
     all.indeterminate = count > 0 && count < boxes.length;
     button.disabled = count === 0 || count > limit;
-    if (count > limit) note.textContent = interpolate(gettext("%(count)s selected; an archive takes at most %(limit)s."), { count, limit }, true);
+    if (count > limit) note.textContent = interpolate(gettext("%(count)s selected; an archive holds at most %(limit)s."), { count, limit }, true);
     else note.textContent = count ? interpolate(gettext("%(count)s selected"), { count }, true) : hint;
   }
 

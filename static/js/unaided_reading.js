@@ -57,15 +57,15 @@
         if (mine !== turn) return;
         if (answer.ok) {
           store((tab) => tab.removeItem(key));
-          say(gettext("Kept."));
+          say(gettext("Saved."));
         } else if (answer.status === 401) {
-          say(gettext("Your session has ended. What you typed stays in this tab: sign in again and open the case."));
+          say(gettext("Your session has ended. Your entries are kept in this tab: sign in again and open the case."));
         } else {
           const told = await answer.json().catch(() => ({}));
-          say(told.detail || gettext("Not kept on the server. What you typed stays in this tab."));
+          say(told.detail || gettext("Not saved on the server. Your entries are kept in this tab."));
         }
       } catch {
-        if (mine === turn) say(gettext("The portal cannot be reached. What you typed stays in this tab."));
+        if (mine === turn) say(gettext("The portal cannot be reached. Your entries are kept in this tab."));
       } finally {
         flying = false;
       }

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
   const AT_ONCE = 3;
-  const NETWORK = gettext("The connection broke. Check the network and upload this film again.");
+  const NETWORK = gettext("The connection was interrupted. Check the network and upload this film again.");
 
   function size(bytes) {
     return bytes < 1048576 ? `${Math.max(1, Math.round(bytes / 1024))} KB` : `${window.BoneScan.number(bytes / 1048576, 1)} MB`;
@@ -11,7 +11,7 @@
   // How many films arrived, and that those which did not say why.
   function tally(received, refused, all) {
     const arrived = ngettext("%(received)s of %(all)s film received.", "%(received)s of %(all)s films received.", all);
-    const away = ngettext("%(refused)s refused: the reason stands at it.", "%(refused)s refused: the reason stands at each.", refused);
+    const away = ngettext("%(refused)s rejected: the reason is shown next to the film.", "%(refused)s rejected: the reasons are shown next to the films.", refused);
     return interpolate(refused ? `${arrived} ${away}` : arrived, { received, refused, all }, true);
   }
 
@@ -95,8 +95,8 @@
         .map(([name, texts]) => `${fieldName(name)}: ${texts.join(" ")}`);
       const text = [answer.detail, ...details].filter(Boolean).join(" ");
       if (text) return answer.code ? `${text} (${answer.code})` : text;
-      if (request.status === 413) return gettext("The server refused the file because of its size. (too_large)");
-      return interpolate(gettext("The server answered %(status)s. Try again; if it repeats, tell the administrator."), { status: request.status }, true);
+      if (request.status === 413) return gettext("The server rejected the file because of its size. (too_large)");
+      return interpolate(gettext("The server answered with status %(status)s. Try again; if the error persists, inform the administrator."), { status: request.status }, true);
     }
 
     function send(film) {
@@ -118,7 +118,7 @@
             const answer = answerOf(request);
             film.answer = answer;
             bar.value = 100;
-            mark(film, "accepted", answer.created ? gettext("Received, waiting for analysis") : gettext("This patient already has this film; its existing result stands."));
+            mark(film, "accepted", answer.created ? gettext("Received, waiting for analysis") : gettext("This film is already stored for this patient; its existing result applies."));
           } else {
             bar.value = 0;
             mark(film, "refused", refusal(request));

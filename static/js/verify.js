@@ -51,7 +51,7 @@
 
   async function check(file) {
     const turn = ++latest;
-    if (file.size > MAX_BYTES) return show("error", gettext("No answer"), gettext("This file is larger than any report."));
+    if (file.size > MAX_BYTES) return show("error", gettext("No answer"), gettext("This file is too large to be a report."));
     show("info", gettext("Computing the fingerprint"), gettext("The file stays in this browser."));
     let bytes;
     try {

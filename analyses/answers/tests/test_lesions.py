@@ -27,14 +27,14 @@ def test_a_region_is_drawn_in_canonical_pixels():
 @pytest.mark.parametrize(
     ("fields", "words", "why"),
     [
-        (CALIBRATED, "longest 54 mm, area 1,000 mm²", ""),
-        (PLANE, "longest 320 px, area 50,000 px²", "detector plane, uncalibrated"),
+        (CALIBRATED, "longest diameter 54 mm, area 1,000 mm²", ""),
+        (PLANE, "longest diameter 320 px, area 50,000 px²", "detector plane, uncalibrated"),
         (
             PLANE | {"image__spacing_source": "calibration not stated"},
-            "longest 320 px, area 50,000 px²",
+            "longest diameter 320 px, area 50,000 px²",
             "calibration not stated",
         ),
-        ({}, "longest 320 px, area 50,000 px²", "the file states no pixel spacing"),
+        ({}, "longest diameter 320 px, area 50,000 px²", "the file states no pixel spacing"),
     ],
 )
 def test_sizes_are_in_mm_only_where_the_film_is_calibrated(fields, words, why):

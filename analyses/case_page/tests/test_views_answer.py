@@ -33,7 +33,7 @@ def test_an_outline_lies_over_the_film_with_its_version_its_size_and_a_switch(we
     assert '<rect class="outline-box" x="100.0" y="250.0" width="200.0" height="250.0"' in text
     assert 'data-film-do="outline" aria-pressed="true"' in text
     assert "<span data-outline-only>Outline, bonescan-test 0.0</span>" in text
-    assert "longest 54 mm, area 1,000 mm²" in text
+    assert "longest diameter 54 mm, area 1,000 mm²" in text
     assert "No size in mm" not in text
 
 
@@ -46,7 +46,7 @@ def test_an_uncalibrated_film_gives_sizes_in_pixels_and_says_why(web, study):
     plane = {"image__pixel_spacing_mm": [0.2, 0.2], "image__spacing_source": "detector plane, uncalibrated"}
     result("benign", study=study, regions=[REGION], image__film_bytes=png_bytes(400, 1000), **plane)
     text = web.get(url(study)).content.decode()
-    assert "longest 320 px, area 50,000 px²" in text
+    assert "longest diameter 320 px, area 50,000 px²" in text
     assert "No size in mm: detector plane, uncalibrated." in text
     assert " mm²" not in text
 
@@ -82,13 +82,13 @@ def test_names_of_the_training_data_are_put_into_words(web, study):
 @pytest.mark.parametrize(
     ("reasons", "held", "words"),
     [
-        (["set_undecided"], ["malignant", "normal"], "The film does not decide between no tumour and malignant:"),
+        (["set_undecided"], ["malignant", "normal"], "The model cannot decide between no tumour and malignant:"),
         (["set_undecided"], ["normal", "benign", "malignant"], "between no tumour, benign and malignant:"),
         (["set_undecided"], [], "No class fits the film"),
-        (["unlike_training"], ["benign"], "The film is unlike the films that the model learnt from."),
-        (["unstable"], ["benign"], "The answer changes under small changes of the film"),
-        (["withheld_for_all"], ["benign"], "answers are withheld on every film at present."),
-        (["a_later_code"], ["benign"], "The model gave the reason a_later_code."),
+        (["unlike_training"], ["benign"], "The film differs from the films used to train the model."),
+        (["unstable"], ["benign"], "The answer changes with small changes of the film"),
+        (["withheld_for_all"], ["benign"], "answers are currently withheld for all films."),
+        (["a_later_code"], ["benign"], "Reason given by the model: a_later_code."),
     ],
 )
 def test_a_withheld_answer_gives_its_reasons_and_no_outcome(web, study, reasons, held, words):

@@ -63,7 +63,7 @@ def test_a_reading_of_a_colleagues_case_is_refused_and_stays_on_the_page_through
     page = web.post(url(case, "reading/"), body)
     assert page.status_code == 409
     text = page.content.decode()
-    assert "Colleague has this case. Nothing was saved" in text
+    assert "This case is assigned to Colleague. Nothing was saved" in text
     assert "Typed with care." in text
     assert not Review.objects.exists()
     # The take-over answers the line alone: the form beside it is not touched.
@@ -186,7 +186,7 @@ def test_the_next_case_stays_within_the_filters_and_ends_with_the_list(web, depa
     web.get("/cases/?q=R")
     assert following(web, a) == "R2"
     assert following(web, c).startswith("/cases/?")
-    assert "That was the last open case of this list." in web.get("/cases/").content.decode()
+    assert "This was the last open case in the list." in web.get("/cases/").content.decode()
 
 
 def test_the_next_case_is_neither_signed_nor_a_colleagues(web, department, doctor, colleague):

@@ -197,7 +197,7 @@ def test_a_stage_that_contradicts_the_reading_is_refused_beside_its_field_and_no
     sent = {"reading": "benign", "impression": "Fibroma.", "tumour_stage": "IIA", "action": "sign"}
     response = web.post(url(study, "reading/"), sent)
     assert response.status_code == 400
-    assert "those of malignant tumours" in response.context["reading_form"].errors["tumour_stage"][0]
+    assert "apply to malignant tumours" in response.context["reading_form"].errors["tumour_stage"][0]
     text = response.content.decode()
     assert '<option value="IIA" selected>' in text
     assert "Fibroma." in text
@@ -254,7 +254,7 @@ def test_a_contradiction_is_shown_with_both_values_and_holds_the_report_back(web
     text = web.get(url(study)).content.decode()
     assert "the name differs" in text
     assert "File: OTHER^ONE" in text
-    assert "The report waits until the contradictions above are decided" in text
+    assert "The report is available after the contradictions above have been resolved" in text
 
 
 def test_confirming_one_side_frees_the_report(web, study):

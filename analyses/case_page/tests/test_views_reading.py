@@ -71,11 +71,11 @@ def test_signing_against_the_model_asks_for_a_reason_where_its_answer_is_shown(w
     sent = {"reading": "benign", "impression": "Fibroma.", "model_reading": "malignant", "action": "sign"}
     answer = web.post(url(case, "reading/"), sent)
     assert answer.status_code == 400
-    assert "Say why you overrule the model." in answer.content.decode()
+    assert "State why you overrule the model." in answer.content.decode()
     assert "Fibroma." in answer.content.decode()
     assert not Review.objects.exists()
     assert web.post(url(case, "reading/"), sent | {"disagreement_reason": "more_seen"}).status_code == 302
-    assert "More is seen on the film" in page(web, case)
+    assert "The film shows more" in page(web, case)
 
 
 def test_agreeing_asks_for_no_reason(web, case):
@@ -89,7 +89,7 @@ def test_a_contradiction_stops_the_signature_until_it_is_confirmed_on_the_page(w
     answer = web.post(url(case, "reading/"), sent | {"version": "0"})
     text = answer.content.decode()
     assert answer.status_code == 409
-    assert "No follow-up is recommended with an aggressive margin (grade II)." in text
+    assert "The margin is aggressive (grade II), but the recommendation is no follow-up." in text
     assert not Review.objects.get().is_signed
     version = re.search(r'name="version" value="(\d+)"', text).group(1)
     confirmed = sent | {"version": version, "confirmed": ["no_follow_up_aggressive"]}
@@ -135,7 +135,7 @@ def test_the_check_writes_the_text_points_out_contradictions_and_keeps_nothing(w
     found = checked(web, case, reading="benign", number="one", bone="humerus", side="R", margin="IA")
     assert found["findings_text"].startswith("Solitary lesion, right humerus.")
     assert found["impression"] == "Right humerus: lesion with benign features."
-    assert "the examination is of the left side" in found["contradictions"]
+    assert "Examined side: left" in found["contradictions"]
     assert 'value="other_bone"' in found["contradictions"]
     assert not Review.objects.exists()
 

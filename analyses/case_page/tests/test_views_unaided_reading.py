@@ -66,7 +66,7 @@ def test_an_incomplete_lock_is_refused_at_its_field_and_keeps_what_was_typed(pag
     page.post(at("unaided_open", study))
     answer = page.post(at("unaided_lock", study), CONTENT | {"likelihood": ""})
     assert answer.status_code == 400
-    assert "State the likelihood of malignancy" in answer.content.decode()
+    assert "Enter the likelihood of malignancy" in answer.content.decode()
     assert 'value="benign"' in answer.content.decode()
     assert "Second opinion" not in answer.content.decode()
     answer = page.post(at("unaided_lock", study), CONTENT | {"likelihood": "300"})
@@ -81,7 +81,7 @@ def test_a_second_tab_cannot_change_what_the_first_has_locked(page, study):
     assert page.post(at("unaided_lock", study), CONTENT).status_code == 302  # the same click twice
     answer = page.post(at("unaided_lock", study), CONTENT | {"reading": "malignant", "likelihood": "90"})
     assert answer.status_code == 409
-    assert "Your own reading is locked and cannot be changed." in answer.content.decode()
+    assert "Your unaided reading is locked and cannot be changed." in answer.content.decode()
     kept = page.post(at("unaided_draft", study), CONTENT | {"reading": "malignant"})
     assert (kept.status_code, kept.json()["code"]) == (409, "own_reading_locked")
     assert UnaidedReading.objects.get().reading == "benign"
@@ -177,7 +177,7 @@ def test_after_the_signature_own_and_final_reading_stand_side_by_side(page, stud
         reading.sign(study, doctor)
     text = shown(page, study)
     assert "Towards the model; the answer was shown." in text
-    assert "own and final reading compared" in text
+    assert "unaided and final reading compared" in text
     assert ReadingRevision.objects.get().direction == "towards"
 
 
@@ -213,14 +213,14 @@ def test_a_signed_case_is_open_to_everybody_and_takes_no_unaided_reading(page, s
     assert "Begin reading" not in shown(page, study)
     answer = page.post(at("unaided_open", study))
     assert answer.status_code == 409
-    assert "An own reading comes too late" in answer.content.decode()
+    assert "An unaided reading is no longer possible" in answer.content.decode()
 
 
 def test_the_report_says_why_it_waits(page, study):
-    assert "It can be had once your own reading is locked." in shown(page, study)
+    assert "It is available after you have locked your unaided reading." in shown(page, study)
     refused = page.get(at("case_report", study))
     assert refused.status_code == 409
-    assert "Lock your own reading first" in refused.content.decode()
+    assert "Lock your unaided reading first" in refused.content.decode()
     page.post(at("unaided_open", study))
     page.post(at("unaided_lock", study), CONTENT)
     assert page.get(at("case_report", study)).status_code == 200

@@ -12,11 +12,11 @@ class AlarmForm(ReasonForm):
     """What was found behind an alarm."""
 
     accepted = forms.BooleanField(
-        label=_("This is how the site is"),
+        label=_("The change reflects this site"),
         required=False,
-        help_text=_("From now on this figure is compared with the site's own films up to this window."),
+        help_text=_("Future windows are compared with the films of this site up to this window."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reason"].label = _("What was found")
+        self.fields["reason"].label = _("Finding")

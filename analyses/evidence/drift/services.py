@@ -164,12 +164,12 @@ def acknowledge(alarm: DriftAlarm, *, reason: str, user: User, accepted: bool = 
     require(user, Action.MANAGE_MODELS)
     reason = " ".join(reason.split())
     if not reason or len(reason) > MAX_REASON:
-        message = _("State what was found in at most %(most)s characters.") % {"most": MAX_REASON}
+        message = _("Describe the finding in at most %(most)s characters.") % {"most": MAX_REASON}
         raise invalid_field("reason", message)
     open_rows = DriftAlarm.objects.filter(pk=alarm.pk, acknowledged_at__isnull=True)
     answer = {"acknowledged_by": user, "acknowledged_at": timezone.now(), "reason": reason, "accepted": accepted}
     if not open_rows.update(**answer):
-        raise Conflict("already_acknowledged", _("Somebody has answered this alarm already. Reload the page."))
+        raise Conflict("already_acknowledged", _("This alarm has already been answered. Reload the page."))
     detail = {"figure": alarm.figure, "reason": reason, "accepted": accepted}
     audit.record("acknowledge_alarm", user=user, obj=alarm, detail=detail)
 
@@ -284,7 +284,7 @@ def _tell_administrators(check: DriftCheck, names: list[str]) -> None:
         with translation.override(language_of_user(person)):
             context = {"check": check, "names": [figure_word(name) for name in names], "level": LEVEL}
             text = render_to_string("analyses/evidence/drift/email/drift_alarm.txt", context)
-            subject = _("BoneScan: an alarm of drift")
+            subject = _("BoneScan: drift alarm")
         try:
             send_mail(subject, text, settings.DEFAULT_FROM_EMAIL, [person.email])
         except OSError as error:  # smtplib's errors are OSErrors too

@@ -25,7 +25,7 @@ from analyses.stored_words import bin_words, figure_word
 SHOWN_ANSWERED = 50
 # The drawing of one figure's windows, in units of its viewBox; a PSI of 0.25 is held for a large change.
 WIDTH, HEIGHT, LARGE_PSI = 120, 26, 0.25
-SOURCES = {"card": _("card"), "local": _("first films here"), "accepted": _("accepted here")}
+SOURCES = {"card": _("card"), "local": _("first films of this site"), "accepted": _("accepted at this site")}
 
 
 @require_safe

@@ -57,24 +57,24 @@ def read_lines(data: bytes) -> list[FileLine]:
             if any(cell.strip() for cell in cells):
                 lines.append(_line(reader.line_num, head, cells))
                 if len(lines) > MAX_ROWS:
-                    raise _bad(_("The file has more than %(most)s lines. Divide it.") % {"most": MAX_ROWS})
+                    raise _bad(_("The file has more than %(most)s lines. Split it.") % {"most": MAX_ROWS})
     except csv.Error as error:
         message = _("Line %(line)s cannot be read: a quotation mark is not closed, or a cell is too long.")
         raise _bad(message % {"line": reader.line_num}) from error
     if not lines:
-        raise _bad(_("The file has no line below its head."))
+        raise _bad(_("The file has no line below the header."))
     return lines
 
 
 def _text(data: bytes) -> str:
     if len(data) > MAX_BYTES:
-        raise _bad(_("The file is larger than %(most)s MB. Divide it.") % {"most": MAX_BYTES // 1024 // 1024})
+        raise _bad(_("The file is larger than %(most)s MB. Split it.") % {"most": MAX_BYTES // 1024 // 1024})
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _bad(_("The file is not UTF-8 text. Save it as CSV UTF-8.")) from error
     if "\x00" in text:
-        raise _bad(_("The file is no text. Save the table as CSV UTF-8."))
+        raise _bad(_("The file is not a text file. Save the table as CSV UTF-8."))
     return text
 
 
@@ -89,15 +89,15 @@ def _head(cells: list[str]) -> list[str]:
         names.pop()
     unknown = [name[:40] for name in names if name not in COLUMNS]
     if unknown:
-        said = _("Unknown columns: %(names)s. The first line names the columns as in the template.")
+        said = _("Unknown columns: %(names)s. Name the columns in the first line as in the template.")
         raise _bad(said % {"names": ", ".join(unknown[:5])})
     missing = [name for name in NEEDED if name not in names]
     if missing or not set(names) & {"case", "accession_number", "patient_id"}:
         wanted = ", ".join(missing) or _("one of case, accession_number, patient_id")
-        said = _("Missing columns: %(names)s. The first line names the columns as in the template.")
+        said = _("Missing columns: %(names)s. Name the columns in the first line as in the template.")
         raise _bad(said % {"names": wanted})
     if len(set(names)) < len(names):
-        raise _bad(_("A column stands in the head twice."))
+        raise _bad(_("A column appears twice in the header."))
     return names
 
 
@@ -106,7 +106,7 @@ def _line(number: int, head: list[str], cells: list[str]) -> FileLine:
     given = dict(zip(head, (_cell(text) for text in cells), strict=False))
     label = " ".join(given[name] for name in KEYS if given.get(name))[:120]
     if surplus or len(cells) < len(head):
-        said = _("%(cells)s cells where the head has %(head)s.") % {"cells": len(cells), "head": len(head)}
+        said = _("The line has %(cells)s cells, the header has %(head)s.") % {"cells": len(cells), "head": len(head)}
         return FileLine(number, label, problem=said)
     try:
         return FileLine(number, label, _key(given), _fields(given))
@@ -124,13 +124,13 @@ def _key(given: dict[str, str]) -> CaseKey:
     case, day = given.get("case", ""), given.get("study_date", "")
     accession, record = given.get("accession_number", ""), given.get("patient_id", "")
     if not (case or accession or record):
-        raise ValueError(_("Names no case: fill in case, accession_number, or patient_id with study_date."))
+        raise ValueError(_("No case given: fill in case, accession_number, or patient_id with study_date."))
     if max(len(accession), len(record)) > 64:
         raise ValueError(_("A record or accession number has at most 64 characters."))
     try:
         identifier = UUID(case) if case else None
     except ValueError:
-        raise ValueError(_("case is no identifier as in the export of cases.")) from None
+        raise ValueError(_("case is not an identifier from the case export.")) from None
     return CaseKey(identifier, accession, record, read_day("study_date", day) if day else None)
 
 
@@ -162,7 +162,7 @@ def read_day(name: str, text: str) -> date:
             return date(year, month, day)
     except ValueError:
         pass
-    raise ValueError(_("%(column)s is no date such as 2026-03-02 or 02.03.2026.") % {"column": name})
+    raise ValueError(_("%(column)s is not a date such as 2026-03-02 or 02.03.2026.") % {"column": name})
 
 
 def _bad(message: str) -> Invalid:

@@ -26,7 +26,7 @@ class RowAnswer(models.TextChoices):
     """What a line meets."""
 
     ACCEPTED = "accepted", gettext_lazy("accepted")
-    UNCHANGED = "unchanged", gettext_lazy("already there")
+    UNCHANGED = "unchanged", gettext_lazy("already stored")
     UNKNOWN = "unknown", gettext_lazy("unknown case")
     AMBIGUOUS = "ambiguous", gettext_lazy("ambiguous")
     CONTRADICTORY = "contradictory", gettext_lazy("contradictory")
@@ -37,9 +37,9 @@ class RowAnswer(models.TextChoices):
 # How a line names its case, and where the case keeps that.
 WAYS = {"case": "pk", "accession_number": "accession_number", "patient_id": "patient__patient_id"}
 FINE = (RowAnswer.ACCEPTED, RowAnswer.UNCHANGED)
-UNKNOWN = gettext_lazy("No case of your department has this number.")
+UNKNOWN = gettext_lazy("Your department has no case with this number.")
 AMBIGUOUS = gettext_lazy(
-    "%(cases)s cases of your department fit. Add study_date, or name the case by case or accession_number."
+    "%(cases)s cases of your department match. Add study_date, or identify the case by case or accession_number."
 )
 
 
@@ -147,7 +147,7 @@ def _judge(line: FileLine, found: _Cases, correct: bool) -> Judged:
         return Judged(line, RowAnswer.AMBIGUOUS, AMBIGUOUS % {"cases": len(named)})
     if not named:
         if each:
-            mixed = _("The numbers and the date in this line are of different cases.")
+            mixed = _("The numbers and the date in this line belong to different cases.")
             return Judged(line, RowAnswer.CONTRADICTORY, mixed)
         return Judged(line, RowAnswer.UNKNOWN, str(UNKNOWN))
     study = named[0]
@@ -173,9 +173,7 @@ def _against_record(
         "day": date_format(current.established_on, "SHORT_DATE_FORMAT"),
     }
     if not correct:
-        said = _(
-            "The case has another outcome (%(truth)s, %(day)s). To correct it, tick that outcomes may be corrected."
-        )
+        said = _("The case already has a different outcome (%(truth)s, %(day)s). To correct it, allow corrections.")
         return Judged(line, RowAnswer.CONTRADICTORY, said % there)
     return Judged(line, RowAnswer.ACCEPTED, _("Corrects %(truth)s of %(day)s.") % there, study, fields, current)
 
@@ -190,14 +188,14 @@ def _without_twins(rows: list[Judged]) -> list[Judged]:
     for twins in (indexes for indexes in by_case.values() if len(indexes) > 1):
         same = all(rows[index].fields == rows[twins[0]].fields for index in twins)
         numbers = ", ".join(str(rows[index].line.number) for index in twins)
-        differ = _("Lines %(lines)s say different things of one case.") % {"lines": numbers}
+        differ = _("Lines %(lines)s contradict each other about the same case.") % {"lines": numbers}
         for index in twins[1:] if same else twins:
             row = rows[index]
             judged[index] = (
                 Judged(
                     row.line,
                     RowAnswer.UNCHANGED,
-                    _("Says the same as line %(line)s.") % {"line": rows[twins[0]].line.number},
+                    _("Same content as line %(line)s.") % {"line": rows[twins[0]].line.number},
                 )
                 if same
                 else Judged(row.line, RowAnswer.CONTRADICTORY, differ)

@@ -14,14 +14,14 @@ from analyses.record.forms import DateInput
 class OutcomeForm(forms.Form):
     """Pathology or follow-up of one case."""
 
-    truth = forms.ChoiceField(label=_("The case was"), choices=Truth.choices, widget=forms.RadioSelect)
-    method = forms.ChoiceField(label=_("Known from"), choices=TruthMethod.choices)
+    truth = forms.ChoiceField(label=_("Diagnosis"), choices=Truth.choices, widget=forms.RadioSelect)
+    method = forms.ChoiceField(label=_("Established by"), choices=TruthMethod.choices)
     established_on = forms.DateField(label=_("Date"), widget=DateInput())
     source = forms.CharField(
         label=_("Source"),
         max_length=MAX_SOURCE,
         required=False,
-        help_text=_("Laboratory or clinic and its number; no name of a patient."),
+        help_text=_("Laboratory or clinic and its reference number. Do not enter a patient name."),
     )
     subtype = forms.CharField(
         label=_("Subtype"), max_length=MAX_SUBTYPE, required=False, widget=forms.TextInput(attrs={"list": "subtypes"})
@@ -47,7 +47,7 @@ class OutcomeFileForm(forms.Form):
         label=_("File"), allow_empty_file=True, widget=forms.FileInput(attrs={"accept": ".csv,text/csv"})
     )
     correct = forms.BooleanField(
-        label=_("Lines may correct outcomes that are there"),
+        label=_("Allow corrections of existing outcomes"),
         required=False,
-        help_text=_("Each correction becomes a new version; the earlier one stays readable."),
+        help_text=_("Each correction is stored as a new version; earlier versions remain readable."),
     )

@@ -70,7 +70,7 @@ def cleaned(given: OutcomeFields, born: date | None = None) -> OutcomeFields:
         elif _CONTROL.search(text):
             problems[name] = [_("Control characters are not allowed.")]
         elif text.startswith(FORMULA_STARTS):
-            problems[name] = [_("Begins like a formula of a spreadsheet. Begin with a letter or a digit.")]
+            problems[name] = [_("The text begins like a spreadsheet formula. Begin with a letter or a digit.")]
     if day_problem := _day_problem(given.established_on, born):
         problems["established_on"] = [day_problem]
     if problems:
@@ -81,14 +81,14 @@ def cleaned(given: OutcomeFields, born: date | None = None) -> OutcomeFields:
 
 def _day_problem(day: date | None, born: date | None) -> str:
     if day is None:
-        return _("State the date.")
+        return _("Enter the date.")
     if day > timezone.localdate():
-        return _("The date lies in the future.")
+        return _("The date is in the future.")
     if day < (born or EARLIEST):
         return (
-            _("The date lies before the birth date.")
+            _("The date is before the date of birth.")
             if born
-            else _("The date lies before %(year)s.") % {"year": EARLIEST.year}
+            else _("The date is before %(year)s.") % {"year": EARLIEST.year}
         )
     return ""
 
@@ -96,13 +96,13 @@ def _day_problem(day: date | None, born: date | None) -> str:
 def _refuse_contradictions(given: OutcomeFields, subtype: str) -> None:
     problems: dict[str, list[str]] = {}
     if given.truth == Truth.NORMAL and subtype:
-        problems["subtype"] = [_("A normal case has no tumour and so no subtype.")]
+        problems["subtype"] = [_("A normal case has no tumour and therefore no subtype.")]
     if given.tumour_grade and given.truth != Truth.MALIGNANT:
         problems["tumour_grade"] = [_("Only malignant tumours are graded.")]
     if given.tumour_stage in BENIGN_STAGES and given.truth != Truth.BENIGN:
-        problems["tumour_stage"] = [_("Stages 1 to 3 are those of benign tumours.")]
+        problems["tumour_stage"] = [_("Stages 1 to 3 apply to benign tumours.")]
     elif given.tumour_stage and given.tumour_stage not in BENIGN_STAGES and given.truth != Truth.MALIGNANT:
-        problems["tumour_stage"] = [_("Stages IA to III are those of malignant tumours.")]
+        problems["tumour_stage"] = [_("Stages IA to III apply to malignant tumours.")]
     if problems:
         raise Invalid("contradiction", _sentence(problems), fields=problems)
 
@@ -144,7 +144,7 @@ def enter_outcome(study: Study, given: OutcomeFields, *, user: User, seen_versio
     if seen_version is not None and seen_version != (current.version if current else 0):
         raise Conflict(
             "outcome_changed",
-            _("Another outcome was entered meanwhile. Look at it, then enter yours if it still holds."),
+            _("Another outcome has been entered in the meantime. Review it, then enter yours if it is still correct."),
         )
     return store([(locked, wanted, current)], user)[0]
 

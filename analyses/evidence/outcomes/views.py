@@ -28,25 +28,29 @@ SHOWN_LINES = 500
 def column_help() -> list[tuple[str, str, str]]:
     """The columns of the file: name, what it holds, an example."""
     return [
-        ("case", _("Identifier of the case as in the export of cases. One of the first three is needed."), ""),
+        ("case", _("Identifier of the case from the case export. One of the first three columns is required."), ""),
         ("accession_number", _("Accession number of the case."), "ACC-2026-0417"),
-        ("patient_id", _("Record number, with study_date where the patient has several cases."), "40-1187-22"),
+        ("patient_id", _("Record number; add study_date if the patient has several cases."), "40-1187-22"),
         ("study_date", _("Day of the examination."), "2026-03-02"),
-        ("method", _("How it is known: %(codes)s.") % {"codes": ", ".join(TruthMethod.values)}, "pathology"),
+        (
+            "method",
+            _("How the diagnosis was established: %(codes)s.") % {"codes": ", ".join(TruthMethod.values)},
+            "pathology",
+        ),
         ("date", _("Day of the pathology or follow-up, 2026-04-11 or 11.04.2026."), "2026-04-11"),
         (
             "source",
-            _("Laboratory or clinic and its number; no name of a patient. May be empty."),
+            _("Laboratory or clinic and its reference number; no patient name. Optional."),
             _("Pathology H-2026-118"),
         ),
-        ("truth", _("What the case was: %(codes)s.") % {"codes": ", ".join(Truth.values)}, "malignant"),
-        ("subtype", _("In words; may be empty."), _("osteosarcoma")),
+        ("truth", _("Diagnosis: %(codes)s.") % {"codes": ", ".join(Truth.values)}, "malignant"),
+        ("subtype", _("Free text; optional."), _("osteosarcoma")),
         (
             "grade",
-            _("%(codes)s; malignant tumours only, may be empty.") % {"codes": ", ".join(TumourGrade.values)},
+            _("%(codes)s; malignant tumours only, optional.") % {"codes": ", ".join(TumourGrade.values)},
             "G3",
         ),
-        ("stage", _("%(codes)s; may be empty.") % {"codes": ", ".join(TumourStage.values)}, "IIB"),
+        ("stage", _("%(codes)s; optional.") % {"codes": ", ".join(TumourStage.values)}, "IIB"),
     ]
 
 

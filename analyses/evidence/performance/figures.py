@@ -42,7 +42,7 @@ class Observer:
 
 MODEL = Observer(_("Model alone"), lambda row: row.model_call, lambda row: row.probability, lambda _row: True)
 ALONE = Observer(
-    _("Reader alone"),
+    _("Reader without the model"),
     lambda row: row.unaided_call,
     lambda row: row.unaided_likelihood,
     lambda row: row.read_alone,
@@ -56,7 +56,7 @@ SAME_CASES = Observer(
     lambda row: row.final_call,
     lambda row: row.final_likelihood,
     lambda row: row.saw_model and row.read_alone,
-    _("only cases that were also read alone"),
+    _("only cases that were also read without the model"),
 )
 OBSERVERS = (MODEL, ALONE, TOGETHER, SAME_CASES)
 GROUPS: tuple[tuple[Any, str], ...] = (
@@ -215,11 +215,11 @@ def _bin(number: int, members: list[Row]) -> dict[str, Any]:
 
 
 CHANGES = (
-    ("to_right", _("To right")),
-    ("to_wrong", _("To wrong")),
-    ("wrong_to_wrong", _("From one wrong reading to another")),
+    ("to_right", _("Correct after the answer")),
+    ("to_wrong", _("Wrong after the answer")),
+    ("wrong_to_wrong", _("Wrong before and after the answer")),
 )
-DIRECTIONS = (("toward", _("toward the model")), ("away", _("away from the model")), ("neither", _("neither")))
+DIRECTIONS = (("toward", _("towards the model")), ("away", _("away from the model")), ("neither", _("neither")))
 
 
 def flips(rows: Iterable[Row]) -> dict[str, Any]:

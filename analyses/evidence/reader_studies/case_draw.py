@@ -63,7 +63,7 @@ def draw_cases(
         if len(cases) < count:
             short[truth.value] = [_fewer(len(cases))]
     if short:
-        raise Invalid("too_few", _("Nothing was drawn: there are fewer cases than asked for."), fields=short)
+        raise Invalid("too_few", _("Nothing was drawn: there are fewer cases than requested."), fields=short)
     _keep(reader_study, found, draw, by)
     return len(found)
 
@@ -86,11 +86,11 @@ def taken_out(reader_study: ReaderStudy) -> list[int]:
 
 def _check(reader_study: ReaderStudy, asked: dict[ReferenceTruth, int], since: date | None, until: date | None) -> None:
     if min(asked.values()) < 0 or not any(asked.values()):
-        raise invalid_field("malignant", _("State how many cases are to be drawn."))
+        raise invalid_field("malignant", _("Enter the number of cases to draw."))
     if reader_study.cases.count() + sum(asked.values()) > MAX_CASES:
         raise invalid_field("malignant", _("A study has at most %(most)s cases.") % {"most": MAX_CASES})
     if since and until and since > until:
-        raise invalid_field("until", _("The last date lies before the first."))
+        raise invalid_field("until", _("The last date is before the first."))
 
 
 def _candidates(reader_study: ReaderStudy, truth: ReferenceTruth, since: date | None, until: date | None) -> list[Any]:
@@ -126,10 +126,10 @@ def _drawn(ids: list[Any], prefix: str, count: int) -> list[Study]:
 def _fewer(count: int) -> str:
     """How many there are of an outcome of which more were asked for."""
     if not count:
-        return _("No such case can be drawn. Nothing was drawn.")
+        return _("No matching case is available. Nothing was drawn.")
     there_are = ngettext(
-        "Only %(count)s such case can be drawn. Nothing was drawn.",
-        "Only %(count)s such cases can be drawn. Nothing was drawn.",
+        "Only %(count)s matching case is available. Nothing was drawn.",
+        "Only %(count)s matching cases are available. Nothing was drawn.",
         count,
     )
     return there_are % {"count": count}

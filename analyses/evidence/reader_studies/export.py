@@ -146,7 +146,7 @@ def export(reader_study: ReaderStudy, by: User) -> bytes:
     """
     require(by, Action.MANAGE_READER_STUDIES)
     if not reader_study.is_closed:
-        raise Conflict("not_closed", _("The readings can be exported when the study is closed."))
+        raise Conflict("not_closed", _("The readings can be exported after the study has been closed."))
     rows = list(
         ReaderStudyReading.objects.filter(reader__reader_study=reader_study)
         .select_related("reader")

@@ -19,18 +19,20 @@ WASHOUT_DAYS = 28
 class ReaderStudyForm(forms.Form):
     """A new reader study."""
 
-    name = forms.CharField(label=_("Name"), max_length=120, help_text=_("Readers see it. No patient data."))
+    name = forms.CharField(
+        label=_("Name"), max_length=120, help_text=_("Visible to the readers. Do not enter patient data.")
+    )
     department = forms.ModelChoiceField(
         label=_("Department"),
         queryset=Department.objects.none(),
-        help_text=_("Cases and readers are of one department."),
+        help_text=_("All cases and readers belong to this department."),
     )
     washout_days = forms.IntegerField(
         label=_("Wash-out in days"),
         min_value=0,
         max_value=MAX_WASHOUT_DAYS,
         initial=WASHOUT_DAYS,
-        help_text=_("Between a reader's last reading of session 1 and the first of session 2."),
+        help_text=_("Time between a reader's last reading in session 1 and first reading in session 2."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -43,11 +45,11 @@ class ReaderStudyCasesForm(forms.Form):
 
     file = forms.FileField(label=_("CSV file"), required=False, help_text=_("Columns: case id, truth."))
     lines = forms.CharField(
-        label=_("Or one case a line"),
+        label=_("Or one case per line"),
         required=False,
         strip=True,
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "placeholder": _("case id, malignant")}),
-        help_text=_("Truth: normal, benign or malignant. Empty lines and a line of column names are not counted."),
+        help_text=_("Truth: normal, benign or malignant. Empty lines and a header line are ignored."),
     )
 
     def clean(self) -> dict[str, Any]:
@@ -55,7 +57,7 @@ class ReaderStudyCasesForm(forms.Form):
         texts = {"file": self._file_text(cleaned.get("file")), "lines": cleaned.get("lines") or ""}
         cleaned["rows"] = [row for name, text in texts.items() for row in self._rows(name, text)]
         if not cleaned["rows"] and not self.errors:
-            raise forms.ValidationError(gettext("Choose a file, or type at least one case with its truth."))
+            raise forms.ValidationError(gettext("Choose a file, or enter at least one case with its truth."))
         return cleaned
 
     def _rows(self, name: str, text: str) -> list[Row]:
@@ -70,13 +72,13 @@ class ReaderStudyCasesForm(forms.Form):
             return ""
         if file.size > MAX_CSV_BYTES:
             self.add_error(
-                "file", gettext("A list of cases has at most %(most)s KB.") % {"most": MAX_CSV_BYTES // 1024}
+                "file", gettext("The case list is larger than %(most)s KB.") % {"most": MAX_CSV_BYTES // 1024}
             )
             return ""
         try:
             return file.read().decode("utf-8-sig")
         except UnicodeDecodeError:
-            self.add_error("file", gettext("This is no text in UTF-8. Save the list as CSV (UTF-8)."))
+            self.add_error("file", gettext("The file is not UTF-8 text. Save the list as CSV (UTF-8)."))
             return ""
 
 
@@ -113,7 +115,7 @@ class DrawCasesForm(forms.Form):
         label=_("Outcome to"),
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        help_text=_("Dates of the pathology or follow-up, both included. Empty: of any date."),
+        help_text=_("Date of the pathology or follow-up, first and last day included. Leave empty for any date."),
     )
 
     def clean(self) -> dict[str, Any]:
@@ -139,7 +141,7 @@ class WaiveForm(forms.Form):
         label=_("Reason"),
         max_length=MAX_REASON,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
-        help_text=_("Kept in the audit log. The results say that the wash-out was waived."),
+        help_text=_("Kept in the audit log. The results state that the wash-out was waived."),
     )
 
     def __init__(self, *args: Any, readers: list[ReaderStudyReader], **kwargs: Any) -> None:
@@ -160,5 +162,5 @@ class ReaderStudyReadingForm(forms.Form):
         min_value=0,
         max_value=100,
         widget=forms.NumberInput(attrs={"autocomplete": "off", "inputmode": "numeric"}),
-        help_text=_("0: certainly not malignant. 100: certainly malignant. None for cannot tell."),
+        help_text=_("0: certainly not malignant. 100: certainly malignant. Leave empty for cannot tell."),
     )

@@ -122,7 +122,7 @@ def _page(
         context: dict[str, Any] = {"reader_study": reader_study, "progress": progress}
         return _private(render(request, "analyses/evidence/reader_studies/pause.html", context))
     if row is not None and row != due:
-        messages.warning(request, _("This case was submitted already. The first submission stands."))
+        messages.warning(request, _("This case has already been submitted. The first submission counts."))
         return redirect("analyses:reader_study_read", reader_study.pk)
     with_answer = due.condition == Condition.WITH and not progress.held
     context = {

@@ -131,9 +131,9 @@ def submit(reading_id: UUID, user: User, *, reading: str, likelihood: int | None
     # The reader study is locked by now: whoever came first has written.
     row.refresh_from_db(fields=["opened_at", "submitted_at"])
     if row.is_submitted:
-        raise Conflict("already_submitted", _("This case was submitted already. The first submission stands."))
+        raise Conflict("already_submitted", _("This case has already been submitted. The first submission counts."))
     if row.opened_at is None or current_progress(row.reader).reading != row:
-        raise Conflict("not_opened", _("This case is not the one to be read now."))
+        raise Conflict("not_opened", _("This is not the current case. Reload the page."))
     row.reading, row.likelihood, row.submitted_at = reading, likelihood, timezone.now()
     row.save(update_fields=["reading", "likelihood", "submitted_at"])
     audit.record("submit_study_reading", user=user, obj=row, case_id=row.study_case.case_id)
@@ -145,16 +145,16 @@ def _require_reader(reader: ReaderStudyReader, user: User) -> None:
     require(user, Action.READ_CASE)
     reader_study = lock(reader.reader_study_id)
     if reader.user_id != user.pk or not is_eligible(user, reader_study):
-        raise Conflict("not_a_reader", _("You do not read in this study."))
+        raise Conflict("not_a_reader", _("You are not a reader in this study."))
     if not reader_study.is_open:
-        raise Conflict("not_open", _("The study is closed. Nothing more can be submitted."))
+        raise Conflict("not_open", _("The study is closed. Readings can no longer be submitted."))
 
 
 def _check(reading: str, likelihood: Any) -> None:
     if reading not in Reading.values:
-        raise invalid_field("reading", _("Choose one of the readings."))
+        raise invalid_field("reading", _("Choose a reading."))
     if reading == Reading.CANNOT_TELL:
         if likelihood is not None:
-            raise invalid_field("likelihood", _("Cannot tell has no likelihood: leave it empty."))
+            raise invalid_field("likelihood", _("Leave the likelihood empty for cannot tell."))
     elif likelihood is None or not 0 <= likelihood <= 100:
-        raise invalid_field("likelihood", _("State the likelihood of malignancy from 0 to 100."))
+        raise invalid_field("likelihood", _("Enter the likelihood of malignancy, 0 to 100."))

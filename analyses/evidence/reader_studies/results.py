@@ -206,7 +206,7 @@ def _comparisons(scores: Scores) -> list[Comparison]:
     def shares(of: np.ndarray) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
         def estimate() -> tuple[np.ndarray, np.ndarray]:
             if of.shape[2] < FEW_CASES:
-                raise NotEstimable("few_cases", _("Fewer than %(few)s cases, so no rate.") % {"few": FEW_CASES})
+                raise NotEstimable("few_cases", _("Fewer than %(few)s cases: no rate given.") % {"few": FEW_CASES})
             return share_with_covariance(of.reshape(flat, of.shape[2]))
 
         return estimate
@@ -240,26 +240,26 @@ def _compare(name: str, estimate: Callable[[], tuple[np.ndarray, np.ndarray]], r
 def _warnings(result: Results) -> list[str]:
     texts = [text for row in result.readers for text in _warnings_of(row)]
     if not result.complete:
-        return [*texts, _("No reader has read every case in both conditions, so there is no analysis.")]
+        return [*texts, _("No analysis: no reader has read every case in both conditions.")]
     if result.dropped:
         dropped = ngettext(
-            "%(number)s case of %(all)s dropped for all readers and conditions, because somebody could not tell: "
-            "no score.",
-            "%(number)s cases of %(all)s dropped for all readers and conditions, because somebody could not tell: "
-            "no score.",
+            "%(number)s case of %(all)s excluded for all readers and conditions, because at least one"
+            " reading was cannot tell and has no score.",
+            "%(number)s cases of %(all)s excluded for all readers and conditions, because at least "
+            "one reading was cannot tell and has no score.",
             result.dropped,
         )
         texts.append(dropped % {"number": result.dropped, "all": result.cases})
     if not result.malignant or not result.others:
-        texts.append(_("All analysed cases are of one class, so there is no area under a curve."))
+        texts.append(_("All analysed cases belong to one class, so no area under the curve can be calculated."))
     elif min(result.malignant, result.others) < FEW_CASES:
         small = _(
-            "Small numbers: %(malignant)s malignant and %(others)s other cases. The intervals rest on approximations "
-            "that need more, and rates of fewer than %(few)s cases are not shown."
+            "Small sample: %(malignant)s malignant and %(others)s other cases. The intervals are "
+            "approximations for larger samples. Rates from fewer than %(few)s cases are not shown."
         )
         texts.append(small % {"malignant": result.malignant, "others": result.others, "few": FEW_CASES})
     if len(result.complete) < FEW_READERS:
-        texts.append(_("Fewer than three complete readers: what is said about readers in general means little."))
+        texts.append(_("Fewer than three complete readers: conclusions about readers in general are weak."))
     return texts
 
 
@@ -267,8 +267,8 @@ def _warnings_of(row: ReaderResult) -> list[str]:
     texts = []
     if row.missing:
         incomplete = ngettext(
-            "Reader %(reader)s is incomplete, %(number)s reading missing: not analysed.",
-            "Reader %(reader)s is incomplete, %(number)s readings missing: not analysed.",
+            "Reader %(reader)s was not analysed: %(number)s reading is missing.",
+            "Reader %(reader)s was not analysed: %(number)s readings are missing.",
             row.missing,
         )
         texts.append(incomplete % {"reader": row.reader.number, "number": row.missing})

@@ -34,15 +34,15 @@ MAX_READERS = 50
 Row = tuple[str, str]
 # Why a case cannot be read in a reader study: of a row to be added, and of a case at the start.
 UNFIT_ROW = {
-    snapshot.NO_FILM: gettext_lazy("this case has no film that can be shown."),
-    snapshot.BURNED_IN: gettext_lazy("this case has a film with text burned into it, which may name the patient."),
+    snapshot.NO_FILM: gettext_lazy("this case has no displayable film."),
+    snapshot.BURNED_IN: gettext_lazy("this case has a film with burned-in text, which may identify the patient."),
 }
 UNFIT_CASE = {
-    snapshot.NO_FILM: gettext_lazy("Case %(number)s has no film that can be shown. Take it out."),
+    snapshot.NO_FILM: gettext_lazy("Case %(number)s has no displayable film. Remove the case."),
     snapshot.BURNED_IN: gettext_lazy(
-        "Case %(number)s has a film with text burned into it, which may name the patient. Take it out."
+        "Case %(number)s has a film with burned-in text, which may identify the patient. Remove the case."
     ),
-    "unsigned": gettext_lazy("Case %(number)s is not signed any more. Take it out."),
+    "unsigned": gettext_lazy("Case %(number)s is no longer signed. Remove the case."),
 }
 
 
@@ -55,9 +55,9 @@ def create_reader_study(*, name: str, department: Department, washout_days: int,
     require(by, Action.MANAGE_READER_STUDIES)
     name = " ".join(name.split())
     if not name or len(name) > 120:
-        raise invalid_field("name", _("Name the study in at most 120 characters."))
+        raise invalid_field("name", _("Enter a study name of at most 120 characters."))
     if not 0 <= washout_days <= MAX_WASHOUT_DAYS:
-        raise invalid_field("washout_days", _("State between 0 and %(most)s days.") % {"most": MAX_WASHOUT_DAYS})
+        raise invalid_field("washout_days", _("Enter 0 to %(most)s days.") % {"most": MAX_WASHOUT_DAYS})
     if not department.is_active:
         raise invalid_field("department", _("Choose an active department."))
     with transaction.atomic():
@@ -82,7 +82,7 @@ def add_cases(reader_study: ReaderStudy, rows: Sequence[Row], by: User) -> int:
     """
     reader_study = locked_draft(reader_study, by)
     if not rows:
-        raise invalid_field("rows", _("There is no row. Give one case id and its truth in each."))
+        raise invalid_field("rows", _("The list is empty. Enter one case id and its truth per line."))
     known = set(reader_study.cases.values_list("case_id", flat=True))
     faults, found = [], []
     for number, (text, truth) in enumerate(rows, start=1):
@@ -114,16 +114,16 @@ def _checked_case(reader_study: ReaderStudy, text: str, truth: str, known: set[U
     try:
         key = UUID(text)
     except ValueError:
-        return None, _("this is no case id.")
+        return None, _("this is not a case id.")
     if truth not in ReferenceTruth.values:
-        return None, _("the truth is normal, benign or malignant.")
+        return None, _("the truth must be normal, benign or malignant.")
     if key in known:
-        return None, _("this case is in the study already.")
+        return None, _("this case is already in the study.")
     case = Study.objects.filter(pk=key, department=reader_study.department_id).first()
     if case is None:
         return None, _("the study's department has no such case.")
     if not is_signed(case):
-        return None, _("this case is not signed; only closed cases are read in a study.")
+        return None, _("this case is not signed; a study takes closed cases only.")
     fault = snapshot.unfit_code(case)
     return (None, str(UNFIT_ROW[fault])) if fault else (case, "")
 
@@ -137,7 +137,7 @@ def remove_case(reader_study: ReaderStudy, number: int, by: User) -> None:
     """
     reader_study = locked_draft(reader_study, by)
     if not reader_study.cases.filter(number=number).delete()[0]:
-        raise Conflict("unknown_case", _("This case is not in the study any more."))
+        raise Conflict("unknown_case", _("This case is no longer in the study."))
     record("remove_study_case", by, reader_study, number=number)
 
 
@@ -159,7 +159,7 @@ def add_reader(reader_study: ReaderStudy, user: User, by: User) -> ReaderStudyRe
     """
     reader_study = locked_draft(reader_study, by)
     if user not in possible_readers(reader_study):
-        raise Invalid("not_a_reader", _("Choose an active doctor of the department who is not in the study yet."))
+        raise Invalid("not_a_reader", _("Choose an active doctor of the department who is not yet in the study."))
     if reader_study.readers.count() >= MAX_READERS:
         raise Conflict("too_many_readers", _("A study has at most %(most)s readers.") % {"most": MAX_READERS})
     number = (reader_study.readers.aggregate(Max("number"))["number__max"] or 0) + 1
@@ -177,7 +177,7 @@ def remove_reader(reader_study: ReaderStudy, number: int, by: User) -> None:
     """
     reader_study = locked_draft(reader_study, by)
     if not reader_study.readers.filter(number=number).delete()[0]:
-        raise Conflict("unknown_reader", _("This reader is not in the study any more."))
+        raise Conflict("unknown_reader", _("This reader is no longer in the study."))
     record("remove_study_reader", by, reader_study, number=number)
 
 
@@ -200,7 +200,7 @@ def start(reader_study: ReaderStudy, by: User) -> None:
         row.films = snapshot.take(row.case)
     for reader in readers:
         if not is_eligible(reader.user, reader_study):
-            message = _("Reader %(number)s is no active doctor of the department any more. Take the reader out.")
+            message = _("Reader %(number)s is no longer an active doctor of the department. Remove the reader.")
             raise Conflict("unfit_reader", message % {"number": reader.number})
     ReaderStudyCase.objects.bulk_update(cases, ["films"])
     reader_study.seed = secrets.token_hex(16)
@@ -243,7 +243,7 @@ def waive_washout(reader: ReaderStudyReader, reason: str, by: User) -> None:
         raise Conflict("not_open", _("The study is not open."))
     row = reader_study.readers.get(pk=reader.pk)
     if row.washout_waived_at is not None:
-        raise Conflict("already_waived", _("The wash-out of this reader is waived already."))
+        raise Conflict("already_waived", _("The wash-out of this reader has already been waived."))
     row.washout_waived_at, row.washout_waived_by, row.washout_waived_reason = timezone.now(), by, reason
     row.save(update_fields=["washout_waived_at", "washout_waived_by", "washout_waived_reason"])
     record("waive_washout", by, reader_study, reader=row.number, reason=reason)
@@ -287,7 +287,7 @@ def locked_draft(reader_study: ReaderStudy, by: User) -> ReaderStudy:
     require(by, Action.MANAGE_READER_STUDIES)
     reader_study = lock(reader_study.pk)
     if not reader_study.is_draft:
-        raise Conflict("not_a_draft", _("The study has been started: its cases and readers are fixed."))
+        raise Conflict("not_a_draft", _("The study has started. Cases and readers can no longer be changed."))
     return reader_study
 
 

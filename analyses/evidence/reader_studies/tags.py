@@ -62,7 +62,7 @@ def draw_words(draw: dict[str, Any], out: int) -> str:
     said = [words % (draw["asked"] | {"count": count}), _dates(draw["since"], draw["until"])]
     if out:
         left_out = ngettext(
-            "%(count)s drawn case was taken out afterwards.", "%(count)s drawn cases were taken out afterwards.", out
+            "%(count)s drawn case was removed afterwards.", "%(count)s drawn cases were removed afterwards.", out
         )
         said.append(left_out % {"count": out})
     return " ".join(said)
@@ -73,7 +73,7 @@ def _dates(since: str, until: str) -> str:
     if first and last:
         return _("Outcomes from %(first)s to %(last)s.") % {"first": first, "last": last}
     if first:
-        return _("Outcomes from %(first)s on.") % {"first": first}
+        return _("Outcomes from %(first)s onwards.") % {"first": first}
     return _("Outcomes up to %(last)s.") % {"last": last} if last else _("Outcomes of any date.")
 
 
@@ -128,7 +128,7 @@ def components(found: Analysis) -> list[tuple[str, str]]:
         (_("Error variance"), parts.error_variance),
         (_("Cov1, same reader, other condition"), parts.cov1),
         (_("Cov2, other reader, same condition"), parts.cov2),
-        (_("Cov3, both other"), parts.cov3),
+        (_("Cov3, other reader, other condition"), parts.cov3),
         ("F", found.statistic),
         ("df", found.df2),
     ]

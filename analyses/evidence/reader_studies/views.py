@@ -102,9 +102,7 @@ def cases_draw(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
 def case_remove(request: HttpRequest, reader_study_id: UUID, number: int) -> HttpResponse:
     """Take a case out of a draft."""
     found = _managed(request, reader_study_id)
-    return _carry_out(
-        request, found, lambda: services.remove_case(found, number, caller(request)), _("Case taken out.")
-    )
+    return _carry_out(request, found, lambda: services.remove_case(found, number, caller(request)), _("Case removed."))
 
 
 @require_POST
@@ -132,7 +130,7 @@ def reader_remove(request: HttpRequest, reader_study_id: UUID, number: int) -> H
     """Take a reader out of a draft."""
     found = _managed(request, reader_study_id)
     return _carry_out(
-        request, found, lambda: services.remove_reader(found, number, caller(request)), _("Reader taken out.")
+        request, found, lambda: services.remove_reader(found, number, caller(request)), _("Reader removed.")
     )
 
 
@@ -145,7 +143,7 @@ def start(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
         request,
         found,
         lambda: services.start(found, caller(request)),
-        _("Started. Readers find it in their navigation."),
+        _("Study started. Readers find it in their navigation."),
     )
 
 
@@ -164,7 +162,7 @@ def waive(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
         request,
         found,
         lambda: services.waive_washout(chosen, reason, caller(request)),
-        _("The wash-out of reader %(number)s is waived.") % {"number": chosen.number},
+        _("Wash-out of reader %(number)s waived.") % {"number": chosen.number},
         waive_form=form,
     )
 
@@ -174,7 +172,7 @@ def waive(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
 def close(request: HttpRequest, reader_study_id: UUID) -> HttpResponse:
     """End the readings."""
     found = _managed(request, reader_study_id)
-    return _carry_out(request, found, lambda: services.close(found, caller(request)), _("Closed."))
+    return _carry_out(request, found, lambda: services.close(found, caller(request)), _("Study closed."))
 
 
 @require_safe
@@ -197,7 +195,7 @@ def _managed(request: HttpRequest, pk: UUID) -> ReaderStudy:
     found = get_object_or_404(STUDIES, pk=pk)
     if not found.is_closed and found.readers.filter(user=caller(request)).exists():
         record_refusal(caller(request), obj=found)
-        raise PermissionDenied(_("You read in this study. It can be managed by others until it is closed."))
+        raise PermissionDenied(_("You are a reader in this study. Until it is closed, only others can manage it."))
     return found
 
 

@@ -12,8 +12,5 @@ class TrialForm(forms.Form):
         label=_("Planned cases"),
         min_value=2,
         max_value=100_000,
-        help_text=_(
-            "When so many cases are allocated, no further case is allocated: cases after them show the answer after "
-            "the own reading."
-        ),
+        help_text=_("Allocation stops at this number of cases. Later cases show the answer after the unaided reading."),
     )

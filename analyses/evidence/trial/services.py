@@ -41,7 +41,7 @@ def start_trial(*, name: str, planned_cases: int, user: User) -> Trial:
     if not 1 <= len(name) <= LONGEST_NAME:
         errors["name"] = [_("1 to %(most)s characters.") % {"most": LONGEST_NAME}]
     if not 2 <= planned_cases <= MOST_CASES:
-        errors["planned_cases"] = [_("From 2 to %(most)s cases.") % {"most": MOST_CASES}]
+        errors["planned_cases"] = [_("2 to %(most)s cases.") % {"most": MOST_CASES}]
     if errors:
         raise invalid_fields(errors, _("Correct the marked fields."))
     try:
@@ -50,7 +50,7 @@ def start_trial(*, name: str, planned_cases: int, user: User) -> Trial:
                 name=name, planned_cases=planned_cases, started_at=timezone.now(), started_by=user
             )
     except IntegrityError as error:
-        raise Conflict("trial_running", _("A trial is running. Close it before you start another.")) from error
+        raise Conflict("trial_running", _("A trial is already running. Close it before you start another.")) from error
     audit.record("start_trial", user=user, obj=trial, detail={"planned_cases": planned_cases})
     return trial
 
@@ -65,7 +65,7 @@ def close_trial(trial: Trial, user: User) -> None:
     require(user, Action.RUN_TRIALS)
     closed = Trial.objects.filter(pk=trial.pk, closed_at__isnull=True).update(closed_at=timezone.now(), closed_by=user)
     if not closed:
-        raise Conflict("trial_closed", _("This trial is closed already."))
+        raise Conflict("trial_closed", _("This trial is already closed."))
     allocated = TrialAllocation.objects.filter(block__trial=trial).count()
     audit.record("close_trial", user=user, obj=trial, detail={"allocated": allocated})
     trial.refresh_from_db()
@@ -74,7 +74,9 @@ def close_trial(trial: Trial, user: User) -> None:
 def require_closed(trial: Trial) -> None:
     """Raise Conflict ``trial_running`` while cases may still be allocated in this trial."""
     if trial.is_open:
-        raise Conflict("trial_running", _("This trial is running. Arms and results can be seen once it is closed."))
+        raise Conflict(
+            "trial_running", _("This trial is running. Arms and results are shown after it has been closed.")
+        )
 
 
 def progress_of(trial: Trial) -> TrialProgress:

@@ -47,11 +47,11 @@ DICTIONARY: tuple[tuple[str, str, str], ...] = (
     ("truth", "normal, benign, malignant", "The reference: pathology or follow-up; empty while unknown."),
 )
 FIGURES = {
-    "sensitivity": (_("Sensitivity"), _("cases known to be malignant and signed")),
-    "specificity": (_("Specificity"), _("cases known not to be malignant and signed")),
-    "auc": (_("Area under the curve"), _("cases with known truth and a likelihood")),
-    "reading_time_s": (_("Reading time, s"), _("signed cases; own and final reading together")),
-    "changed": (_("Changed their mind"), _("signed cases")),
+    "sensitivity": (_("Sensitivity"), _("signed cases proven malignant")),
+    "specificity": (_("Specificity"), _("signed cases proven not malignant")),
+    "auc": (_("Area under the curve"), _("cases with an outcome and a stated likelihood")),
+    "reading_time_s": (_("Reading time, s"), _("signed cases; unaided and final reading together")),
+    "changed": (_("Reading revised"), _("signed cases")),
 }
 
 
@@ -70,7 +70,7 @@ def trials(request: HttpRequest) -> HttpResponse:
                 add_service_error(form, error)
                 status = error.status
             else:
-                said = gettext("The trial runs. Departments in the mode trial allocate each case at random.")
+                said = gettext("The trial is running. Departments in trial mode allocate each case at random.")
                 messages.success(request, said)
                 return redirect("analyses:trial", started.pk)
     known = list(Trial.objects.all())
@@ -104,7 +104,7 @@ def trial_close(request: HttpRequest, trial_id: UUID) -> HttpResponse:
     except ServiceError as error:
         messages.error(request, error.message)
     else:
-        messages.success(request, gettext("The trial is closed."))
+        messages.success(request, gettext("Trial closed."))
     return redirect("analyses:trial", row.pk)
 
 

@@ -56,7 +56,7 @@ def test_the_list_shows_every_model_with_its_facts_and_faults(admin_page, models
 
 def test_a_model_is_activated_and_rolled_back_by_hand(admin_page):
     answer = admin_page.post(reverse("analyses:model_activate"), {"model": TOY, "reason": "fewer misses"}, follow=True)
-    assert f"{TOY} answers from now on." in text(answer)
+    assert f"{TOY} is now active." in text(answer)
     assert "fewer misses" in text(answer)
     assert f"Roll back to {registry.default_model()}" in text(answer)
     answer = admin_page.post(reverse("analyses:model_roll_back"), {"reason": "more alarms"}, follow=True)
@@ -85,7 +85,7 @@ def test_a_refusal_is_shown_on_the_page_and_changes_nothing(admin_page, name, bo
 def test_activating_what_is_in_force_says_so(admin_page):
     body = {"model": registry.default_model(), "reason": "x"}
     answer = admin_page.post(reverse("analyses:model_activate"), body)
-    assert (answer.status_code, "is in force already" in text(answer)) == (409, True)
+    assert (answer.status_code, "is already active" in text(answer)) == (409, True)
 
 
 def test_the_page_warns_where_a_department_chose_a_point_that_the_model_lacks(admin_page, department, models_dir):

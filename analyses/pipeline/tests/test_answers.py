@@ -21,7 +21,7 @@ from inference.prediction import Gate, Prediction, Region
 from inference.tests.made_dicom import dicom
 
 pytestmark = pytest.mark.django_db
-SENTENCE = "No validated model for this modality. Read the images without a second opinion."
+SENTENCE = "There is no validated model for this modality. Read the images without a second opinion."
 
 
 def prediction(**fields) -> Prediction:

@@ -193,7 +193,7 @@ def test_pages_lists_export_and_api_give_nothing_of_a_held_answer(client, doctor
         # The head of the list offers every outcome as a filter.
         shown = seen(url).split("</thead>")[-1]
         assert not [word for word in NUMBERS if word in shown], url
-    assert "withheld on every film at present" in seen(f"/cases/{study.pk}/")
+    assert "currently withheld for all films" in seen(f"/cases/{study.pk}/")
     assert client.get(reverse("analyses:film_saliency", args=[answered.pk])).status_code == 404
     Analysis.objects.update(api_token=doctor.api_tokens.first())
     body = client.get(f"/api/v1/analyses/{answered.pk}/").json()["result"]

@@ -103,14 +103,14 @@ def test_grade_and_stage_are_kept_with_the_draft_and_named_as_codes_in_the_trail
 @pytest.mark.parametrize(
     ("read", "field", "code", "why"),
     [
-        ("malignant", "tumour_stage", "2", "Stages 1 to 3 are those of benign tumours"),
-        ("normal", "tumour_stage", "1", "Stages 1 to 3 are those of benign tumours"),
-        ("benign", "tumour_stage", "IA", "Stages IA to III are those of malignant tumours"),
-        ("cannot_tell", "tumour_stage", "III", "Stages IA to III are those of malignant tumours"),
+        ("malignant", "tumour_stage", "2", "Stages 1 to 3 apply to benign tumours"),
+        ("normal", "tumour_stage", "1", "Stages 1 to 3 apply to benign tumours"),
+        ("benign", "tumour_stage", "IA", "Stages IA to III apply to malignant tumours"),
+        ("cannot_tell", "tumour_stage", "III", "Stages IA to III apply to malignant tumours"),
         ("benign", "tumour_grade", "G1", "Only malignant tumours are graded"),
         ("normal", "tumour_grade", "GX", "Only malignant tumours are graded"),
-        ("malignant", "tumour_grade", "G4", "Choose one of the grades"),
-        ("malignant", "tumour_stage", "IIC", "Choose one of the stages"),
+        ("malignant", "tumour_grade", "G4", "Choose a grade"),
+        ("malignant", "tumour_stage", "IIC", "Choose a stage"),
     ],
 )
 def test_a_grade_or_stage_that_contradicts_the_reading_is_refused_at_its_field(case, doctor, read, field, code, why):

@@ -50,7 +50,7 @@ def test_a_template_is_made_on_its_page_listed_and_changed(web, doctor):
 def test_a_department_has_one_template_in_use_of_each_name(web, template, doctor):
     answer = web.post("/templates/new/", {"name": "Enchondroma"})
     assert answer.status_code == 400
-    assert "has a template of this name" in answer.content.decode()
+    assert "already has a template with this name" in answer.content.decode()
     reading_templates.retire_template(template, doctor)
     assert web.post("/templates/new/", {"name": "Enchondroma"}).status_code == 302
 

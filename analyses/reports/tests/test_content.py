@@ -225,12 +225,12 @@ def test_several_films_are_printed_most_suspicious_first_with_their_own_answers(
 @pytest.mark.parametrize(
     ("outcome", "fields", "line"),
     [
-        ("not_analysable", {}, "The gate did not recognise a bone radiograph"),
-        ("not_analysable", {"reason_code": "no_model_for_modality"}, "No validated model for this modality."),
+        ("not_analysable", {}, "The input check did not recognise a bone radiograph"),
+        ("not_analysable", {"reason_code": "no_model_for_modality"}, "There is no validated model for this modality."),
         ("failed", {}, "Export it again. (code unreadable)"),
-        ("withheld", {}, "The model declines to answer on this film."),
+        ("withheld", {}, "The model gives no answer for this film."),
         ("withheld", {}, "The film does not decide between benign and malignant"),
-        ("benign", {"status": "cancelled", "outcome": ""}, "The analysis was cancelled; the model was not asked."),
+        ("benign", {"status": "cancelled", "outcome": ""}, "The analysis was cancelled; the model was not run."),
     ],
 )
 def test_a_film_without_an_answer_gets_its_honest_line(department, doctor, outcome, fields, line):
@@ -252,8 +252,8 @@ def test_confirmed_contradictions_and_burned_in_text_are_told_without_values(cas
         ]
     )
     text = text_of(case, doctor)
-    assert "Name: sources contradicted each other; a doctor confirmed what was typed." in text
-    assert "text is burned into the pixels" in text
+    assert "Name: the sources contradicted each other; a doctor confirmed the entry." in text
+    assert "text is burned into the image" in text
 
 
 def test_addenda_stand_with_author_and_date_in_an_amended_report(case, doctor):
@@ -337,7 +337,7 @@ def test_a_withheld_answer_prints_its_reasons_and_neither_outcome_nor_probabilit
     text = text_of(study, doctor)
     assert "Withheld" in text
     assert "Why the answer is withheld" in text
-    for words in ("between benign and malignant", "small changes of the film", "unlike the films"):
+    for words in ("between benign and malignant", "small changes of the film", "differs from the films"):
         assert words in text
     for words in ("Suspicious for malignancy", "Benign features", "No tumour found", "0.42", "0.47"):
         assert words not in text
@@ -383,7 +383,7 @@ def test_the_structured_reading_its_reasons_and_the_earlier_versions_stand_on_th
         "Codman triangle.",
         "No follow-up recommended.",
         "Callus after a stress fracture",
-        "Contradictions confirmed by the reader: No follow-up is recommended with an aggressive margin (grade II).",
+        "Contradictions confirmed by the reader: The margin is aggressive (grade II), but the recommendation is no follow-up.",
         f"code {first.verification_code}",
     ):
         assert said in text, said

@@ -50,7 +50,7 @@ def test_a_preliminary_report_is_said_to_be_preliminary(client, department, doct
     study = StudyFactory(owner=department)
     result("benign", study=study)
     report = reports.issue_report(study, doctor)
-    assert "no doctor has signed it" in look_up(client, report.pdf_sha256)["advice"]
+    assert "not signed by a doctor" in look_up(client, report.pdf_sha256)["advice"]
 
 
 def test_a_code_is_answered_with_the_warning_that_it_proves_no_copy(client, report):

@@ -193,8 +193,8 @@ def test_bone_rads_holds_for_a_solitary_incidental_lesion_of_an_adult_on_ct_or_m
     [
         ("DX", 40, INCIDENTAL, "radiographs"),
         ("", 40, INCIDENTAL, "radiographs"),
-        ("CT", 17, INCIDENTAL, "adults from 18"),
-        ("MR", None, INCIDENTAL, "birth date"),
+        ("CT", 17, INCIDENTAL, "adults aged 18 years"),
+        ("MR", None, INCIDENTAL, "date of birth"),
         ("CT", 40, Findings(number="several", incidental="yes", known_primary="no"), "solitary"),
         ("CT", 40, Findings(number="one", incidental="no", known_primary="no"), "incidental"),
         ("CT", 40, Findings(number="one", incidental="yes", known_primary="yes"), "primary"),

@@ -69,7 +69,7 @@ def test_a_film_with_depth_brings_its_facts_and_an_older_one_says_what_it_lacks(
     assert "too large" in large["note"]
     assert (first["values"], first["facts"]["bits"], first["note"]) == (f"/films/{deep.pk}/values.bin", 12, "")
     assert (old["values"], old["facts"]) == ("", None)
-    assert "before its full depth was kept" in old["note"]
+    assert "Only the 8-bit image of this film was kept" in old["note"]
     assert (canonical["analysis_id"], canonical["note"]) == (str(eight.pk), "")
 
 

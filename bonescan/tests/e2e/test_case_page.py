@@ -83,7 +83,7 @@ def test_a_question_that_is_being_typed_outlives_the_answer_to_a_film(page, case
     page.keyboard.type(" And more.")
     expect(question).to_have_value(f"{TYPED} And more.")
     page.get_by_role("button", name="Send request").click()
-    expect(page.get_by_text("Asked.", exact=True)).to_be_visible()
+    expect(page.get_by_text("Second reading requested.", exact=True)).to_be_visible()
 
 
 def test_a_second_reading_that_is_being_typed_outlives_the_answer_to_a_film(page, case, doctor, colleague):

@@ -107,7 +107,9 @@ def test_a_contradiction_waits_for_a_decision(stage: Stage, visit):
     page = visit(DOCTOR)
     upload(page, stage.dicom("40-2500-01"), record_number="40-2500-99")
     wait_for_answer(page)
-    expect(page.get_by_text("The report waits until the contradictions above are decided.")).to_be_visible()
+    expect(
+        page.get_by_text("The report is available after the contradictions above have been resolved.")
+    ).to_be_visible()
     page.get_by_role("region", name="Warnings").get_by_role("button").filter(has_text="40-2500-01").click()
     expect(page.get_by_role("heading", name="Record 40-2500-01")).to_be_visible()
     expect(page.get_by_role("link", name="Download preliminary report")).to_be_visible()

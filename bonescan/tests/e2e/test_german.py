@@ -59,9 +59,9 @@ def test_upload_and_viewer_speak_german(stage: Stage, page):
         page.keyboard.press("Shift+ArrowRight")
     expect(page.locator(".pane .marks-text")).to_have_text("20,0 mm")
     page.keyboard.press("Enter")
-    expect(page.locator("[data-measure-state]")).to_contain_text("Gesichert: ")
+    expect(page.locator("[data-measure-state]")).to_contain_text("Gespeichert: ")
     page.locator("[data-withdraw]").click()
-    expect(page.locator("[data-measure-state]")).to_have_text("Zurückgezogen. Die Akte bewahrt die Messung auf.")
+    expect(page.locator("[data-measure-state]")).to_have_text("Messung zurückgezogen. Sie bleibt in der Akte.")
     page.evaluate("() => window.BoneScan.viewer.pane.setWindow({ center: 1.5, width: 2, function: 'LINEAR' })")
     expect(page.locator(".viewer-side [data-window-text]")).to_have_text("C 1,50 W 2,00")
     assert len(set(asked)) == 1, "one address for all pages"

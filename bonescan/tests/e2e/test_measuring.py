@@ -295,7 +295,7 @@ def test_linked_panes_say_their_own_zoom(viewer):
 def test_measuring_goes_on_once_somebody_signed_in_again_in_another_tab(viewer, stage: Stage):
     page = viewer()
     page.keyboard.press("l")
-    out = page.get_by_text("Not kept: you are signed out. Sign in in another tab, then measure again.")
+    out = page.get_by_text("Not saved: you are signed out. Sign in using another tab, then measure again.")
     page.context.clear_cookies(name="sessionid")
     measure(page, 300)
     expect(out).to_be_visible()
@@ -338,14 +338,14 @@ def test_a_late_answer_takes_neither_what_is_typed_nor_the_focus(viewer):
         press_at(page, 300, 350)
         press_at(page, 400, 350)
     held.pop().abort()
-    expect(page.get_by_text("Not kept: the server cannot be reached.")).to_be_visible()
+    expect(page.get_by_text("Not saved: the server cannot be reached.")).to_be_visible()
     expect(label).to_have_value("second")
     page.route("**/withdraw/", lambda route: held.append(route))
     with page.expect_request("**/withdraw/"):
         page.get_by_role("button", name="Withdraw").click()
     label.focus()
     held.pop().continue_()
-    expect(page.get_by_text("Withdrawn. The record keeps it.")).to_be_visible()
+    expect(page.get_by_text("Measurement withdrawn. It is kept in the record.")).to_be_visible()
     expect(label).to_be_focused()
 
 

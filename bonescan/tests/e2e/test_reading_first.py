@@ -78,7 +78,7 @@ def test_a_reading_is_begun_kept_locked_and_compared(live_server, browser, docto
     page.wait_for_load_state()
     page.get_by_text("Benign", exact=True).click()
     page.get_by_label("Likelihood of malignancy").fill("20")
-    expect(page.get_by_text("Kept.", exact=True)).to_be_visible()
+    expect(page.get_by_text("Saved.", exact=True)).to_be_visible()
     page.get_by_text("Region (optional)").click()
     box = page.locator("svg.region").bounding_box()
     assert box is not None
@@ -87,7 +87,7 @@ def test_a_reading_is_begun_kept_locked_and_compared(live_server, browser, docto
     page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.6, steps=4)
     page.mouse.up()
     expect(page.locator("[data-region-words]")).to_contain_text("film 1")
-    expect(page.get_by_text("Kept.", exact=True)).to_be_visible()
+    expect(page.get_by_text("Saved.", exact=True)).to_be_visible()
     look(page, "2-open")
     Session.objects.all().delete()
     page.get_by_label("Likelihood of malignancy").fill("35")
@@ -211,7 +211,7 @@ def test_a_lock_that_is_called_off_still_keeps_what_was_typed_before(reading_pag
       form.elements.likelihood.dispatchEvent(new Event("input", { bubbles: true }));
       form.querySelector("button[type=submit]").click();
     }""")
-    expect(page.get_by_text("Kept.", exact=True)).to_be_visible()
+    expect(page.get_by_text("Saved.", exact=True)).to_be_visible()
     assert UnaidedReading.objects.get().likelihood == 35
     assert not UnaidedReading.objects.get().is_locked
 

@@ -49,7 +49,7 @@ def open_findings(page: Page) -> None:
 
 def test_the_structure_writes_the_text_and_an_edited_text_is_only_offered_the_new_one(page):
     open_findings(page)
-    text = page.get_by_label("Findings in words")
+    text = page.get_by_label("Findings (free text)")
     page.get_by_label("Lesions", exact=True).select_option("one")
     page.get_by_label("Bone", exact=True).select_option("tibia")
     expect(text).to_have_value("Solitary lesion, tibia.")
@@ -71,9 +71,9 @@ def test_contradictions_show_while_typing_and_must_be_confirmed_to_sign(page):
     page.get_by_label(re.compile("Margin")).select_option("IIIB")
     page.get_by_label("Recommendation", exact=True).select_option("none")
     found = page.locator("[data-contradictions]")
-    expect(found).to_contain_text("No follow-up is recommended with an aggressive margin (grade IIIB).")
+    expect(found).to_contain_text("The margin is aggressive (grade IIIB), but the recommendation is no follow-up.")
     page.get_by_role("button", name="Sign", exact=True).click()
-    expect(page.get_by_role("alert")).to_contain_text("confirm each that is meant")
+    expect(page.get_by_role("alert")).to_contain_text("Resolve or confirm each of them")
     for box in found.get_by_role("checkbox").all():
         box.check()
     page.get_by_role("button", name="Sign", exact=True).click()

@@ -253,7 +253,10 @@ def check_performance(page: Page, outcomes: dict[str, str]) -> None:
     model = {plan.patient_id: call_of_model(outcomes[plan.patient_id]) for plan in day}
     table = page.locator("#observers table").first
     expected = {
-        "Reader alone": ([plan.own == "malignant" for plan in ill], [plan.own != "malignant" for plan in well]),
+        "Reader without the model": (
+            [plan.own == "malignant" for plan in ill],
+            [plan.own != "malignant" for plan in well],
+        ),
         "Reader with the model": (
             [plan.final == "malignant" for plan in ill],
             [plan.final != "malignant" for plan in well],

@@ -59,7 +59,7 @@ def test_two_doctors_see_each_other_and_nothing_typed_is_lost_through_a_take_ove
     expect(second.get_by_text("Preliminary reading saved.")).to_be_visible()
 
     first.goto("/notifications/")
-    expect(first.get_by_text(f"{COLLEAGUE} took your case over.")).to_be_visible()
+    expect(first.get_by_text(f"{COLLEAGUE} took over your case.")).to_be_visible()
     no_violations(first)
 
 
@@ -75,7 +75,7 @@ def test_the_next_key_goes_on_in_the_list_and_not_while_somebody_types(stage: St
     page.keyboard.press("n")
     arrive(page, "Record 40-7000-02")
     page.keyboard.press("n")
-    expect(page.get_by_text("That was the last open case of this list.")).to_be_visible()
+    expect(page.get_by_text("This was the last open case in the list.")).to_be_visible()
 
 
 def test_a_page_that_outlives_its_session_stays_with_what_was_typed(stage: Stage, visit, colleague):

@@ -123,7 +123,9 @@ class JointModel:
         """
         looks = look_at(self.members, image_of(square))
         if not np.isfinite(looks.logits).all():
-            raise InferenceError("not_finite", "The model gave no number for this image: report it to the operator.")
+            raise InferenceError(
+                "not_finite", "The model returned no valid figure for this image: inform the operator."
+            )
         tumour, shares = self.probabilities(looks.logits.mean(axis=(0, 1)))
         leaning = point.outcome(float(tumour), float(shares[2]))
         by_view = [

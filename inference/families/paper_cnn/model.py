@@ -34,7 +34,9 @@ class Member:
             logit = float(self.network.classify(maps))
         probability = float(self.calibration.probability(logit))
         if not np.isfinite(probability):
-            raise InferenceError("not_finite", "The model gave no number for this image: report it to the operator.")
+            raise InferenceError(
+                "not_finite", "The model returned no valid figure for this image: inform the operator."
+            )
         return maps, probability
 
 

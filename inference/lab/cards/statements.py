@@ -51,7 +51,7 @@ STATEMENTS: dict[str, Any] = {
         ),
         "reasons": {
             "set_undecided": "The film's probabilities do not decide between the classes at the stated level.",
-            "unlike_training": "The film is unlike the films that the model learnt from.",
+            "unlike_training": "The film differs from the films used to train the model.",
             "unstable": "The answer changes when the film is mirrored or slightly turned.",
         },
     },

@@ -113,13 +113,13 @@
     const names = pane.presets.map((preset) => preset.name);
     if (select.dataset.names !== names.join("|")) {
       select.dataset.names = names.join("|");
-      select.replaceChildren(...names.map((name, index) => new Option(name, String(index))), new Option(gettext("Own window"), "-1"));
+      select.replaceChildren(...names.map((name, index) => new Option(name, String(index))), new Option(gettext("Custom window"), "-1"));
     }
     select.value = String(pane.preset);
   }
 
   function windowWords({ entries, center, width }) {
-    if (entries) return gettext("table of the file");
+    if (entries) return gettext("lookup table in the file");
     return interpolate(gettext("C %(center)s W %(width)s"), { center: figure(center), width: figure(width) }, true);
   }
 

@@ -7,7 +7,7 @@
   const SPOT = 3; // CSS pixels between two points of a freehand line
 
   const TOOLS = { length: gettext("Length"), angle: gettext("Angle"), rectangle: gettext("Rectangle"), ellipse: gettext("Ellipse"), freehand: gettext("Freehand") };
-  const HOW = gettext("%(tool)s: click or drag on the film, or move the cross by the arrows and press Enter.");
+  const HOW = gettext("%(tool)s: click or drag on the film, or move the crosshair with the arrow keys and press Enter.");
 
   class Measuring {
     constructor(body, panes, active) {
@@ -164,7 +164,7 @@
       const points = thinned(this.points).map(([x, y]) => [x / film.width, y / film.height]);
       const drawn = { kind: this.kind, points };
       this.clear();
-      if (drawn.kind === "freehand" && points.length < 3) return this.say(gettext("An outline needs three points or more."));
+      if (drawn.kind === "freehand" && points.length < 3) return this.say(gettext("An outline needs at least three points."));
       const field = this.body.querySelector("[data-label]");
       const label = field.value;
       field.value = ""; // before the answer: what is typed meanwhile belongs to the next one
@@ -174,7 +174,7 @@
         field.value = field.value || label;
         return this.drawAll();
       }
-      this.say(interpolate(gettext("Kept: %(figures)s"), { figures: answer.text }, true));
+      this.say(interpolate(gettext("Saved: %(figures)s"), { figures: answer.text }, true));
       await this.add(film, answer);
       this.list(this.active().film);
       return this.drawAll();
@@ -202,7 +202,7 @@
         this.marks.set(film.image_id, (await response.json()).annotations);
       } catch {
         this.marks.delete(film.image_id);
-        this.say(gettext("The measurements could not be loaded. Choose the film again to try once more."));
+        this.say(gettext("The measurements could not be loaded. Choose the film again to retry."));
         return;
       }
       const pane = this.active();
@@ -219,9 +219,9 @@
         const stale = again && answer.code === "csrf_failed";
         if (stale && (await this.renew())) return this.send(url, body, false);
         const out = stale || response.status === 401;
-        this.say((!out && answer.detail) || gettext("Not kept: you are signed out. Sign in in another tab, then measure again."));
+        this.say((!out && answer.detail) || gettext("Not saved: you are signed out. Sign in using another tab, then measure again."));
       } catch {
-        this.say(gettext("Not kept: the server cannot be reached. Check the network, then measure again."));
+        this.say(gettext("Not saved: the server cannot be reached. Check the network, then measure again."));
       }
       return null;
     }
@@ -240,7 +240,7 @@
       const answer = await this.send(button.dataset.withdraw, {});
       if (!answer) return;
       for (const [image, marks] of this.marks) this.marks.set(image, marks.filter((mark) => mark.id !== answer.id));
-      this.say(gettext("Withdrawn. The record keeps it."));
+      this.say(gettext("Measurement withdrawn. It is kept in the record."));
       const pane = this.active();
       this.list(pane.film);
       this.drawAll();

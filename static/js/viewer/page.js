@@ -39,7 +39,7 @@
       const film = this.films[index];
       pane.index = index;
       pane.section.setAttribute("aria-label", `${film.group}: ${film.name}`);
-      pane.stage.setAttribute("aria-label", interpolate(gettext("%(film)s. Press ? for the keys"), { film: `${film.group}: ${film.name}` }, true));
+      pane.stage.setAttribute("aria-label", interpolate(gettext("%(film)s. Press ? for keyboard shortcuts"), { film: `${film.group}: ${film.name}` }, true));
       pane.section.querySelector("[data-film-choice]").value = String(index);
       const texts = { name: `${film.group}\n${film.name}`, spacing: film.spacing_words, size: `${film.width} x ${film.height} px`, note: film.note };
       for (const [name, text] of Object.entries(texts)) pane.section.querySelector(`[data-corner-${name}]`).textContent = text;
@@ -131,7 +131,7 @@
         pane.stage.toggleAttribute("data-tool", shapes.KINDS.includes(this.mode));
       });
       this.activate(this.panes[0]);
-      if (wanted === 1 && this.films.length === 1) this.measuring.say(gettext("There is no other film to show beside this one."));
+      if (wanted === 1 && this.films.length === 1) this.measuring.say(gettext("There is no other film for side-by-side view."));
     }
 
     link() {

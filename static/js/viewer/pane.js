@@ -31,8 +31,8 @@
     } catch {
       throw new LoadError(gettext("The server cannot be reached. Check the network, then try again."));
     }
-    if (response.redirected || response.status === 401) throw new LoadError(gettext("You are signed out. Sign in in another tab, then try again."));
-    if (response.status === 404) throw new LoadError(gettext("The film is not in the file store. Tell the operator; backups hold it."));
+    if (response.redirected || response.status === 401) throw new LoadError(gettext("You are signed out. Sign in using another tab, then try again."));
+    if (response.status === 404) throw new LoadError(gettext("The film is missing from the file store. Ask the operator to restore it from a backup."));
     if (!response.ok || !response.headers.get("Content-Type").startsWith(type)) throw new LoadError(gettext("The film cannot be read at the moment. Try again in a minute."));
     return response;
   }
@@ -109,7 +109,7 @@
         this.take(loaded);
       } catch (error) {
         if (this.token !== token) return;
-        this.say(error instanceof LoadError ? error.message : gettext("The film cannot be shown in this browser. Update it, or open the film on another machine."), true);
+        this.say(error instanceof LoadError ? error.message : gettext("This browser cannot show the film. Update the browser, or open the film on another computer."), true);
       }
       this.changed(this, "film");
     }

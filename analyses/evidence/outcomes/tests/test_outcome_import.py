@@ -180,7 +180,7 @@ def test_the_apostrophe_that_our_export_puts_before_a_formula_is_no_part_of_a_nu
         (file(), "no line below"),
         (file("", ",,,,,,,,,,"), "no line below"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "not UTF-8"),
-        (b"PK\x03\x04\x14\x00\x00\x00", "no text"),
+        (b"PK\x03\x04\x14\x00\x00\x00", "not a text file"),
         (HEAD.encode("utf-16"), "not UTF-8"),
         (file(line(accession="A")).replace(b"A", "Ä".encode("latin-1"), 1), "not UTF-8"),
         (file("x", head="case,truth"), "Missing columns: method, date"),

@@ -140,17 +140,17 @@ def values(shown):
 
 CALLS = {
     "Model alone": lambda c: None if c["answer"] == "withheld" else c["answer"] == "malignant",
-    "Reader alone": lambda c: None if c["own"] == "cannot_tell" else c["own"] == "malignant",
+    "Reader without the model": lambda c: None if c["own"] == "cannot_tell" else c["own"] == "malignant",
     "Reader with the model": lambda c: None if c["final"] == "cannot_tell" else c["final"] == "malignant",
 }
 COUNTS = {
     "Model alone": lambda c: True,
-    "Reader alone": lambda c: c["own"] != "",
+    "Reader without the model": lambda c: c["own"] != "",
     "Reader with the model": lambda c: c["arm"] != "hidden",
 }
 SCORES = {
     "Model alone": lambda c: None if c["answer"] == "withheld" else c["probability"],
-    "Reader alone": lambda c: c["own_likelihood"],
+    "Reader without the model": lambda c: c["own_likelihood"],
     "Reader with the model": lambda c: c["likelihood"],
 }
 

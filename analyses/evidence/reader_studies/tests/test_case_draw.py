@@ -98,7 +98,7 @@ def test_only_signed_radiographs_of_the_department_with_a_current_outcome_and_a_
     with pytest.raises(Invalid) as refused:
         case_draw.draw_cases(reader_study, by=administrator, malignant=2)
     assert refused.value.code == "too_few"
-    assert refused.value.fields == {"malignant": ["Only 1 such case can be drawn. Nothing was drawn."]}
+    assert refused.value.fields == {"malignant": ["Only 1 matching case is available. Nothing was drawn."]}
     assert drawn(reader_study) == {in_reader_study.pk: "malignant"}
     case_draw.draw_cases(reader_study, by=administrator, malignant=1)
     assert drawn(reader_study) == {in_reader_study.pk: "malignant", fit.pk: "malignant"}
@@ -182,15 +182,15 @@ def test_draft_and_results_say_how_many_drawn_cases_were_taken_out(
     page = reverse("analyses:reader_study", args=[reader_study.pk])
     (first, _second) = listed(admin, page)
     assert first.startswith("3 cases drawn: 3 malignant, 0 benign, 0 normal.")
-    assert "1 drawn case was taken out afterwards." in first
+    assert "1 drawn case was removed afterwards." in first
     services.add_cases(reader_study, [(str(back), "malignant")], administrator)
     services.remove_case(reader_study, 3, administrator)
     services.add_reader(reader_study, doctor, administrator)
     services.start(reader_study, administrator)
     services.close(reader_study, administrator)
     first, second = listed(admin, page)
-    assert "2 drawn cases were taken out afterwards." in first
-    assert "taken out" not in second
+    assert "2 drawn cases were removed afterwards." in first
+    assert "removed" not in second
 
 
 def test_a_draw_kept_by_an_earlier_version_is_still_shown(admin, administrator, department, reader_study):
@@ -202,15 +202,15 @@ def test_a_draw_kept_by_an_earlier_version_is_still_shown(admin, administrator, 
     reader_study.save()
     (shown,) = listed(admin, reverse("analyses:reader_study", args=[reader_study.pk]))
     assert "1 case drawn: 1 malignant, 0 benign, 0 normal." in shown
-    assert "taken out" not in shown
+    assert "removed" not in shown
 
 
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        ({"malignant": "2"}, "Only 1 such case can be drawn. Nothing was drawn."),
-        ({"malignant": "1", "benign": "1"}, "No such case can be drawn. Nothing was drawn."),
-        ({}, "State how many cases are to be drawn."),
+        ({"malignant": "2"}, "Only 1 matching case is available. Nothing was drawn."),
+        ({"malignant": "1", "benign": "1"}, "No matching case is available. Nothing was drawn."),
+        ({}, "Enter the number of cases to draw."),
         ({"malignant": "many"}, "Enter a whole number."),
         ({"malignant": "1", "since": "soon"}, "Enter a valid date."),
     ],

@@ -100,14 +100,14 @@ def test_one_bad_row_keeps_all_rows_out_and_every_bad_row_is_named(administrator
     with pytest.raises(Invalid) as refused:
         services.add_cases(reader_study, rows, administrator)
     assert refused.value.fields["rows"] == [
-        "Row 2: this is no case id.",
-        "Row 3: this case is in the study already.",
-        "Row 4: the truth is normal, benign or malignant.",
-        "Row 5: this case is in the study already.",
+        "Row 2: this is not a case id.",
+        "Row 3: this case is already in the study.",
+        "Row 4: the truth must be normal, benign or malignant.",
+        "Row 5: this case is already in the study.",
         "Row 6: the study's department has no such case.",
-        "Row 7: this case is not signed; only closed cases are read in a study.",
-        "Row 8: this case has no film that can be shown.",
-        "Row 9: this case has a film with text burned into it, which may name the patient.",
+        "Row 7: this case is not signed; a study takes closed cases only.",
+        "Row 8: this case has no displayable film.",
+        "Row 9: this case has a film with burned-in text, which may identify the patient.",
     ]
     assert reader_study.cases.count() == 1
 
@@ -202,7 +202,7 @@ def test_a_case_that_lost_its_film_stops_the_start(administrator, department):
     with pytest.raises(Conflict) as refused:
         services.start(reader_study, administrator)
     assert refused.value.code == "unfit_case"
-    assert "Case 1 has no film" in refused.value.message
+    assert "Case 1 has no displayable film" in refused.value.message
 
 
 def test_a_reader_who_was_deactivated_in_the_draft_stops_the_start(administrator, department):

@@ -106,7 +106,7 @@ def test_a_small_reader_study_played_on_the_pages_shows_the_figures_of_a_separat
     expected += [f"<b>{value:.3f}</b>" for value in areas.ravel()]
     expected += [f"{low:+.3f} to {high:+.3f}".replace("-", "−"), f"{wanted['difference']:+.3f}".replace("-", "−")]
     expected += [f">{wanted['p']:.3f}<", f"{wanted['F']:.7g}", f"{wanted['df2']:.7g}"]
-    expected += ["1 case of 12 dropped", "11 cases (5 malignant)", "Small numbers: 5 malignant and 6 other cases"]
+    expected += ["1 case of 12 excluded", "11 cases (5 malignant)", "Small sample: 5 malignant and 6 other cases"]
     fixed = wanted["difference"] - wanted["fixed_half"], wanted["difference"] + wanted["fixed_half"]
     expected += [f"{fixed[0]:+.3f} to {fixed[1]:+.3f}".replace("-", "−")]
     for row, own in zip(scores.reshape(6, -1), areas.ravel(), strict=True):
@@ -173,15 +173,15 @@ def test_an_incomplete_reader_is_named_and_left_out_of_the_analysis(administrato
     services.close(reader_study, administrator)
     reader_study.refresh_from_db()
     found = results.results_of(reader_study)
-    assert "Reader 2 is incomplete, 5 readings missing: not analysed." in found.warnings
+    assert "Reader 2 was not analysed: 5 readings are missing." in found.warnings
     assert [row.reader.number for row in found.complete] == [1, 3]
     # Two readers who are always right leave no error to estimate.
-    assert "no test" in found.comparisons[0].not_estimable
+    assert "No test" in found.comparisons[0].not_estimable
     assert found.comparisons[0].means == [1.0, 1.0]
     assert [row.conditions[0].area is None for row in found.readers] == [False, True, False]
     shown = text(signed_in(administrator).get(page_of(reader_study)))
     assert "1.000 to 1.000" not in shown
-    for words in ("incomplete, 5 missing", "deactivated", "Reader 2 is incomplete", "no interval"):
+    for words in ("incomplete, 5 missing", "deactivated", "Reader 2 was not analysed", "no interval"):
         assert words in shown
 
 
@@ -189,7 +189,7 @@ def test_a_reader_study_closed_without_a_complete_reader_has_no_analysis(adminis
     reader_study = started(department, administrator)
     services.close(reader_study, administrator)
     answer = signed_in(administrator).get(page_of(reader_study))
-    assert "No reader has read every case in both conditions" in text(answer)
+    assert "no reader has read every case in both conditions" in text(answer)
     assert "No analysis" in text(answer)
     assert answer.context["results"].comparisons == []
 
@@ -202,7 +202,7 @@ def test_a_reader_study_of_one_class_has_no_area_and_says_so(administrator, depa
     services.start(reader_study, administrator)
     reader_study.refresh_from_db()
     answer = signed_in(administrator).get(page_of(finish(reader_study)))
-    assert "All analysed cases are of one class, so there is no area under a curve." in text(answer)
+    assert "All analysed cases belong to one class, so no area under the curve can be calculated." in text(answer)
     assert "ROC curves" not in text(answer)
     assert answer.context["results"].comparisons[0].random is None
 
@@ -212,7 +212,7 @@ def test_a_case_that_everybody_could_not_tell_leaves_nothing_to_analyse(administ
     answer = signed_in(administrator).get(page_of(finish(reader_study, lambda row: ("cannot_tell", None))))
     found = answer.context["results"]
     assert (found.dropped, found.analysed) == (2, 0)
-    assert "2 cases of 2 dropped" in text(answer)
+    assert "2 cases of 2 excluded" in text(answer)
 
 
 def test_one_reader_is_analysed_as_this_reader_only(administrator, department):
@@ -224,7 +224,7 @@ def test_one_reader_is_analysed_as_this_reader_only(administrator, department):
     comparison = answer.context["results"].comparisons[0]
     assert comparison.random is None
     assert comparison.fixed is not None
-    assert "nothing can be said about readers in general" in text(answer)
+    assert "does not allow conclusions about readers in general" in text(answer)
     assert "Fewer than three complete readers" in text(answer)
 
 

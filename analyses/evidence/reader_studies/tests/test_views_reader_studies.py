@@ -92,13 +92,13 @@ def test_refused_rows_are_listed_one_by_one(admin, administrator, department):
     reader_study = draft(department, administrator, cases=1)
     answer = post(admin, "reader_study_cases", reader_study, {"lines": "nothing, malignant\nneither"})
     assert answer.status_code == 400
-    for words in ("Row 1: this is no case id.", "Row 2: this is no case id.", "nothing, malignant"):
+    for words in ("Row 1: this is not a case id.", "Row 2: this is not a case id.", "nothing, malignant"):
         assert words in text(answer)
     assert reader_study.cases.count() == 1
 
 
 @pytest.mark.parametrize(
-    ("content", "says"), [(b"\xff\xfe\x00", "no text in UTF-8"), (b"x" * 300_000, "at most 256 KB")]
+    ("content", "says"), [(b"\xff\xfe\x00", "not UTF-8 text"), (b"x" * 300_000, "larger than 256 KB")]
 )
 def test_a_file_that_is_no_list_is_refused(admin, administrator, department, content, says):
     reader_study = draft(department, administrator, cases=1)
@@ -108,10 +108,10 @@ def test_a_file_that_is_no_list_is_refused(admin, administrator, department, con
 
 def test_cases_and_readers_are_taken_out_on_the_page(admin, administrator, department):
     reader_study = draft(department, administrator)
-    assert "Case taken out." in text(post(admin, "reader_study_case_remove", reader_study, None, 1))
-    assert "Reader taken out." in text(post(admin, "reader_study_reader_remove", reader_study, None, 1))
+    assert "Case removed." in text(post(admin, "reader_study_case_remove", reader_study, None, 1))
+    assert "Reader removed." in text(post(admin, "reader_study_reader_remove", reader_study, None, 1))
     answer = post(admin, "reader_study_case_remove", reader_study, None, 1)
-    assert (answer.status_code, "not in the study any more" in text(answer)) == (409, True)
+    assert (answer.status_code, "no longer in the study" in text(answer)) == (409, True)
 
 
 def test_a_draft_of_one_class_says_that_there_will_be_no_area(admin, administrator, department):
@@ -141,7 +141,7 @@ def test_the_progress_names_who_waits_and_who_cannot_read_any_more(admin, admini
 def test_a_washout_is_waived_on_the_page_with_a_reason(admin, reader_study, reader):
     assert post(admin, "reader_study_waive", reader_study, {"waive": str(reader.pk), "reason": ""}).status_code == 400
     answer = post(admin, "reader_study_waive", reader_study, {"waive": str(reader.pk), "reason": "rotation ends"})
-    assert "The wash-out of reader 1 is waived." in text(answer)
+    assert "Wash-out of reader 1 waived." in text(answer)
     assert "rotation ends" in text(answer)
 
 
@@ -239,7 +239,7 @@ def test_with_the_answer_it_is_the_one_that_was_kept_with_its_outline(reader_stu
     ("outcome", "says"),
     [
         ("failed", "gave no answer to this film"),
-        ("withheld", "does not decide between"),
+        ("withheld", "cannot decide between"),
         ("not_analysable", "did not recognise a bone radiograph"),
     ],
 )
@@ -259,7 +259,7 @@ def test_a_reading_is_submitted_once_and_the_next_case_follows(reader_study, pag
     first.refresh_from_db()
     assert (first.reading, first.likelihood) == ("malignant", 83)
     answer = submit(page, first, reading="benign", likelihood="3")
-    assert "The first submission stands." in text(answer)
+    assert "The first submission counts." in text(answer)
     first.refresh_from_db()
     assert first.likelihood == 83
 
@@ -270,7 +270,7 @@ def test_two_tabs_show_one_case_and_the_slower_one_loses(reader_study, page):
     submit(page, one, reading="benign", likelihood="20")
     for late in ({"reading": "malignant", "likelihood": "90"}, {"reading": "malignant", "likelihood": ""}):
         answer = submit(page, other, **late)
-        assert "The first submission stands." in text(answer)
+        assert "The first submission counts." in text(answer)
         assert "Case 2 of 4" in text(answer)
     other.refresh_from_db()
     assert other.likelihood == 20
@@ -280,9 +280,9 @@ def test_two_tabs_show_one_case_and_the_slower_one_loses(reader_study, page):
     ("body", "says"),
     [
         ({"likelihood": "20"}, "This field is required"),
-        ({"reading": "benign"}, "State the likelihood of malignancy"),
+        ({"reading": "benign"}, "Enter the likelihood of malignancy"),
         ({"reading": "benign", "likelihood": "101"}, "less than or equal to 100"),
-        ({"reading": "cannot_tell", "likelihood": "50"}, "leave it empty"),
+        ({"reading": "cannot_tell", "likelihood": "50"}, "Leave the likelihood empty"),
     ],
 )
 def test_a_refused_reading_stays_on_the_page_with_what_was_typed(reader_study, page, body, says):
