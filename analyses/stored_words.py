@@ -47,11 +47,69 @@ MONITORED = frozenset(
     (
         *(_("grey mean"), _("grey spread"), _("film size, megapixels"), _("modality"), _("body part")),
         *(_("distance from the training films"), _("refused by the gate"), _("probability of malignancy")),
-        *(_("answers by cut-off"), _("withheld"), _("overruled"), _("inputs"), _("outputs")),
+        *(_("answers by the cut-offs"), _("withheld"), _("overruled"), _("inputs"), _("outputs")),
         *(_("yes"), _("no"), _("not stated"), _("normal"), _("benign"), _("malignant"), _("all others")),
     )
 )
 BINS = (_("up to %(high)s"), _("%(low)s to %(high)s"), _("above %(low)s"))
+# Body parts as DICOM names them (PS3.16, CID 4) and devices write them, and their everyday names.
+BODY_PARTS: dict[str, str] = {
+    "ABDOMEN": _("abdomen"),
+    "ANKLE": _("ankle"),
+    "ARM": _("arm"),
+    "CALCANEUS": _("calcaneus"),
+    "CALF": _("calf"),
+    "CARPUS": _("carpus"),
+    "CHEST": _("chest"),
+    "CLAVICLE": _("clavicle"),
+    "COCCYX": _("coccyx"),
+    "CSPINE": _("cervical spine"),
+    "ELBOW": _("elbow"),
+    "EXTREMITY": _("extremity"),
+    "FACE": _("face"),
+    "FEMUR": _("femur"),
+    "FIBULA": _("fibula"),
+    "FINGER": _("finger"),
+    "FOOT": _("foot"),
+    "FOREARM": _("forearm"),
+    "HAND": _("hand"),
+    "HEAD": _("head"),
+    "HEEL": _("heel"),
+    "HIP": _("hip"),
+    "HUMERUS": _("humerus"),
+    "ILIUM": _("ilium"),
+    "JAW": _("jaw"),
+    "KNEE": _("knee"),
+    "LEG": _("leg"),
+    "LOWERLEG": _("lower leg"),
+    "LSPINE": _("lumbar spine"),
+    "MANDIBLE": _("mandible"),
+    "MAXILLA": _("maxilla"),
+    "NECK": _("neck"),
+    "NOSE": _("nose"),
+    "ORBIT": _("orbit"),
+    "PATELLA": _("patella"),
+    "PELVIS": _("pelvis"),
+    "RADIUS": _("radius"),
+    "RIB": _("rib"),
+    "RIBS": _("ribs"),
+    "SACRUM": _("sacrum"),
+    "SCAPULA": _("scapula"),
+    "SHOULDER": _("shoulder"),
+    "SKULL": _("skull"),
+    "SPINE": _("spine"),
+    "STERNUM": _("sternum"),
+    "THIGH": _("thigh"),
+    "THORAX": _("thorax"),
+    "THUMB": _("thumb"),
+    "TIBIA": _("tibia"),
+    "TOE": _("toe"),
+    "TSPINE": _("thoracic spine"),
+    "ULNA": _("ulna"),
+    "UPPERARM": _("upper arm"),
+    "UPPERLEG": _("upper leg"),
+    "WRIST": _("wrist"),
+}
 # What inference, which knows no Django, says of weights and cards.
 FAULTS = (
     _("The model has no card: install the weights together with card.json."),
@@ -172,12 +230,20 @@ def figure_word(text: str) -> str:
     return gettext(text) if text in MONITORED else text
 
 
+def body_part_words(stored: str) -> str:
+    """A body part in words; a name that is not DICOM's stays as it was stored, in small letters."""
+    known = BODY_PARTS.get(stored.strip().upper())
+    return gettext(known) if known else stored.lower()
+
+
 def bin_words(label: str) -> str:
     """What the bin of a monitored figure is called: a span of numbers or a category."""
     if re.fullmatch(NUMBER, label):
         return str(number_format(label))
     if label == OTHER:
         return gettext(OTHERS)
+    if label.upper() in BODY_PARTS:
+        return body_part_words(label)
     span = _match_sentence(label, BINS, NUMBER)
     if span is None:
         return figure_word(label)

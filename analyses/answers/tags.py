@@ -16,6 +16,7 @@ from analyses.answers import wording
 from analyses.formatting import written
 from analyses.models import Analysis, Image, Outcome, Stage, Study
 from analyses.record.forms import BODY_PARTS
+from analyses.stored_words import body_part_words
 
 register = template.Library()
 
@@ -229,9 +230,15 @@ def stage_times(analysis: Analysis) -> list[tuple[str, float]]:
 
 
 @register.simple_tag
-def body_parts() -> tuple[str, ...]:
-    """Suggestions for the body part, DICOM's words (PS3.16, CID 4)."""
-    return BODY_PARTS
+def body_parts() -> list[tuple[str, str]]:
+    """Suggestions for the body part: DICOM's term (PS3.16, CID 4), which is stored, and its name."""
+    return [(part, body_part_words(part)) for part in BODY_PARTS]
+
+
+@register.filter
+def body_part(stored: str) -> str:
+    """A stored body part in words."""
+    return body_part_words(stored)
 
 
 @register.filter

@@ -19,6 +19,7 @@ from analyses.models import Analysis, Image, Report, Review, Stage, Status, Stud
 from analyses.pipeline import queue
 from analyses.reading.forms import AddendumForm, initial_of_review
 from analyses.record import identity
+from analyses.stored_words import body_part_words
 
 STAGES = [stage for stage in Stage.values if stage != Stage.DONE]
 TRAIL_LENGTH = 200
@@ -188,7 +189,8 @@ def _choices(film: CaseFilm, field: str) -> list[dict[str, str]]:
     for choice, word, source in sources:
         value = str(source.get(field, "") or "")
         if value and value not in found:
-            found[value] = {"choice": choice, "word": word, "value": value}
+            said = body_part_words(value) if field == "body_part_examined" else value
+            found[value] = {"choice": choice, "word": word, "value": said}
     return list(found.values())
 
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ApiToken, Department
 from analyses.models.querysets import ImageQuerySet, PatientQuerySet, StudyQuerySet
+from analyses.stored_words import body_part_words
 
 
 class Sex(models.TextChoices):
@@ -125,7 +126,7 @@ class Study(models.Model):
     @property
     def examined(self) -> str:
         """Modality, body part and side in a few words, as far as they are stated: `DX tibia, left`."""
-        part = " ".join(word for word in (self.modality, self.body_part_examined.lower()) if word)
+        part = " ".join(word for word in (self.modality, body_part_words(self.body_part_examined)) if word)
         return ", ".join(word for word in (part, str(self.get_laterality_display())) if word)
 
     @property

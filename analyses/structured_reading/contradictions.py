@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from analyses.models import Laterality, Reading
 from analyses.models.vocabulary import AGGRESSIVE_MARGINS, GRADE_III, Bone, Number, Presence, Recommendation
+from analyses.stored_words import body_part_words
 from analyses.structured_reading.findings import EMPTY, Findings
 
 # Likelihoods of malignancy (0 to 100) from which, and below which, they contradict a reading.
@@ -140,7 +141,7 @@ def _of_the_place(said: StatedCase) -> Iterator[Contradiction]:
         yield Contradiction(
             "other_bone",
             _("Location of the lesion: %(bone)s. Examined body part: %(part)s.")
-            % {"bone": Bone(bone).label, "part": said.body_part.lower()},
+            % {"bone": Bone(bone).label, "part": body_part_words(said.body_part)},
         )
     if {side, said.laterality} == {Laterality.LEFT.value, Laterality.RIGHT.value}:
         yield Contradiction(

@@ -20,6 +20,7 @@ from analyses.case_page.blinding_state import blinding_state_of
 from analyses.case_page.context import films_of
 from analyses.models import Study
 from analyses.record.cases import is_signed
+from analyses.stored_words import body_part_words
 from analyses.viewer.film_facts import film_facts
 
 CASES = Study.objects.select_related("patient")
@@ -140,7 +141,7 @@ def films_for(user: Any, study: Study, group: str) -> list[dict[str, Any]]:
 def examined(study: Study) -> str:
     """Another examination in a few words: when, what, which side."""
     day = study.study_date or study.created_at.date()
-    part = study.body_part_examined.lower() or study.modality
+    part = body_part_words(study.body_part_examined) or study.modality
     return ", ".join(
         word for word in (date_format(day, "SHORT_DATE_FORMAT"), part, study.get_laterality_display()) if word
     )

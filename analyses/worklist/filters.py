@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from analyses.models import Outcome, ReadingState, SecondReading, Sex, Status, Study
 from analyses.record.forms import DateInput
+from analyses.stored_words import body_part_words
 from analyses.worklist import rows as worklist
 
 # Label, and full years at the examination: from, and below (None: no bound).
@@ -145,7 +146,7 @@ class CaseFilter(django_filters.FilterSet):
     def _known(self, field: str) -> list[tuple[str, str]]:
         values = Study.objects.for_user(self.user).exclude(**{field: ""}).values_list(field, flat=True)
         known = sorted({value.upper() for value in values.order_by().distinct()})
-        return [(value, value.lower() if field == "body_part_examined" else value) for value in known]
+        return [(value, body_part_words(value) if field == "body_part_examined" else value) for value in known]
 
 
 def assignment(user: User) -> dict[str, Q]:

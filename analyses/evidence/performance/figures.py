@@ -16,6 +16,7 @@ from analyses.evidence.performance.rows import NOT_STATED, OTHERS, YOU, Row
 from analyses.models import Outcome
 from analyses.statistics.clustered import clustered_auc, clustered_share
 from analyses.statistics.rates import Figure
+from analyses.stored_words import BODY_PARTS
 
 LEAST = 10
 BINS = 10
@@ -67,12 +68,12 @@ GROUPS: tuple[tuple[Any, str], ...] = (
     (_("Sex"), "sex"),
 )
 _UNKNOWN = {NOT_STATED: _("not stated")}
-# For each field its words in the rows, which are those of the export, as the page says them; a body part is said as the
-# file has it, so that one called "other" is not taken for a sex.
+# For each field its words in the rows, which are those of the export, as the page says them. Of body parts
+# only DICOM's are translated, so that one called "other" is not taken for a sex.
 GROUP_WORDS: dict[str, dict[str, Any]] = {
     "quarter": {},
     "reader": {YOU: _("you"), OTHERS: _("other readers")},
-    "body_part": _UNKNOWN,
+    "body_part": _UNKNOWN | {part.lower(): _(name) for part, name in BODY_PARTS.items()},
     "age_group": _UNKNOWN
     | {
         "0 to 9": _("0 to 9"),

@@ -43,7 +43,7 @@ def test_the_card_is_the_reference_where_it_has_one_and_the_first_200_films_othe
     shares = load_card(registry.folder_of(KEY))["reference"]["shares"]["values"]
     assert entry(first, "withheld")["reference"] == pytest.approx([shares["withheld"], 1 - shares["withheld"]])
     leaning = [shares[f"leaning {name}"] for name in ("normal", "benign", "malignant")]
-    assert entry(first, "answers by cut-off")["reference"] == pytest.approx(leaning, abs=1e-4)
+    assert entry(first, "answers by the cut-offs")["reference"] == pytest.approx(leaning, abs=1e-4)
     for name in ("body part", "modality", "film size, megapixels", "refused by the gate"):
         assert (entry(first, name)["source"], entry(first, name)["p"]) == ("local", None)
         assert (entry(third, name)["reference_n"], entry(third, name)["p"] is not None) == (200, True)
