@@ -199,4 +199,4 @@ def test_german_nouns_keep_their_capital_in_the_sizes_of_a_report(monkeypatch):
 
     film = reports.ReportedFilm(1, Analysis(), "", "", "", [], [], reports.images.Pictures(), "", [Lesion()])
     with translation.override("de"):
-        assert film.sizes.startswith("Größter Durchmesser 30 px, Fläche 400 px² (keine Größe in mm: die Datei gibt")
+        assert film.sizes.startswith("Größter Durchmesser 30 px, Fläche 400 px² (keine Größe in mm: die Datei enthält")

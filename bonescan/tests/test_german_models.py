@@ -279,7 +279,8 @@ def test_every_fault_of_a_model_has_its_german_sentence(toy, administrator, faul
         ("2.5", "2,5"),
         ("yes", "ja"),
         ("malignant", "maligne"),
-        ("knee", "knee"),
+        ("knee", "Knie"),
+        ("elbow joint", "elbow joint"),
     ],
 )
 def test_bins_are_named_in_the_language_of_the_page_and_stay_as_they_are_in_english(label, german):
