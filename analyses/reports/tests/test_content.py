@@ -229,7 +229,7 @@ def test_several_films_are_printed_most_suspicious_first_with_their_own_answers(
         ("not_analysable", {"reason_code": "no_model_for_modality"}, "There is no validated model for this modality."),
         ("failed", {}, "Export it again. (code unreadable)"),
         ("withheld", {}, "The model gives no answer for this film."),
-        ("withheld", {}, "The film does not decide between benign and malignant"),
+        ("withheld", {}, "The model cannot decide between benign and malignant"),
         ("benign", {"status": "cancelled", "outcome": ""}, "The analysis was cancelled; the model was not run."),
     ],
 )
@@ -311,7 +311,7 @@ def test_the_outline_is_drawn_into_a_picture_of_its_own_with_version_and_size(de
     assert outline[375, 100] > 200
     assert outline[375, 200] < 20, "the inside stays as it is"
     text = text_of(study, doctor)
-    assert "Outline, bonescan-test 0.0. Longest 54 mm, area 1,000 mm²." in text
+    assert "Outline, bonescan-test 0.0. Longest diameter 54 mm, area 1,000 mm²." in text
 
 
 def test_without_calibrated_spacing_the_report_gives_pixels_and_says_why(department, doctor):
@@ -319,7 +319,7 @@ def test_without_calibrated_spacing_the_report_gives_pixels_and_says_why(departm
     plane = {"image__pixel_spacing_mm": [0.2, 0.2], "image__spacing_source": "detector plane, uncalibrated"}
     result("malignant", study=study, regions=[REGION], image__film_bytes=png_bytes(400, 1000), **plane)
     text = text_of(study, doctor)
-    assert "Longest 320 px, area 50,000 px² (no size in mm: detector plane, uncalibrated)." in text
+    assert "Longest diameter 320 px, area 50,000 px² (no size in mm: detector plane, uncalibrated)." in text
     assert " mm²" not in text
 
 
@@ -383,7 +383,8 @@ def test_the_structured_reading_its_reasons_and_the_earlier_versions_stand_on_th
         "Codman triangle.",
         "No follow-up recommended.",
         "Callus after a stress fracture",
-        "Contradictions confirmed by the reader: The margin is aggressive (grade II), but the recommendation is no follow-up.",
+        "Contradictions confirmed by the reader: The margin is aggressive (grade II), "
+        "but the recommendation is no follow-up.",
         f"code {first.verification_code}",
     ):
         assert said in text, said
