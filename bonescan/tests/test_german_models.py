@@ -241,6 +241,16 @@ def test_a_failed_film_says_why_in_german_and_keeps_its_english_sentence(doctor,
     none_in(page, DECODE_CODES["truncated"])
 
 
+def test_a_sentence_that_an_earlier_version_stored_is_shown_in_todays_words():
+    assert set(stored_words.EARLIER.values()) <= {*stored_words.FAILURES, *stored_words.FAULTS}
+    for earlier, today in stored_words.EARLIER.items():
+        values = dict.fromkeys(("key", "wanted", "present"), "x")
+        assert stored_words.fault_words(earlier % values) == today % values
+        with translation.override("de"):
+            assert stored_words.fault_words(earlier % values) == stored_words.fault_words(today % values)
+            assert stored_words.fault_words(earlier % values) != today % values
+
+
 @pytest.mark.parametrize("fault", ["card", "keys", "preprocessing", "weights", "pair", "absent", "name"])
 def test_every_fault_of_a_model_has_its_german_sentence(toy, administrator, fault):
     folder = cards.installed()[TOY]
