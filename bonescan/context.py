@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
 from accounts.permissions import Action, may
@@ -38,10 +39,23 @@ NAV: tuple[tuple[Any, str, Action, str], ...] = (
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Context of base.html: ``nav`` (label, url, key, active, perhaps count), the model, its hold, the institution."""
+    """Context of base.html: ``nav`` (label, url, key, active, perhaps count), the model, its hold, the installation.
+
+    A part of a page that shows no shell, as a poll brings it, asks the database for none of this.
+    """
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {"nav": [], "shipped_model": None}
+    return {
+        "nav": SimpleLazyObject(lambda: _nav(request)),
+        "shipped_model": SimpleLazyObject(shown_model),
+        "withheld_for_all": SimpleLazyObject(_withheld_for_all),
+        "portal": SimpleLazyObject(portal_settings),
+    }
+
+
+def _nav(request: HttpRequest) -> list[dict[str, Any]]:
+    user: Any = request.user
     entries: list[dict[str, Any]] = [
         {"label": label, "url": reverse(name), "key": key, "active": request.path.startswith(reverse(name))}
         for label, name, action, key in NAV
@@ -52,12 +66,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             entry["count"] = visible_to(user).unread().count()
     if (studies := _assigned_studies(request)) is not None:
         entries.append(studies)
-    return {
-        "nav": entries,
-        "shipped_model": shown_model(),
-        "withheld_for_all": _withheld_for_all(),
-        "institution": portal_settings().institution_name,
-    }
+    return entries
 
 
 def _withheld_for_all() -> list[str]:

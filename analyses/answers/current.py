@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, Protocol, TypeVar
 
+from django.db.models import QuerySet
+
 from analyses.models import Analysis, Status, Study, Task
 from analyses.record import identity
 
@@ -26,8 +28,13 @@ def keep_warnings(analysis: Analysis, warnings: list[dict[str, Any]]) -> None:
 
 def current_analyses(study: Study, task: str) -> list[Analysis]:
     """The current analysis of this task of each film, in the order in which the films came."""
+    return list(current_by_image(analyses_of(study, task)).values())
+
+
+def analyses_of(study: Study, task: str) -> QuerySet[Analysis]:
+    """The analyses of this task with their images: those of one film after the other, the newest of each first."""
     rows = Analysis.objects.filter(image__study=study, task=task).select_related("image")
-    return list(current_by_image(rows.order_by("image__created_at", "image_id", "-created_at", "id")).values())
+    return rows.order_by("image__created_at", "image_id", "-created_at", "id")
 
 
 class Row(Protocol):

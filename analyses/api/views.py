@@ -28,7 +28,8 @@ from analyses.api import schema
 from analyses.api.base import ApiView
 from analyses.api.filters import AnalysisFilter, StrictFilterBackend
 from analyses.api.serializers import AcceptedSerializer, AnalysisSerializer, FilmSerializer
-from analyses.blinding.rules import hidden_among, require_unblinded, sees_model
+from analyses.blinding.case_state import CaseState
+from analyses.blinding.rules import hidden_among
 from analyses.errors import Conflict, ServiceError
 from analyses.intake import services as intake
 from analyses.models import Analysis, Status, Task
@@ -108,7 +109,7 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
     @schema.REPORT
     def report(self, request: Request, pk: UUID) -> HttpResponse:
         analysis = self.get_object()
-        require_unblinded(self.caller, analysis.image.study)
+        CaseState(analysis.image.study, self.caller).require_unblinded()
         if analysis.status != Status.SUCCEEDED:
             raise Conflict("no_result", "There is no result to report. Wait until the status is 'succeeded'.")
         report = reports.issue_report(analysis.image.study, self.caller)
@@ -128,7 +129,7 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
     @schema.SALIENCY
     def saliency(self, request: Request, pk: UUID) -> HttpResponse:
         analysis = self.get_object()
-        if not analysis.saliency_file or not sees_model(self.caller, analysis.image.study):
+        if not analysis.saliency_file or not CaseState(analysis.image.study, self.caller).sees_model:
             raise ServiceError("no_saliency", "There is no saliency map for this film.", status=404)
         return self._picture(analysis, analysis.saliency_file, "saliency")
 

@@ -9,7 +9,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.utils.translation import gettext as _
 
 from accounts.models import ReadingMode, Role, User
-from analyses.blinding.reader_study import hidden_by_reader_study, is_hidden_by_reader_study
+from analyses.blinding.reader_study import hidden_by_reader_study
 from analyses.errors import Conflict
 from analyses.models import SIGNED_STATES, Analysis, Arm, Study, UnaidedReading
 
@@ -86,26 +86,6 @@ def hidden_from(user: User) -> frozenset[UUID]:
     if not is_reader(user):
         return frozenset()
     return frozenset(Study.objects.for_user(user).filter(hidden_cases(user)).values_list("pk", flat=True))
-
-
-def sees_model(user: User | None, study: Study) -> bool:
-    """Whether the model's answer to this case may be shown to this user now."""
-    if not is_reader(user):
-        return True
-    if is_hidden_by_reader_study(user, study):
-        return False
-    if study.reading_state in SIGNED_STATES:
-        return True
-    unaided = UnaidedReading.objects.filter(study=study, reader=user).first()
-    if unaided is None:
-        return not reads_first(user)
-    return unaided.is_locked and unaided.arm != Arm.HIDDEN
-
-
-def require_unblinded(user: User | None, study: Study) -> None:
-    """Raise Conflict ``read_first`` where the answer must not be shown yet; reports hold it."""
-    if not sees_model(user, study):
-        raise read_first()
 
 
 def read_first() -> Conflict:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from analyses.answers.current import current_analyses
 from analyses.answers.suspicion import rank
+from analyses.blinding.case_state import CaseState
 from analyses.blinding.rules import without_answer
 from analyses.models import Analysis, Arm, Outcome, Status, Study, Task, UnaidedReading
 from analyses.models.registry import WITHHELD_FOR_ALL
@@ -31,48 +32,48 @@ def complete_snapshots(study_id: UUID) -> None:
             _complete(unaided, timezone.now())
 
 
-def answered_outcome(study: Study, user: User) -> str:
+def answered_outcome(state: CaseState) -> str:
     """The outcome that this user's final reading stands beside: that of the lock, else that of the case as it is.
 
     A film that came after the lock counts with its newest answer, as it does in `answered_analyses`.
     """
-    unaided = UnaidedReading.objects.filter(study=study, reader=user, locked_at__isnull=False).first()
-    if unaided is None or not unaided.answer or not unaided.answer["complete"] or _is_withheld_for_all(study):
-        return study.outcome
-    newest = {str(analysis.image_id): analysis for analysis in current_analyses(study, Task.TUMOUR)}
-    films = [entry for entry in unaided.answer["films"] if entry["image"] in newest]
+    answer = _answer_at_lock(state, state.user)
+    if answer is None or not answer["complete"] or _is_withheld_for_all(state):
+        return state.study.outcome
+    newest = {str(analysis.image_id): analysis for analysis in state.current}
+    films = [entry for entry in answer["films"] if entry["image"] in newest]
     at_lock = {entry["image"] for entry in films}
     later = [_entry(analysis) for image, analysis in newest.items() if image not in at_lock]
     return str(_summed_up([*films, *later], timezone.now())["outcome"])
 
 
-def _is_withheld_for_all(study: Study) -> bool:
+def _answer_at_lock(state: CaseState, reader: User | None) -> dict[str, Any] | None:
+    """What this reader's lock kept; None without a locked unaided reading."""
+    unaided = state.unaided_readings.get(reader.pk) if reader is not None else None
+    return unaided.answer or None if unaided is not None and unaided.is_locked else None
+
+
+def _is_withheld_for_all(state: CaseState) -> bool:
     """Whether a hold took the answers to this case from everybody: what was seen before is not told again either."""
-    return study.outcome == Outcome.WITHHELD and any(
-        analysis.reason_code == WITHHELD_FOR_ALL for analysis in current_analyses(study, Task.TUMOUR)
+    return state.study.outcome == Outcome.WITHHELD and any(
+        analysis.reason_code == WITHHELD_FOR_ALL for analysis in state.current
     )
 
 
-def answered_analyses(study: Study, reader: User | None) -> list[Analysis]:
+def answered_analyses(state: CaseState, reader: User | None) -> list[Analysis]:
     """The analyses that this reader's final reading stands beside, one for each film, in the order of the films.
 
-    Those of the lock, as they stood then, where the reader locked an unaided reading; else the newest. A film that came
-    after the lock counts with its newest.
+    Those of the lock, as they stood then, where the reader has a locked unaided reading; else the newest. A film that
+    came after the lock counts with its newest.
     """
-    newest = current_analyses(study, Task.TUMOUR)
-    unaided = UnaidedReading.objects.filter(study=study, reader=reader, locked_at__isnull=False).first()
-    entries = {entry["image"]: entry for entry in unaided.answer["films"]} if unaided and unaided.answer else {}
-    moved = {
-        entry["analysis"]
-        for analysis in newest
-        if (entry := entries.get(str(analysis.image_id))) and entry["analysis"] != str(analysis.pk)
-    }
-    pinned = {str(row.pk): row for row in Analysis.objects.filter(pk__in=moved).select_related("image")}
+    answer = _answer_at_lock(state, reader)
+    entries = {entry["image"]: entry for entry in answer["films"]} if answer else {}
+    rows = {str(analysis.pk): analysis for analysis in state.analyses}
     return [
-        _as_at_lock(pinned.get(entry["analysis"], analysis), entry)
+        _as_at_lock(rows.get(entry["analysis"], analysis), entry)
         if (entry := entries.get(str(analysis.image_id)))
         else analysis
-        for analysis in newest
+        for analysis in state.current
     ]
 
 

@@ -1,21 +1,22 @@
 """What the case page shows, gathered in one place so that the page, its poll and its error answers agree."""
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Prefetch
 from django.utils.translation import gettext
 
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent
 from analyses.answers import wording
 from analyses.answers.agreement import agreeing_reading
 from analyses.answers.suspicion import rank
 from analyses.blinding import snapshots
+from analyses.blinding.case_state import CaseState
 from analyses.blinding.rules import case_without_answer, without_answer
-from analyses.case_page.blinding_state import BlindingState, blinding_state_of, unaided_context
 from analyses.case_page.reading_context import reading_context
-from analyses.models import Analysis, Image, Report, Review, Stage, Status, Study, Task
+from analyses.case_page.unaided_context import unaided_context, withheld_from
+from analyses.models import Analysis, Image, Review, Stage, Status
 from analyses.pipeline import queue
 from analyses.reading.forms import AddendumForm, initial_of_review
 from analyses.record import identity
@@ -45,101 +46,99 @@ class CaseFilm:
         return *rank(self.analysis.outcome, self.analysis.malignant_probability), self.number
 
 
-def films_of(study: Study, blinding: BlindingState) -> list[CaseFilm]:
+def films_of(state: CaseState) -> list[CaseFilm]:
     """The films of a case, the most suspicious first; as they came, and without answers, for whoever is blind."""
-    images = (
-        study.images.select_related("study__patient")
-        .prefetch_related(
-            Prefetch("analyses", queryset=Analysis.objects.of_task(Task.TUMOUR).order_by("-created_at", "id"))
-        )
-        .order_by("created_at", "id")
-    )
-    answered = {row.image_id: row for row in snapshots.answered_analyses(study, blinding.answered_to)}
     films = []
-    for number, image in enumerate(images, start=1):
-        analyses = list(image.analyses.all())
-        if not analyses:
-            continue
-        shown = answered.get(image.pk, analyses[0])
-        shown.image = image
-        if blinding.blind:
+    for number, shown in enumerate(snapshots.answered_analyses(state, state.answered_to), start=1):
+        image = shown.image
+        image.study = state.study
+        analyses = [row for row in state.analyses if row.image_id == image.pk]
+        if state.is_blind:
             films.append(CaseFilm(image, without_answer(shown), [], number))
             continue
         place = next((at for at, row in enumerate(analyses) if row.pk == shown.pk), 0)
         newer = place > 0 or shown.status != analyses[place].status
         films.append(CaseFilm(image, shown, analyses[place + 1 :], number, newer))
-    return films if blinding.blind else sorted(films, key=lambda film: film.sort_key)
+    return films if state.is_blind else sorted(films, key=lambda film: film.sort_key)
 
 
-def change_marker(films: list[CaseFilm], blinding: BlindingState) -> str:
-    """Changes when something on the page beyond the progress lines would: an answer came, or a film can be seen."""
-    open_films = len(_unfinished(films, blinding))
-    return f"{open_films}-{sum(bool(film.image.canonical_file) for film in films)}"
-
-
-def case_context(study: Study, wanted: UUID | None = None, *, user: User, **extra: Any) -> dict[str, Any]:
-    """Everything that ``analyses/case_page/case.html`` needs, and nothing that this user must not see yet.
+def progress_context(state: CaseState, wanted: UUID | None = None) -> dict[str, Any]:
+    """The films and how far their analyses are: all that the poll needs while nothing else has changed.
 
     Args:
-        wanted: the analysis whose film is shown large; the most suspicious one without it.
-        extra: replaces entries, e.g. a bound form with its errors.
+        wanted: the analysis or image whose film is shown large; the most suspicious one without it.
     """
-    blinding = blinding_state_of(study, user)
-    films = films_of(study, blinding)
+    films = films_of(state)
     film = next((film for film in films if wanted in (film.analysis.pk, film.image.pk)), films[0] if films else None)
-    kept = Review.objects.filter(study=study).select_related("reader").prefetch_related("addenda__author").first()
-    review = shown_review(kept, blinding, user)
-    unfinished = _unfinished(films, blinding)
-    open_films = [] if blinding.blind else unfinished
-    warnings = [(film, warning) for film in films for warning in film.analysis.open_warnings]
-    signed = bool(review and review.is_signed)
-    context = {
-        "study": case_without_answer(study) if blinding.blind else study,
-        "patient": study.patient,
+    return {
+        "study": case_without_answer(state.study) if state.is_blind else state.study,
+        "state": state,
         "films": films,
         "film": film,
         "analysis": film.analysis if film else None,
+        "change_marker": change_marker(films, state),
+        **_steps(None if state.is_blind else film),
+    }
+
+
+def change_marker(films: list[CaseFilm], state: CaseState) -> str:
+    """Changes when something on the page beyond the progress lines would: an answer came, or a film can be seen."""
+    open_films = len(_unfinished(films, state))
+    return f"{open_films}-{sum(bool(film.image.canonical_file) for film in films)}"
+
+
+def case_context(progress: dict[str, Any], **extra: Any) -> dict[str, Any]:
+    """Everything that ``analyses/case_page/case.html`` needs, and nothing that this user must not see yet.
+
+    Args:
+        progress: the part of it that ``progress_context`` made.
+        extra: replaces entries, e.g. a bound form with its errors.
+    """
+    state: CaseState = progress["state"]
+    study, films, film = state.study, progress["films"], progress["film"]
+    review = shown_review(state)
+    unfinished = _unfinished(films, state)
+    open_films = [] if state.is_blind else unfinished
+    warnings = [(film, warning) for film in films for warning in film.analysis.open_warnings]
+    signed = bool(review and review.is_signed)
+    context = progress | {
+        "patient": study.patient,
         "open_films": open_films,
         "polling": bool(unfinished),
-        "change_marker": change_marker(films, blinding),
         "review": review,
-        **reading_context(study, review, _initial(review, blinding, user) | _replaced_version(kept)),
+        "addenda": list(review.addenda.select_related("author")) if review and signed else [],
+        **reading_context(study, review, _initial(state, review)),
         "addendum_form": AddendumForm(),
-        "agreeing": "" if blinding.blind else agreeing_reading(snapshots.answered_outcome(study, user)),
+        "agreeing": "" if state.is_blind else agreeing_reading(snapshots.answered_outcome(state)),
         "warnings": [_warning(film, warning) for film, warning in warnings],
         "notes": sorted({wording.NOTES[code] for film in films for code in _note_codes(film.analysis)}),
-        "reports": [] if blinding.blind else list(Report.objects.filter(study=study).select_related("issued_by")),
-        "report_blocker": blinding.report_blocker or _report_blocker(films, open_films, bool(warnings), signed),
-        "trail": _trail(study, blinding),
-        **unaided_context(study, blinding, film),
-        **progress(None if blinding.blind else film),
+        "reports": [] if state.is_blind else state.reports,
+        "report_blocker": withheld_from(state) or _report_blocker(films, open_films, bool(warnings), signed),
+        "trail": _trail(state),
+        **unaided_context(state, film),
     }
     return context | extra
 
 
-def _replaced_version(kept: Review | None) -> dict[str, int]:
-    """The version that the form replaces, also where the draft itself is not shown."""
-    return {"version": kept.version} if kept is not None and not kept.is_signed else {}
-
-
-def shown_review(review: Review | None, blinding: BlindingState, user: User) -> Review | None:
+def shown_review(state: CaseState) -> Review | None:
     """The final reading; to whoever is blind a colleague's draft would say what the model answered."""
-    if review is None or not blinding.blind:
-        return review
-    if review.reader_id != user.pk or not blinding.hidden_by_allocation:
+    if state.review is None or not state.is_blind:
+        return state.review
+    if state.user is None or state.review.reader_id != state.user.pk or not state.hidden_by_allocation:
         return None
+    review = copy.copy(state.review)
     review.agrees_with_model, review.model_outcome = None, ""
     review.disagreement_reason = review.disagreement_text = ""
     return review
 
 
-def _unfinished(films: list[CaseFilm], blinding: BlindingState) -> list[CaseFilm]:
+def _unfinished(films: list[CaseFilm], state: CaseState) -> list[CaseFilm]:
     """The films that the page waits for: their answers; for whoever is blind, only that they can be seen."""
     unfinished = [film for film in films if not film.analysis.is_final]
-    return [film for film in unfinished if not film.image.canonical_file] if blinding.blind else unfinished
+    return [film for film in unfinished if not film.image.canonical_file] if state.is_blind else unfinished
 
 
-def progress(film: CaseFilm | None) -> dict[str, Any]:
+def _steps(film: CaseFilm | None) -> dict[str, Any]:
     """The stages of the film's analysis, each done, now or to do, and the place in the queue while it waits."""
     if film is None or film.analysis.is_final:
         return {"steps": [], "place": None}
@@ -157,13 +156,16 @@ def progress(film: CaseFilm | None) -> dict[str, Any]:
     return {"steps": steps, "place": queue.place_in_queue(analysis) if waiting else None}
 
 
-def _initial(review: Review | None, blinding: BlindingState, user: User) -> dict[str, Any]:
-    """What the reading form begins with: the doctor's own draft, else the unaided reading that was locked."""
-    initial, unaided = initial_of_review(review), blinding.unaided
-    drafted = review is not None and review.reader_id == user.pk
-    if unaided is None or not unaided.is_locked or drafted:
-        return initial
-    return {"version": initial["version"], "reading": unaided.reading, "likelihood": unaided.likelihood}
+def _initial(state: CaseState, review: Review | None) -> dict[str, Any]:
+    """What the reading form begins with: the doctor's own draft, else the unaided reading that was locked.
+
+    It names the version of the draft that it replaces, also where that draft itself is not shown.
+    """
+    initial, kept, unaided = initial_of_review(review), state.review, state.unaided
+    drafted = review is not None and state.user is not None and review.reader_id == state.user.pk
+    if unaided is not None and unaided.is_locked and not drafted:
+        initial = {"version": initial["version"], "reading": unaided.reading, "likelihood": unaided.likelihood}
+    return initial if kept is None or kept.is_signed else initial | {"version": kept.version}
 
 
 def _warning(film: CaseFilm, warning: dict[str, Any]) -> dict[str, Any]:
@@ -209,7 +211,7 @@ def _report_blocker(films: list[CaseFilm], open_films: list[CaseFilm], warnings:
     return ""
 
 
-def _trail(study: Study, blinding: BlindingState) -> list[AuditEvent]:
-    left_out = NOT_IN_TRAIL + (REVEALING_ACTIONS if blinding.blind else ())
-    events = AuditEvent.objects.filter(case_id=study.pk).exclude(action__in=left_out).select_related("user")
+def _trail(state: CaseState) -> list[AuditEvent]:
+    left_out = NOT_IN_TRAIL + (REVEALING_ACTIONS if state.is_blind else ())
+    events = AuditEvent.objects.filter(case_id=state.study.pk).exclude(action__in=left_out).select_related("user")
     return list(events[:TRAIL_LENGTH])

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.gate import in_scope
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller
-from analyses.case_page.blinding_state import blinding_state_of
+from analyses.blinding.case_state import CaseState
 from analyses.case_page.context import shown_review
 from analyses.case_page.reading_context import templates_for
 from analyses.case_page.versions import versions_of
@@ -75,9 +75,9 @@ def _save(request: HttpRequest, study: Study, form: ReadingForm, shown: dict[str
         raise
     except Conflict as error:
         if error.code == "stale_draft":
-            saved = Review.objects.select_related("reader").filter(study=study).first()
-            form.show_version(saved.version if saved else 0)
-            shown["saved_elsewhere"] = shown_review(saved, blinding_state_of(study, caller(request)), caller(request))
+            state = CaseState(study, caller(request))
+            form.show_version(state.review.version if state.review else 0)
+            shown["saved_elsewhere"] = shown_review(state)
         raise
     form.show_version(review.version)
 

@@ -9,14 +9,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts import audit
 from accounts.gate import in_scope
-from accounts.models import User
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller
-from analyses.blinding.rules import sees_model
+from analyses.blinding.case_state import CaseState
 from analyses.case_page.views import film_of, render_case
 from analyses.errors import ServiceError
-from analyses.models import Referral, Study
-from analyses.reading.second_reading import hides_first_reading
+from analyses.models import Referral
 from analyses.record.cases import CASES
 from analyses.referral import services as referral_services
 
@@ -40,7 +38,7 @@ def referral_download(request: HttpRequest, referral_id: UUID) -> HttpResponse:
     user = caller(request)
     referral = in_scope(request, Referral.objects.select_related("study__patient"), referral_id)
     study = referral.study
-    if not visible(user, study).filter(pk=referral.pk).exists():
+    if not visible(CaseState(study, user)).filter(pk=referral.pk).exists():
         raise Http404
     try:
         content = referral_services.archive_bytes(referral)
@@ -60,12 +58,12 @@ def referral_download(request: HttpRequest, referral_id: UUID) -> HttpResponse:
     return response
 
 
-def visible(user: User, study: Study) -> QuerySet[Referral]:
+def visible(state: CaseState) -> QuerySet[Referral]:
     """The referrals of a case that this user may know of.
 
     While the answer is hidden, the own ones without it; while a second reading is asked of the user, the own ones.
     """
-    rows = Referral.objects.filter(study=study).select_related("made_by")
-    if not sees_model(user, study):
-        return rows.filter(made_by=user, with_answer=False)
-    return rows.filter(made_by=user) if hides_first_reading(user, study) else rows
+    rows = Referral.objects.filter(study=state.study).select_related("made_by")
+    if state.is_blind:
+        return rows.filter(made_by=state.user, with_answer=False)
+    return rows.filter(made_by=state.user) if state.hides_first_reading else rows

@@ -4,12 +4,10 @@ from typing import Any
 
 from django import template
 
-from accounts.models import User
 from accounts.permissions import Action, may
-from accounts.services import portal_settings
-from analyses.blinding.rules import sees_model
+from analyses.blinding.case_state import CaseState
 from analyses.case_page.referral import visible
-from analyses.models import Analysis, Reading, Review, Study
+from analyses.models import Reading
 from analyses.referral import services as referral
 
 register = template.Library()
@@ -22,17 +20,16 @@ def reading_name(code: str) -> str:
 
 
 @register.inclusion_tag("analyses/case_page/_refer.html", takes_context=True)
-def refer_section(context: Any, study: Study, review: Review | None, analysis: Analysis | None) -> dict[str, Any]:
+def refer_section(context: Any) -> dict[str, Any]:
     """The button that refers a suspicious case, and the archives made before; nothing where there is neither."""
-    user: User = context["request"].user
-    seen = sees_model(user, study)
-    known = referral.shown_reading(review, user, seen)
-    offered = may(user, Action.READ_CASE) and referral.is_suspicious(study, known, user, model_seen=seen)
+    state: CaseState = context["state"]
+    known = referral.shown_reading(state, context["review"])
+    offered = may(context["request"].user, Action.READ_CASE) and referral.is_suspicious(state, known)
     return {
-        "study": study,
-        "analysis": analysis,
+        "study": context["study"],
+        "analysis": context["analysis"],
         "csrf_token": context.get("csrf_token"),
         "may_refer": offered,
-        "referrals": list(visible(user, study)),
-        "tumour_centre": portal_settings().tumour_centre,
+        "referrals": list(visible(state)),
+        "tumour_centre": context["portal"].tumour_centre if offered else "",
     }

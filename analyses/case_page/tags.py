@@ -25,8 +25,7 @@ def case_assignment(context: Any) -> dict[str, Any]:
 def second_readings(context: Any) -> dict[str, Any]:
     """The question that the user is asked, or the answers and questions of the case with the form that asks."""
     user, study = context["request"].user, context["study"]
-    rows = list(study.second_readings.select_related("asked_by", "reader", "first_reader"))
-    rows = second_reading.shown_to(user, study, rows)
+    rows = second_reading.shown_second_readings(context["state"])
     mine = next((row for row in rows if row.is_open and row.reader_id == user.pk), None)
     for row in rows:
         row.may_withdraw = row.is_open and second_reading.may_withdraw(row, study, user)
@@ -39,12 +38,6 @@ def second_readings(context: Any) -> dict[str, Any]:
         "may_ask": mine is None and study.reading_state not in ("final", "amended"),
         "csrf_token": context.get("csrf_token"),
     }
-
-
-@register.simple_tag(takes_context=True)
-def first_reading_is_hidden(context: Any, study: Study) -> bool:
-    """Whether the user is asked for a second reading and must not see the first."""
-    return second_reading.hides_first_reading(context["request"].user, study)
 
 
 @register.filter

@@ -5,8 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from accounts.models import User
-from analyses.blinding.reader_study import is_hidden_by_reader_study
-from analyses.blinding.rules import sees_model
+from analyses.blinding.case_state import CaseState
 from analyses.models import Report, Review, Study
 from analyses.reports import services as report_services
 
@@ -29,7 +28,8 @@ def versions_of(study: Study, user: User) -> list[Version]:
     Reports hold the model's answer: they are left out for whoever must not see it yet. A reader of an open study that
     holds the case sees no earlier reading of it either.
     """
-    if is_hidden_by_reader_study(user, study):
+    state = CaseState(study, user)
+    if state.hidden_by_reader_study:
         return []
     reports = Report.objects.filter(study=study).select_related("issued_by", "study")
     found = [
@@ -41,7 +41,7 @@ def versions_of(study: Study, user: User) -> list[Version]:
             row=report,
             state=report_services.state_of(report),
         )
-        for report in (reports if sees_model(user, study) else reports.none())
+        for report in (reports if state.sees_model else reports.none())
     ]
     review = Review.objects.filter(study=study, signed_at__isnull=False).select_related("reader").first()
     if review is not None and review.signed_at is not None:

@@ -16,8 +16,9 @@ from accounts import audit
 from accounts.gate import in_scope
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller
+from analyses.blinding.case_state import CaseState
 from analyses.case_page import corrections
-from analyses.case_page.context import case_context
+from analyses.case_page.context import case_context, progress_context
 from analyses.case_page.corrections import EDITABLE
 from analyses.case_page.forms import AssignForm, EditForm, ReassignForm
 from analyses.errors import ServiceError
@@ -34,7 +35,7 @@ def render_case(
     return render(
         request,
         "analyses/case_page/case.html",
-        case_context(study, wanted, user=caller(request), **extra),
+        case_context(progress_context(CaseState(study, caller(request)), wanted), **extra),
         status=status,
     )
 
@@ -53,12 +54,12 @@ def case(request: HttpRequest, study_id: UUID) -> HttpResponse:
 def case_panel(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> HttpResponse:
     """The poll of an open case: the progress lines, or the whole body once an answer came (``seen`` is outdated)."""
     study = in_scope(request, CASES, study_id)
-    context = case_context(study, analysis_id, user=caller(request))
-    if context["analysis"] is None or all(film.analysis.pk != analysis_id for film in context["films"]):
+    context = progress_context(CaseState(study, caller(request)), analysis_id)
+    if all(film.analysis.pk != analysis_id for film in context["films"]):
         raise Http404
     if request.GET.get("seen") == context["change_marker"]:
         return render(request, "analyses/case_page/_progress.html", context)
-    response = render(request, "analyses/case_page/_update.html", context)
+    response = render(request, "analyses/case_page/_update.html", case_context(context))
     response["HX-Retarget"] = "#case-body"
     response["HX-Reswap"] = "outerHTML"
     return response

@@ -20,7 +20,8 @@ from accounts import audit
 from accounts.languages import language_of_user
 from accounts.models import User
 from accounts.permissions import Action, may
-from analyses.blinding.rules import hidden_cases, reads_first, sees_model
+from analyses.blinding.case_state import CaseState
+from analyses.blinding.rules import hidden_cases, reads_first
 from analyses.models import Analysis, Notification, NotificationChoice, NotificationKind, Review, SecondReading, Study
 from analyses.models.querysets import NotificationQuerySet
 
@@ -70,7 +71,7 @@ def analysis_failed(analysis: Analysis) -> None:
     """Tell who asked for the analysis and who reads the case; whoever is blind to its answer learns nothing."""
     case = Study.objects.select_related("assigned_to").get(pk=analysis.image.study_id)
     users = [case.assigned_to, User.objects.get(pk=analysis.requested_by_id)]
-    seeing = [user for user in users if user is not None and sees_model(user, case)]
+    seeing = [user for user in users if user is not None and CaseState(case, user).sees_model]
     notify(NotificationKind.ANALYSIS_FAILED, case, seeing, by=None)
 
 

@@ -1,7 +1,7 @@
 """A second reading: asked of a colleague with a question, answered without sight of the first, compared afterwards.
 
 Until the answer, the colleague sees neither the first reader's draft nor other colleagues' answers: pages ask
-``hides_first_reading``. What the colleague sees of the model is the matter of ``analyses.blinding``.
+``CaseState.hides_first_reading``. What the colleague sees of the model is the matter of ``analyses.blinding``.
 """
 
 from django.db import transaction
@@ -11,10 +11,9 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, require
-from analyses.blinding.reader_study import is_hidden_by_reader_study
-from analyses.blinding.rules import sees_model
+from analyses.blinding.case_state import CaseState
 from analyses.errors import Conflict, invalid_field
-from analyses.models import NotificationKind, Reading, Review, SecondReading, Study, UnaidedReading
+from analyses.models import NotificationKind, Reading, Review, SecondReading, Study
 from analyses.notifications import services as notifications
 from analyses.record import cases
 from analyses.record.fields import written
@@ -24,27 +23,22 @@ from analyses.worklist import assignment
 MAX_QUESTION, MAX_TEXT = 2000, 8000
 
 
-def hides_first_reading(user: User, study: Study) -> bool:
-    """Whether the user is asked about the case and must not see what was read so far."""
-    return SecondReading.objects.open().filter(study=study, reader=user).exists()
-
-
-def shown_to(user: User, study: Study, rows: list[SecondReading]) -> list[SecondReading]:
+def shown_second_readings(state: CaseState) -> list[SecondReading]:
     """The second readings as far as they may be shown to this user; an answer may follow the model's.
 
     Whoever must not see the model's answer sees open questions only; once the unaided reading is locked and the answer
     waits for the signature, also what readers say who cannot see it either. The others are ``is_closed``.
     """
-    if sees_model(user, study):
-        return rows
-    unaided = UnaidedReading.objects.filter(study=study, reader=user, locked_at__isnull=False).exists()
-    waits = unaided and not is_hidden_by_reader_study(user, study)
-    for row in rows:
-        others = [reader for reader in (row.reader, row.first_reader) if reader not in (None, user)]
-        if row.is_open or (waits and not any(sees_model(reader, study) for reader in others)):
+    if state.sees_model:
+        return state.second_readings
+    for row in state.second_readings:
+        others = [reader for reader in (row.reader, row.first_reader) if reader not in (None, state.user)]
+        if row.is_open or (
+            state.hidden_by_allocation and not any(state.before(reader).sees_model for reader in others)
+        ):
             continue
         row.is_closed = True
-    return rows
+    return state.second_readings
 
 
 @transaction.atomic
@@ -63,7 +57,7 @@ def ask(study: Study, *, user: User, colleague: User | None, question: str) -> S
         raise invalid_field("colleague", _("Choose an active doctor of your department."))
     if not question:
         raise invalid_field("question", _("Enter your question."))
-    if hides_first_reading(user, locked):
+    if CaseState(locked, user).hides_first_reading:
         raise Conflict(
             "second_reading_open", _("You have been asked for a second reading of this case. Complete it first.")
         )

@@ -11,8 +11,8 @@ from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, require
 from analyses.answers.agreement import agreement
-from analyses.blinding import rules as blinding
 from analyses.blinding import snapshots
+from analyses.blinding.case_state import CaseState
 from analyses.errors import Conflict, invalid_field, invalid_fields
 from analyses.models import (
     BENIGN_STAGES,
@@ -73,16 +73,17 @@ def save_reading(
         raise invalid_field("reading", why)
     _check_grade_and_stage(reading, tumour_grade, tumour_stage)
     locked = cases.lock(study.pk)
-    review = Review.objects.filter(study=locked).first() or Review(study=locked)
+    state = CaseState(locked, user)
+    review = state.review or Review(study=locked)
     if review.is_signed:
         raise _already_signed()
     assignment.take_for_saving(locked, user)
-    unaided_reading.require_locked(locked, user)
+    state.require_locked()
     structured_reading.check(locked, reading, likelihood, structure)
     # A draft of whoever must not see the answer is not compared with it: what is kept or refused would tell it.
     outcome, agrees = "", None
-    if blinding.sees_model(user, locked):
-        outcome = snapshots.answered_outcome(locked, user)
+    if state.sees_model:
+        outcome = snapshots.answered_outcome(state)
         agrees = agreement(outcome, reading)
         if agrees_with_model is not None and agrees_with_model != agrees:
             raise _result_changed()
@@ -135,19 +136,19 @@ def sign(study: Study, user: User, confirmed: Collection[str] = ()) -> Review:
     """
     require(user, Action.READ_CASE)
     locked = cases.lock(study.pk)
-    review = Review.objects.select_related("reader").filter(study=locked).first()
-    analyses = snapshots.answered_analyses(locked, user)
-    if review is not None and not blinding.sees_model(user, locked):
+    state = CaseState(locked, user)
+    analyses, outcome = snapshots.answered_analyses(state, user), snapshots.answered_outcome(state)
+    if state.review is not None and state.is_blind:
         # Nobody can look again at an answer that a lot hides: the reading is compared with the one of the lock.
-        review.model_outcome = snapshots.answered_outcome(locked, user)
-        review.agrees_with_model = agreement(review.model_outcome, review.reading)
-    review = _signable(locked, review, analyses, user)
+        state.review.model_outcome = outcome
+        state.review.agrees_with_model = agreement(outcome, state.review.reading)
+    review = _signable(state, analyses, outcome, user)
     review.confirmed = structured_reading.confirmed_contradictions(locked, review, confirmed)
     signed_at = timezone.now()
     review.signed_at = signed_at
-    review.signed_sha256 = signature.content_sha256(signature.signed_content(locked, review, analyses, signed_at))
+    review.signed_sha256 = signature.signed_sha256(locked, review, analyses, signed_at)
     review.save(update_fields=["signed_at", "signed_sha256", "confirmed", "model_outcome", "agrees_with_model"])
-    unaided_reading.record_final(review, signed_at)
+    unaided_reading.record_final(review, state.unaided, signed_at)
     _advance(locked, study, ReadingState.FINAL)
     audit.record(
         "sign",
@@ -214,8 +215,9 @@ def _check_grade_and_stage(reading: str, grade: str, stage: str) -> None:
         raise invalid_fields(errors)
 
 
-def _signable(study: Study, review: Review | None, analyses: list[Analysis], user: User) -> Review:
+def _signable(state: CaseState, analyses: list[Analysis], outcome: str, user: User) -> Review:
     """The review, or the reason why it cannot be signed now."""
+    study, review = state.study, state.review
     if review is None:
         raise Conflict("not_read", _("There is no reading to sign. Choose a reading first."))
     if review.is_signed:
@@ -236,8 +238,8 @@ def _signable(study: Study, review: Review | None, analyses: list[Analysis], use
             "identity_unconfirmed",
             _("The entry and the file differ. Confirm one of the two, then sign."),
         )
-    unaided_reading.require_locked(study, user)
-    if review.model_outcome != snapshots.answered_outcome(study, user):
+    state.require_locked()
+    if review.model_outcome != outcome:
         raise _result_changed()
     return review
 
@@ -275,10 +277,9 @@ def _result_changed() -> Conflict:
 
 def _advance(locked: Study, given: Study, state: ReadingState) -> None:
     """The case moves on: reports issued before no longer say how it stands."""
-    Study.objects.filter(pk=locked.pk).update(reading_state=state)
-    cases.touch(locked)
+    cases.touch(locked, reading_state=state)
     reports.supersede_reports(locked)
-    given.refresh_from_db(fields=["reading_state", "revision"])
+    given.reading_state, given.revision = locked.reading_state, locked.revision
 
 
 def _issue_on_commit(study: Study, user: User) -> None:

@@ -12,7 +12,6 @@ from accounts import audit
 from accounts.models import Department, ReadingMode, User
 from accounts.permissions import Action, require
 from analyses.blinding import snapshots
-from analyses.blinding.rules import read_first, reads_first
 from analyses.errors import Conflict, invalid_field, invalid_fields
 from analyses.models import Arm, Image, Reading, ReadingRevision, Review, Study, UnaidedReading
 from analyses.reading import allocation
@@ -136,20 +135,8 @@ def locked_content(unaided: UnaidedReading) -> dict[str, Any]:
     }
 
 
-def require_locked(study: Study, user: User) -> None:
-    """Raise Conflict ``read_first`` where this doctor has an unaided reading to lock before the final one."""
-    unaided = UnaidedReading.objects.filter(study=study, reader=user).first()
-    if unaided is None and not reads_first(user):
-        return
-    if unaided is None or not unaided.is_locked:
-        raise read_first()
-
-
-def record_final(review: Review, signed_at: datetime) -> ReadingRevision | None:
+def record_final(review: Review, unaided: UnaidedReading | None, signed_at: datetime) -> ReadingRevision | None:
     """Compare a reading that was just signed with its doctor's own one; a hidden answer counts as revealed now."""
-    unaided = UnaidedReading.objects.filter(
-        study=review.study_id, reader=review.reader_id, locked_at__isnull=False
-    ).first()
     hidden = UnaidedReading.objects.filter(study=review.study_id, locked_at__isnull=False, revealed_at__isnull=True)
     hidden.update(revealed_at=signed_at)
     if unaided is None or unaided.locked_at is None:

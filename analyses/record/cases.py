@@ -36,10 +36,10 @@ def require_unsigned(study: Study) -> None:
         raise Conflict("case_signed", _("The case is signed. Upload further films as a new case, or add an addendum."))
 
 
-def touch(study: Study) -> None:
-    """Count a change that a report shows, so that the next report is a new one."""
-    Study.objects.filter(pk=study.pk).update(revision=F("revision") + 1)
-    study.refresh_from_db(fields=["revision"])
+def touch(study: Study, **values: Any) -> None:
+    """Count a change that a report shows, so that the next report is a new one; write these values with it."""
+    Study.objects.filter(pk=study.pk).update(revision=F("revision") + 1, **values)
+    study.refresh_from_db(fields=["revision", *values])
 
 
 class CaseMoved(Exception):

@@ -16,10 +16,9 @@ from accounts.models import User
 from accounts.permissions import Action, require
 from accounts.services import portal_settings
 from analyses.blinding import snapshots
-from analyses.blinding.rules import sees_model
+from analyses.blinding.case_state import CaseState
 from analyses.errors import Conflict, ServiceError
 from analyses.models import Analysis, Outcome, Reading, Referral, Report, Review, Study
-from analyses.reading.second_reading import hides_first_reading
 from analyses.record import cases, storage
 from analyses.record.cases import CaseMoved
 from analyses.referral import letter as letters
@@ -32,20 +31,20 @@ LIKELY = 50
 LETTER = "letter.pdf"
 
 
-def is_suspicious(study: Study, review: Review | None, user: User, *, model_seen: bool) -> bool:
-    """Whether a referral is offered: by the reading, or by the model's answer where the user may see it."""
+def is_suspicious(state: CaseState, review: Review | None) -> bool:
+    """Whether a referral is offered: by the reading as far as it is shown, or by the model's answer where that is."""
     by_reading = review is not None and (review.reading == Reading.MALIGNANT or (review.likelihood or 0) >= LIKELY)
-    return by_reading or (model_seen and snapshots.answered_outcome(study, user) == Outcome.MALIGNANT)
+    return by_reading or (state.sees_model and snapshots.answered_outcome(state) == Outcome.MALIGNANT)
 
 
-def shown_reading(review: Review | None, user: User, model_seen: bool) -> Review | None:
+def shown_reading(state: CaseState, review: Review | None) -> Review | None:
     """The reading as far as this user may lean on it.
 
     A colleague's may follow the answer that is hidden still, and is hidden itself from who is asked for a second one.
     """
-    if review is None or review.reader_id == user.pk:
+    if review is None or (state.user is not None and review.reader_id == state.user.pk):
         return review
-    return review if model_seen and not hides_first_reading(user, review.study) else None
+    return review if state.sees_model and not state.hides_first_reading else None
 
 
 def refer(study: Study, user: User) -> Referral:
@@ -66,10 +65,10 @@ def refer(study: Study, user: User) -> Referral:
 def _referral_of(study_id: UUID, user: User) -> Referral:
     """The referral of the case as it stands now, or CaseMoved."""
     current = Study.objects.select_related("patient", "department").get(pk=study_id)
-    seen = sees_model(user, current)
-    review = shown_reading(Review.objects.select_related("reader").filter(study=current).first(), user, seen)
-    analyses = snapshots.answered_analyses(current, user)
-    _check(current, review, analyses, user, seen)
+    state = CaseState(current, user)
+    seen, review = state.sees_model, shown_reading(state, state.review)
+    analyses = snapshots.answered_analyses(state, user)
+    _check(state, review, analyses)
     same = Referral.objects.filter(study=current, revision=current.revision, made_by=user, with_answer=seen)
     return same.first() or _make(current, review, analyses, user, seen)
 
@@ -90,13 +89,13 @@ def archive_bytes(referral: Referral) -> bytes:
     )
 
 
-def _check(study: Study, review: Review | None, analyses: list[Analysis], user: User, seen: bool) -> None:
-    if not is_suspicious(study, review, user, model_seen=seen):
+def _check(state: CaseState, review: Review | None, analyses: list[Analysis]) -> None:
+    if not is_suspicious(state, review):
         raise Conflict(
             "not_suspicious",
             _("Neither the model nor a reading calls this case suspicious. Save a suspicious reading, then refer."),
         )
-    if study.patient_id is None:
+    if state.study.patient_id is None:
         raise Conflict("unassigned", _("The case has no patient. Assign a patient, then refer."))
     if any(analysis.open_warnings for analysis in analyses):
         raise Conflict(

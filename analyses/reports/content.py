@@ -130,7 +130,7 @@ def report_context(report: Report, review: Review | None, analyses: list[Analysi
         "facts": facts(study),
         "review": signed,
         "impression_beside": signed is not None and len(signed.impression) <= IMPRESSION_BESIDE,
-        "addenda": list(signed.addenda.all()) if signed else [],
+        "addenda": list(signed.addenda.select_related("author")) if signed else [],
         "corrected": signed is not None and not signature.covers(study, signed, analyses),
         "draft": review is not None and signed is None,
         "preliminary": report.kind == ReportKind.PRELIMINARY,

@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
-from analyses.blinding import rules as blinding
 from analyses.blinding import snapshots
+from analyses.blinding.case_state import CaseState
 from analyses.errors import Conflict, ServiceError, StorageFull
 from analyses.models import Analysis, ReadingState, Report, ReportKind, ReportState, Review, Status, Study
 from analyses.record import cases, storage
@@ -42,7 +42,8 @@ def issue_report(study: Study, user: User | None) -> Report:
 def _report_of(study_id: UUID, user: User | None) -> Report:
     """The report of the case as it stands now, or CaseMoved."""
     current = Study.objects.select_related("patient", "department").get(pk=study_id)
-    blinding.require_unblinded(user, current)
+    state = CaseState(current, user)
+    state.require_unblinded()
     issued = Report.objects.filter(study=current, revision=current.revision).first()
     if issued is not None and issued.state == ReportState.VALID:
         return issued
@@ -50,8 +51,8 @@ def _report_of(study_id: UUID, user: User | None) -> Report:
         # It was ended although the case stayed: what comes next belongs to a state of its own.
         Study.objects.filter(pk=current.pk, revision=current.revision).update(revision=F("revision") + 1)
         raise CaseMoved
-    review = Review.objects.select_related("reader").prefetch_related("addenda__author").filter(study=current).first()
-    analyses = snapshots.answered_analyses(current, review.reader if review else None)
+    review = state.review
+    analyses = snapshots.answered_analyses(state, review.reader if review else None)
     _check_reportable(review, analyses)
     return _issue(current, review, analyses, user)
 

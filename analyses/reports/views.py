@@ -17,7 +17,7 @@ from accounts.gate import in_scope, record_refusal
 from accounts.models import User
 from accounts.permissions import Action, may, require, requires
 from accounts.views.caller import caller
-from analyses.blinding import rules as blinding
+from analyses.blinding.case_state import CaseState
 from analyses.errors import ServiceError
 from analyses.models import SIGNED_STATES, Report, Study
 from analyses.reports import archive as report_archive
@@ -74,7 +74,7 @@ def report_download(request: HttpRequest, report_id: UUID) -> HttpResponseBase:
     user = _require_download(request)
     report = in_scope(request, Report.objects.select_related("study__patient"), report_id)
     try:
-        blinding.require_unblinded(user, report.study)
+        CaseState(report.study, user).require_unblinded()
         return _download(report, user)
     except ServiceError as error:
         return _refused(request, report.study, error)

@@ -59,11 +59,16 @@ def content_sha256(content: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def signed_sha256(study: Study, review: Review, analyses: list[Analysis], signed_at: datetime) -> str:
+    """The digest that a signature keeps."""
+    return content_sha256(signed_content(study, review, analyses, signed_at))
+
+
 def covers(study: Study, review: Review, analyses: list[Analysis]) -> bool:
     """Whether the case still is what was signed; False after the patient, the side or an answer was corrected."""
     if review.signed_at is None:
         return False
-    return content_sha256(signed_content(study, review, analyses, review.signed_at)) == review.signed_sha256
+    return signed_sha256(study, review, analyses, review.signed_at) == review.signed_sha256
 
 
 def _iso(day: Any) -> str:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.gate import in_scope
 from accounts.permissions import Action, requires
 from analyses.answers import measurement
-from analyses.blinding.rules import sees_model
+from analyses.blinding.case_state import CaseState
 from analyses.errors import Invalid, ServiceError
 from analyses.models import Analysis, Annotation
 from analyses.record.cases import is_signed
@@ -54,7 +54,7 @@ def annotation_withdraw(request: HttpRequest, annotation_id: UUID) -> JsonRespon
     """Take one back."""
     annotation = in_scope(request, ANNOTATIONS, annotation_id)
     user: Any = request.user
-    if annotation.author_id != user.pk and not sees_model(user, annotation.image.study):
+    if annotation.author_id != user.pk and not CaseState(annotation.image.study, user).sees_model:
         # What somebody who is blind does not see, that person cannot take back either.
         return _refused(ServiceError("not_found", _("There is no such measurement."), status=404))
     try:

@@ -10,10 +10,9 @@ from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, require
 from analyses.answers import measurement
-from analyses.blinding.rules import sees_model
+from analyses.blinding.case_state import CaseState
 from analyses.errors import Conflict, Invalid, ServiceError, invalid_field
 from analyses.models import Annotation, AnnotationKind, Image, Study
-from analyses.reading import second_reading
 from analyses.record import cases, storage
 from analyses.record.fields import is_plain_line
 from analyses.reports import services as reports
@@ -95,8 +94,8 @@ def shown_to(user: User, image: Image) -> list[Annotation]:
     does whoever is asked for a second reading, until it is given.
     """
     rows = Annotation.objects.for_user(user).not_withdrawn().filter(image=image).select_related("author")
-    alone = not sees_model(user, image.study) or second_reading.hides_first_reading(user, image.study)
-    return list(rows.filter(author=user) if alone else rows)
+    state = CaseState(image.study, user)
+    return list(rows.filter(author=user) if state.is_blind or state.hides_first_reading else rows)
 
 
 def _kind(kind: Any) -> str:

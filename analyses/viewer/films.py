@@ -12,7 +12,7 @@ from PIL import Image as Picture
 from accounts import audit
 from accounts.gate import in_scope
 from accounts.permissions import Action, requires
-from analyses.blinding.rules import sees_model
+from analyses.blinding.case_state import CaseState
 from analyses.models import Analysis, Image
 from inference.imaging.display import parts
 
@@ -74,7 +74,7 @@ def film_saliency(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
     Whoever must not see the model's answer yet meets what somebody meets where no map was stored: 404.
     """
     analysis = in_scope(request, FILMS, analysis_id)
-    if not sees_model(request.user, analysis.image.study):  # type: ignore[arg-type]
+    if CaseState(analysis.image.study, request.user).is_blind:  # type: ignore[arg-type]
         raise Http404
     tag = f"saliency-{analysis.pk}-{analysis.attempts}"
     return _not_modified(tag) if _unchanged(request, tag) else _png(stored(analysis.saliency_file), tag)

@@ -3,23 +3,15 @@
 from typing import Any
 
 from django import template
-from django.template.context import RequestContext
 from django.urls import reverse
 from django.utils.html import json_script
 from django.utils.safestring import SafeString
 
 from analyses.answers.lesions import Lesion, lesions_of
-from analyses.blinding.rules import sees_model
-from analyses.models import Analysis, Image, ReaderStudyReading, Study
+from analyses.models import Analysis, Image, ReaderStudyReading
 from analyses.viewer.film_facts import Pixels, facts_of, film_facts, has_overview, pixels_of
 
 register = template.Library()
-
-
-@register.simple_tag(takes_context=True)
-def sees_answer(context: RequestContext, study: Study) -> bool:
-    """Whether the model's answer to this case may be shown to whoever looks at the page."""
-    return sees_model(context["request"].user, study)
 
 
 @register.simple_tag

@@ -15,8 +15,7 @@ from django.views.decorators.http import require_safe
 from accounts import audit
 from accounts.gate import in_scope
 from accounts.permissions import Action, may, requires
-from analyses.blinding.rules import sees_model
-from analyses.case_page.blinding_state import blinding_state_of
+from analyses.blinding.case_state import CaseState
 from analyses.case_page.context import films_of
 from analyses.models import Study
 from analyses.record.cases import is_signed
@@ -89,14 +88,15 @@ def viewer(request: HttpRequest, study_id: UUID) -> HttpResponse:
     """All films of a case in order of arrival, whatever the model thinks of them; ``?film=`` chooses the first."""
     study = in_scope(request, CASES, study_id)
     user: Any = request.user
-    if blinding_state_of(study, user).to_begin:
+    state = CaseState(study, user)
+    if state.to_begin:
         return redirect("analyses:case", study.pk)
     subject = study.record_number
     audit.record("view_case", user=user, obj=study, case_id=study.pk, subject=subject, detail={"page": "viewer"})
     others = other_examinations(study, Study.objects.for_user(user))
     groups = [
-        films_for(user, study, gettext("This case")),
-        *(films_for(user, other, examined(other)) for other in others),
+        films_for(state, gettext("This case")),
+        *(films_for(CaseState(other, user), examined(other)) for other in others),
     ]
     films = [film for group in groups for film in group]
     context = {
@@ -105,7 +105,7 @@ def viewer(request: HttpRequest, study_id: UUID) -> HttpResponse:
         "films": films,
         "own_films": groups[0],
         "wanted": _wanted(request.GET.get("film", ""), groups[0]),
-        "sees": sees_model(user, study),
+        "sees": state.sees_model,
         "signed": is_signed(study),
         "may_measure": may(user, Action.READ_CASE),
         "overlay_kinds": OVERLAYS,
@@ -123,18 +123,15 @@ def other_examinations(study: Study, mine: QuerySet[Study]) -> list[Study]:
     return list(rows.order_by("-created_at", "id")[:OTHERS_SHOWN])
 
 
-def films_for(user: Any, study: Study, group: str) -> list[dict[str, Any]]:
+def films_for(state: CaseState, group: str) -> list[dict[str, Any]]:
     """The decoded films of one case as the viewer takes them, in order of arrival; none before a reading is begun."""
-    blinding = blinding_state_of(study, user)
     found: list[dict[str, Any]] = []
-    if blinding.to_begin:
+    if state.to_begin:
         return found
-    for film in sorted(films_of(study, blinding), key=lambda film: film.number):
+    for film in sorted(films_of(state), key=lambda film: film.number):
         if film.image.canonical_file:
-            case = reverse("analyses:case", args=[study.pk])
-            found.append(
-                film_facts(film.analysis, film.number, sees=not blinding.blind) | {"group": group, "case": case}
-            )
+            case = reverse("analyses:case", args=[state.study.pk])
+            found.append(film_facts(film.analysis, film.number, sees=state.sees_model) | {"group": group, "case": case})
     return found
 
 

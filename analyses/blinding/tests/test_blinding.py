@@ -5,7 +5,8 @@ from django.utils import timezone
 
 from accounts.models import ReadingMode
 from accounts.tests.factories import UserFactory
-from analyses.blinding.rules import hidden_cases, sees_model
+from analyses.blinding.case_state import CaseState
+from analyses.blinding.rules import hidden_cases
 from analyses.models import ReaderStudy, Review, Study, UnaidedReading
 from analyses.tests.factories import result
 
@@ -29,7 +30,7 @@ def unaided_reading(study, reader, **fields) -> UnaidedReading:
 
 def sees(user, study) -> bool:
     """Both ways of asking; they must agree."""
-    one = sees_model(user, study)
+    one = CaseState(study, user).sees_model
     assert Study.objects.filter(hidden_cases(user), pk=study.pk).exists() is not one
     return one
 

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from accounts.tests.factories import UserFactory
 from analyses.blinding import snapshots
-from analyses.blinding.rules import sees_model
+from analyses.blinding.case_state import CaseState
 from analyses.errors import Conflict
 from analyses.evidence.reader_studies.tests import signed_in, started
 from analyses.evidence.trial import services as trials
@@ -71,13 +71,13 @@ def test_a_film_that_came_after_the_lock_counts_for_agreement_and_referral(first
     study = result("benign", image__study__owner=first_readers).image.study
     unaided_reading.open_reading(study, doctor)
     unaided_reading.lock_reading(study, doctor, reading="benign", likelihood=20)
-    assert snapshots.answered_outcome(study, doctor) == "benign"
+    assert snapshots.answered_outcome(CaseState(study, doctor)) == "benign"
     result("malignant", image=ImageFactory(study=study))
     study.refresh_from_db()
-    assert snapshots.answered_outcome(study, doctor) == "malignant"
+    assert snapshots.answered_outcome(CaseState(study, doctor)) == "malignant"
     review = reading.save_reading(study, user=doctor, reading="benign")
     assert (review.model_outcome, review.agrees_with_model) == ("malignant", False)
-    assert referral.is_suspicious(study, review, doctor, model_seen=True)
+    assert referral.is_suspicious(CaseState(study, doctor), review)
 
 
 # --- what colleagues said ----------------------------------------------------------------------------------------
@@ -103,7 +103,7 @@ def test_in_the_hidden_arm_the_answer_of_a_colleague_who_is_blind_too_is_shown(s
     second_reading.answer(asked, user=colleague, reading="malignant", likelihood=88, text=SECRET)
     assert SECRET in text_of(doctor, study)
     lock(study, colleague)
-    assert sees_model(colleague, study)
+    assert CaseState(study, colleague).sees_model
     assert SECRET not in text_of(doctor, study)
 
 

@@ -6,6 +6,7 @@ from django.core.exceptions import PermissionDenied
 
 from accounts.models import AuditEvent, ReadingMode
 from accounts.tests.factories import UserFactory
+from analyses.blinding.case_state import CaseState
 from analyses.errors import Conflict, Invalid
 from analyses.models import Notification, Report, SecondReading, Study
 from analyses.reading import second_reading
@@ -173,7 +174,7 @@ def test_a_question_is_withdrawn_by_who_asked_or_has_the_case_and_not_by_who_was
     second_reading.withdraw(asked, doctor)
     assert AuditEvent.objects.filter(action="withdraw_second_reading").count() == 1
     assert refused(second_reading.answer, asked, user=colleague, reading="benign", likelihood=1) == "withdrawn"
-    assert not second_reading.hides_first_reading(colleague, case)
+    assert not CaseState(case, colleague).hides_first_reading
 
 
 def test_the_question_to_a_colleague_who_was_deactivated_is_shown_as_such_and_can_be_withdrawn(

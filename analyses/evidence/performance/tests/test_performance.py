@@ -12,7 +12,7 @@ from django.utils import translation
 
 from accounts.models import AuditEvent, ReadingMode
 from accounts.tests.factories import UserFactory
-from analyses.blinding.rules import sees_model
+from analyses.blinding.case_state import CaseState
 from analyses.evidence.performance import figures
 from analyses.evidence.performance.rows import DICTIONARY, age_group, rows_for
 from analyses.models import Analysis, CaseOutcome, Review, Study, UnaidedReading
@@ -278,9 +278,9 @@ def test_every_case_that_counts_shows_its_answer_to_this_doctor_and_no_other_cou
     Study.objects.filter(pk=hidden.pk).update(reading_state="preliminary")
     Review.objects.filter(study=hidden).update(signed_at=None)
     hidden.refresh_from_db()
-    assert not sees_model(doctor, hidden)
+    assert not CaseState(hidden, doctor).sees_model
     assert [row.case for row in rows_for(doctor)] == [closed.pk]
-    assert all(sees_model(doctor, Study.objects.get(pk=row.case)) for row in rows_for(doctor))
+    assert all(CaseState(Study.objects.get(pk=row.case), doctor).sees_model for row in rows_for(doctor))
 
 
 def test_a_blind_doctor_gets_the_same_page_whatever_the_hidden_answer_is(web, doctor, colleague):
