@@ -12,7 +12,15 @@ from analyses.pipeline import holds, queue, summary
 from analyses.pipeline.queue import Claim
 from analyses.record import cases
 from analyses.record.fields import IDENTITY_FIELDS
-from analyses.record.identity import AGAINST_FILE, AGREE, agree, contradictions, merged, recorded, with_remarks
+from analyses.record.identity import (
+    AGAINST_FILE,
+    contradictions,
+    differing,
+    merged,
+    recorded,
+    warning,
+    with_remarks,
+)
 from analyses.record.patients import complete, complete_case, find_or_make, lock_department
 from analyses.registry.uses import IntendedUse
 from inference.prediction import Prediction, Region
@@ -145,8 +153,6 @@ def _apply_header(
 ) -> list[dict[str, Any]]:
     """Fill what nobody typed from the header and return the warnings where the two contradict."""
     typed = image.typed
-    contradicted = {w["field"] for w in contradictions(typed, header, recorded(study)) if w["against"] == AGAINST_FILE}
-    same_person = "patient_id" not in contradicted
     had_patient = study.patient is not None
     if study.patient is None and header.get("patient_id"):
         study.patient = find_or_make(
@@ -154,20 +160,16 @@ def _apply_header(
         )
         study.save(update_fields=["patient"])
     # After that, so that a patient who was known already is compared as well.
-    found = contradictions(typed, header, recorded(study))
+    record = recorded(study)
+    found = contradictions(typed, header, record)
     fillable = {name: value for name, value in header.items() if name not in {w["field"] for w in found}}
     patient = study.patient
-    if (
-        patient is not None
-        and fillable.get("patient_id")
-        and agree("patient_id", header["patient_id"], patient.patient_id)
-    ):
+    if patient is not None and fillable.get("patient_id"):
         complete(patient, fillable)
-    if same_person:
+    if warning("patient_id", AGAINST_FILE) not in found:
         complete_case(study, fillable)
-    first_look = not image.header
-    news = {name for name in AGREE if not agree(name, header.get(name, ""), recorded(study).get(name, ""))}
-    result = merged(warnings, found, news if first_look else ())
+    # What the record did not say contradicts nothing: what was filled just now makes no difference here.
+    result = merged(warnings, found, () if image.header else differing(header, record))
     if not had_patient and patient is not None and study.images.count() > 1:
         current.recheck(study, IDENTITY_FIELDS)
     return result

@@ -79,6 +79,11 @@ def agree(field: str, one: str, other: str) -> bool:
     return not one or not other or AGREE[field](one, other)
 
 
+def differing(one: Mapping[str, str], other: Mapping[str, str]) -> set[str]:
+    """The fields in which two statements contradict each other."""
+    return {field for field in AGREE if not agree(field, one.get(field, "") or "", other.get(field, "") or "")}
+
+
 def recorded(study: Study) -> dict[str, str]:
     """What the record says now about a case and its patient, as texts like those typed."""
     patient = study.patient
