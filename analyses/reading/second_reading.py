@@ -32,10 +32,8 @@ def shown_second_readings(state: CaseState) -> list[SecondReading]:
     if state.sees_model:
         return state.second_readings
     for row in state.second_readings:
-        others = [reader for reader in (row.reader, row.first_reader) if reader not in (None, state.user)]
-        if row.is_open or (
-            state.hidden_by_allocation and not any(state.before(reader).sees_model for reader in others)
-        ):
+        others = [state.before(reader) for reader in (row.reader, row.first_reader) if reader not in (None, state.user)]
+        if row.is_open or (state.hidden_by_allocation and not any(other.sees_model for other in others)):
             continue
         row.is_closed = True
     return state.second_readings
