@@ -19,6 +19,17 @@ from analyses.record.forms import BODY_PARTS
 from analyses.stored_words import body_part_words
 
 register = template.Library()
+for words in (
+    wording.point_name,
+    wording.point_words,
+    wording.probability,
+    wording.saliency_worth,
+    wording.subtype_word,
+    wording.withheld_reasons,
+    found.no_mm_because,
+):
+    register.filter(words)
+register.filter("ranking", found.ranking_of)
 
 
 @register.simple_tag
@@ -26,12 +37,6 @@ def outcome_tag(row: Analysis | Study) -> SafeString:
     """Word and shape of the outcome or state of an analysis or a case."""
     css, word = wording.tag_and_word(row)
     return format_html('<span class="tag tag--{}">{}</span>', css, word)
-
-
-@register.filter
-def probability(value: float | None) -> str:
-    """Two decimals; nothing where there is no number."""
-    return wording.probability(value)
 
 
 @register.filter
@@ -121,12 +126,6 @@ def shown_probability(row: Analysis | Study) -> float | None:
     return None if row.outcome == Outcome.WITHHELD else row.malignant_probability
 
 
-@register.filter
-def withheld_reasons(analysis: Analysis) -> list[str]:
-    """Why the answer is withheld, a sentence for each reason."""
-    return wording.withheld_reasons(analysis)
-
-
 @register.simple_tag
 def not_an_answer() -> str:
     """What the probabilities of a withheld answer are not."""
@@ -142,24 +141,6 @@ def model_url(analysis: Analysis) -> str:
 
 
 @register.filter
-def saliency_worth(analysis: Analysis) -> str:
-    """What the saliency map is worth: ``not validated`` or where its measurement stands."""
-    return wording.saliency_worth(analysis)
-
-
-@register.filter
-def point_name(point: dict[str, Any] | None) -> str:
-    """The name of an operating point in words."""
-    return wording.point_name(point)
-
-
-@register.filter
-def point_words(point: dict[str, Any] | None) -> str:
-    """An operating point with its cut-offs."""
-    return wording.point_words(point)
-
-
-@register.filter
 def class_words(prediction_set: list[str]) -> str:
     """The outcomes of a conformal set in words."""
     return ", ".join(wording.class_names(prediction_set)) or _("empty")
@@ -169,24 +150,6 @@ def class_words(prediction_set: list[str]) -> str:
 def lesions(analysis: Analysis | None) -> list[found.Lesion]:
     """The outlined regions with their sizes."""
     return found.lesions_of(analysis) if analysis else []
-
-
-@register.filter
-def ranking(analysis: Analysis) -> list[tuple[str, float]]:
-    """Subtypes, the highest first; empty unless a tumour is called."""
-    return found.ranking_of(analysis)
-
-
-@register.filter
-def subtype_word(name: str) -> str:
-    """A subtype as people write it."""
-    return wording.subtype_word(name)
-
-
-@register.filter
-def no_mm_because(image: Image) -> str:
-    """Why sizes on this film are in px; empty where they are in mm."""
-    return found.no_mm_because(image)
 
 
 @register.filter

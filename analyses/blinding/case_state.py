@@ -2,16 +2,24 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
 from uuid import UUID
 
+from accounts.models import User
 from analyses.answers.current import analyses_of, current_by_image
-from analyses.blinding.reader_study import is_hidden_by_reader_study
 from analyses.blinding.rules import is_reader, read_first, reads_first
-from analyses.models import SIGNED_STATES, Analysis, Arm, Report, Review, SecondReading, Study, Task, UnaidedReading
-
-if TYPE_CHECKING:
-    from accounts.models import User
+from analyses.models import (
+    SIGNED_STATES,
+    Analysis,
+    Arm,
+    ReaderStudyCase,
+    ReaderStudyState,
+    Report,
+    Review,
+    SecondReading,
+    Study,
+    Task,
+    UnaidedReading,
+)
 
 
 class CaseState:
@@ -21,10 +29,10 @@ class CaseState:
     and trusts nothing that was loaded before.
     """
 
-    def __init__(self, study: Study, user: "User | None") -> None:
+    def __init__(self, study: Study, user: User | None) -> None:
         self.study, self.user = study, user
 
-    def before(self, user: "User | None") -> "CaseState":
+    def before(self, user: User | None) -> "CaseState":
         """The same case before another user."""
         other = CaseState(self.study, user)
         other.unaided_readings = self.unaided_readings
@@ -63,8 +71,11 @@ class CaseState:
 
     @cached_property
     def hidden_by_reader_study(self) -> bool:
-        """Whether this user reads the case for a reader study that is open."""
-        return is_hidden_by_reader_study(self.user, self.study)
+        """Whether this user reads the case for a reader study that is open: ``reader_study.hidden_by_reader_study``."""
+        if self.user is None:
+            return False
+        mine = ReaderStudyCase.objects.filter(case=self.study, reader_study__readers__user_id=self.user.pk)
+        return mine.filter(reader_study__state=ReaderStudyState.OPEN).exists()
 
     @property
     def is_signed(self) -> bool:
@@ -76,7 +87,7 @@ class CaseState:
         return None if self.user is None else self.unaided_readings.get(self.user.pk)
 
     @property
-    def answered_to(self) -> "User | None":
+    def answered_to(self) -> User | None:
         """Whose locked unaided reading fixes the answer that is shown: the one who signed, else this user."""
         return self.review.reader if self.is_signed and self.review is not None else self.user
 

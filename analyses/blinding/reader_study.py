@@ -3,7 +3,7 @@
 from django.db.models import Q
 
 from accounts.models import User
-from analyses.models import ReaderStudyCase, ReaderStudyState, Study
+from analyses.models import ReaderStudyCase, ReaderStudyState
 
 NOTHING = Q(pk__in=[])
 
@@ -21,13 +21,3 @@ def hidden_by_reader_study(user: User | None, study: str = "pk") -> Q:
         return NOTHING
     mine = ReaderStudyCase.objects.filter(reader_study__state=ReaderStudyState.OPEN, reader_study__readers__user=user)
     return Q(**{f"{study}__in": mine.values("case_id")})
-
-
-def is_hidden_by_reader_study(user: User | None, study: Study) -> bool:
-    """Whether ``hidden_by_reader_study`` holds for this case."""
-    return (
-        user is not None
-        and ReaderStudyCase.objects.filter(
-            case=study, reader_study__state=ReaderStudyState.OPEN, reader_study__readers__user_id=user.pk
-        ).exists()
-    )

@@ -5,7 +5,7 @@ from typing import Any
 from django import template
 
 from analyses.case_page.assignment import assignment_context
-from analyses.models import Reading, SecondReading, Study
+from analyses.models import Reading
 from analyses.reading import second_reading
 from analyses.worklist.forms import AnswerForm, AskForm, HandOverForm
 
@@ -44,9 +44,3 @@ def second_readings(context: Any) -> dict[str, Any]:
 def reading_word(code: str) -> str:
     """A reading in words."""
     return str(READINGS.get(code, code))
-
-
-@register.simple_tag
-def answered_second_readings(study: Study) -> list[SecondReading]:
-    """What colleagues answered, for the report."""
-    return list(study.second_readings.filter(answered_at__isnull=False).select_related("reader"))

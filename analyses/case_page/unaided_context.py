@@ -1,4 +1,4 @@
-"""What the case page says of the own reading before the model's answer, and of what waits for it."""
+"""What the case page says of the unaided reading before the model's answer, and of what waits for it."""
 
 import json
 from datetime import timedelta
@@ -51,7 +51,7 @@ def unaided_context(state: CaseState, film: ShownFilm | None) -> dict[str, Any]:
 
 
 def unaided_draft(unaided: UnaidedReading | None) -> dict[str, Any]:
-    """The own reading as the form begins with it."""
+    """The unaided reading as the form begins with it."""
     if unaided is None:
         return {}
     region = json.dumps(unaided.region) if unaided.region else ""

@@ -17,7 +17,7 @@ from analyses.answers import measurement, wording
 from analyses.answers.agreement import ANSWERS
 from analyses.answers.lesions import Lesion, lesions_of, no_mm_because, ranking_of
 from analyses.answers.suspicion import rank
-from analyses.models import Analysis, Annotation, Report, ReportKind, Review, Stage, Status, Study
+from analyses.models import Analysis, Annotation, Report, ReportKind, Review, SecondReading, Stage, Status, Study
 from analyses.reports import images
 from analyses.stored_words import fault_words
 from analyses.structured_reading import services as structured_reading
@@ -131,6 +131,7 @@ def report_context(report: Report, review: Review | None, analyses: list[Analysi
         "review": signed,
         "impression_beside": signed is not None and len(signed.impression) <= IMPRESSION_BESIDE,
         "addenda": list(signed.addenda.select_related("author")) if signed else [],
+        "second_readings": _second_readings(study) if signed else [],
         "corrected": signed is not None and not signature.covers(study, signed, analyses),
         "draft": review is not None and signed is None,
         "preliminary": report.kind == ReportKind.PRELIMINARY,
@@ -230,6 +231,11 @@ def _confirmed(study: Study, review: Review | None) -> list[str]:
         return []
     said = structured_reading.contradictions_of(study, review)
     return [one.text for one in said if one.code in review.confirmed]
+
+
+def _second_readings(study: Study) -> list[SecondReading]:
+    """What colleagues answered."""
+    return list(study.second_readings.filter(answered_at__isnull=False).select_related("reader"))
 
 
 def _day(day: Any) -> str:

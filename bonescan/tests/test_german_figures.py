@@ -12,7 +12,8 @@ from django.utils import translation
 from accounts.models import Language
 from analyses.answers import measurement
 from analyses.answers.lesions import spacing_word
-from analyses.answers.tags import figure, probability, spacing
+from analyses.answers.tags import figure, spacing
+from analyses.answers.wording import probability
 from analyses.evidence.outcomes.tests.test_outcome_import import file, line
 from analyses.evidence.outcomes.tests.test_outcomes import signed_case
 from analyses.evidence.performance.tests.test_performance import closed_case

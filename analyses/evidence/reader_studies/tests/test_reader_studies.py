@@ -11,7 +11,8 @@ from django.utils import timezone
 from accounts.models import AuditEvent
 from accounts.services import deactivate
 from accounts.tests.factories import UserFactory
-from analyses.blinding.reader_study import hidden_by_reader_study, is_hidden_by_reader_study
+from analyses.blinding.case_state import CaseState
+from analyses.blinding.reader_study import hidden_by_reader_study
 from analyses.errors import Conflict, Invalid
 from analyses.evidence.reader_studies import design, reading, services, snapshot
 from analyses.evidence.reader_studies.forms import ReaderStudyCasesForm, parse_rows
@@ -362,7 +363,7 @@ def test_nothing_is_submitted_after_the_closing(administrator, reader_study, rea
 # --- blindness ------------------------------------------------------------------------------------------------
 def hidden(user, reader_study) -> bool:
     """Both ways of asking; they must agree."""
-    one = is_hidden_by_reader_study(user, reader_study)
+    one = CaseState(reader_study, user).hidden_by_reader_study
     assert Study.objects.filter(hidden_by_reader_study(user), pk=reader_study.pk).exists() is one
     assert (
         Analysis.objects.filter(hidden_by_reader_study(user, "image__study"), image__study=reader_study).exists() is one
