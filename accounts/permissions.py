@@ -84,7 +84,7 @@ def require(user: User, action: Action) -> None:
     """Raise PermissionDenied, and record it, when the user may not do this."""
     if not may(user, action):
         record_refusal(user, detail={"needs": action.value})
-        raise PermissionDenied(f"This needs a right that your account does not have ({action.value}).")
+        raise PermissionDenied(f"Your account does not have the required permission ({action.value}).")
 
 
 def requires(action: Action) -> Callable[..., Any]:

@@ -142,6 +142,8 @@ FAILURES = (
         "The analysis was started several times but never finished. This film may crash the program: "
         "export it again and upload the new copy, or inform the operator."
     ),
+    _("The file store is full or cannot be reached. Inform the operator, then try the analysis again."),
+    _("The stored file is missing. Ask the operator to restore it from a backup."),
     _("The stored file is damaged. Ask the operator to restore it from a backup."),
     _("The analysis took too long. Export a smaller film, or try again when the system is less busy."),
     _("The analysis stopped because of a technical fault. Try again; if the fault persists, inform the operator."),
@@ -153,6 +155,12 @@ FAILURES = (
 )
 # Sentences as earlier versions stored them, and what the pages say today.
 EARLIER: dict[str, str] = {
+    "The file store is full or away. Tell the operator, then try the analysis again.": (
+        "The file store is full or cannot be reached. Inform the operator, then try the analysis again."
+    ),
+    "The stored file is missing. Tell the operator; backups hold it.": (
+        "The stored file is missing. Ask the operator to restore it from a backup."
+    ),
     "The model wants preprocessing %(wanted)s, this program has %(present)s: install matching versions.": (
         "The model requires preprocessing %(wanted)s, but this program has %(present)s: install matching versions."
     ),

@@ -33,7 +33,8 @@ def paths_are_writable(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     return [
         Error(
             f"{name} cannot be written to ({type(error).__name__}).",
-            hint="Make the directory writable for the user that runs the portal, or set BONESCAN_HOME to one that is.",
+            hint="Make the directory writable for the user that runs the portal, or set BONESCAN_HOME "
+            "to a writable directory.",
             id="bonescan.E001",
         )
         for name, place in places.items()
@@ -60,8 +61,8 @@ def secret_key_is_strong(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]
         return []
     return [
         Error(
-            f"SECRET_KEY (or one of its fallbacks) is shorter than {SECRET_KEY_MIN_LENGTH} characters or too regular.",
-            hint="Make one with: python -c 'import secrets; print(secrets.token_urlsafe(50))'",
+            f"SECRET_KEY (or one of its fallbacks) is shorter than {SECRET_KEY_MIN_LENGTH} characters or too simple.",
+            hint="Create one with: python -c 'import secrets; print(secrets.token_urlsafe(50))'",
             id="bonescan.E002",
         )
     ]
@@ -145,12 +146,14 @@ def deployment_is_complete(app_configs: Apps, **kwargs: Any) -> list[CheckMessag
     """What a hospital's installation needs beyond a trial's defaults."""
     found: list[CheckMessage] = []
     if not settings.PUBLIC_URL.startswith("https://"):
-        found.append(Warning("PUBLIC_URL is no https address; reports and e-mails print it.", id="bonescan.W001"))
+        found.append(
+            Warning("PUBLIC_URL is not an https address; it is printed in reports and e-mails.", id="bonescan.W001")
+        )
     if settings.SECURE and not settings.ALLAUTH_TRUSTED_PROXY_COUNT:
         found.append(
             Warning(
-                "SECURE is on but TRUSTED_PROXY_COUNT is 0: behind a proxy every page redirects to itself,"
-                " and sign-in limits see the proxy's address only.",
+                "SECURE is on but TRUSTED_PROXY_COUNT is 0: behind a proxy, every page redirects to "
+                "itself, and sign-in limits use the address of the proxy only.",
                 hint="Set TRUSTED_PROXY_COUNT to the number of proxies in front (1 with compose.yaml).",
                 id="bonescan.W002",
             )
@@ -158,7 +161,7 @@ def deployment_is_complete(app_configs: Apps, **kwargs: Any) -> list[CheckMessag
     if settings.EMAIL_BACKEND.endswith("console.EmailBackend"):
         found.append(
             Warning(
-                "No mail server is set: links for new passwords are shown to the administrator only.",
+                "No mail server is configured: links for new passwords are shown only to the administrator.",
                 hint="Set EMAIL_URL, for instance smtp+tls://user:password@mail.example.org:587.",
                 id="bonescan.W003",
             )
@@ -166,7 +169,8 @@ def deployment_is_complete(app_configs: Apps, **kwargs: Any) -> list[CheckMessag
     if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3") or not settings.REDIS_URL:
         found.append(
             Warning(
-                "DATABASE_URL or REDIS_URL is not set: SQLite and the file queue serve one machine and few people.",
+                "DATABASE_URL or REDIS_URL is not set: SQLite and the file queue are suitable for one"
+                " machine and few users only.",
                 id="bonescan.W004",
             )
         )

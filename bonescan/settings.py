@@ -31,7 +31,7 @@ SECRET_KEY = env.str("SECRET_KEY", default="")
 if not SECRET_KEY and (HOME / "secret_key").exists():
     SECRET_KEY = (HOME / "secret_key").read_text().strip()
 if not SECRET_KEY:
-    raise environ.ImproperlyConfigured("Set SECRET_KEY (or SECRET_KEY_FILE); `make run` makes one for a trial.")
+    raise environ.ImproperlyConfigured("Set SECRET_KEY (or SECRET_KEY_FILE); `make run` creates one for testing.")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -335,7 +335,7 @@ API_THROTTLE_PER_MINUTE = env.int("API_THROTTLE_PER_MINUTE", default=120)
 SPECTACULAR_SETTINGS = {
     "TITLE": "BoneScan API",
     "VERSION": "1",
-    "DESCRIPTION": "Post bone radiographs, read the model's answer, download reports. A research device.",
+    "DESCRIPTION": "Post bone radiographs, retrieve the model's answer and download reports. A research device.",
     "COMPONENT_SPLIT_REQUEST": True,
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",

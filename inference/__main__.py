@@ -63,10 +63,10 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of every command; the laboratory adds its own."""
     parser = argparse.ArgumentParser(prog="python -m inference", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    predict = commands.add_parser("predict", help="judge image files with the shipped model")
+    predict = commands.add_parser("predict", help="analyse image files with the shipped model")
     predict.add_argument("files", type=Path, nargs="+", metavar="FILE")
     predict.add_argument("--json", action="store_true", help="print a list of answers as JSON")
-    predict.add_argument("--weights", type=Path, help="folder with weights and card (default: the shipped ones)")
+    predict.add_argument("--weights", type=Path, help="folder with weights and card (default: the shipped model)")
     predict.set_defaults(run=_predict)
     add_commands(commands)
     return parser

@@ -47,9 +47,7 @@ def load_tensors(data: bytes) -> dict[str, Tensor]:
     except SafetensorError as error:
         raise WeightsError("bad_weights", "The model's weights are damaged: install weights and card again.") from error
     if any(tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
-        raise WeightsError(
-            "not_finite_weights", "The model's weights hold values that are no numbers: do not use them."
-        )
+        raise WeightsError("not_finite_weights", "The model's weights contain invalid values: do not use them.")
     return tensors
 
 

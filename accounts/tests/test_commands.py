@@ -94,5 +94,5 @@ def test_departments_and_the_first_administrator_can_be_made_without_the_pages()
     )  # fmt: skip
     assert "/accounts/password/reset/key/" in lines[-1]
     assert User.objects.get().roles == {"administrator", "doctor"}
-    with pytest.raises(CommandError, match="No department"):
+    with pytest.raises(CommandError, match="no department"):
         run("create_person", "--email", "second@example.org", "--role", "doctor", "--department", "Nowhere")

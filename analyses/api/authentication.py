@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # The framework's views import this module, which the setting
     from drf_spectacular.openapi import AutoSchema
 
 KEYWORD = "Token"
-REFUSED = "This token is not valid: it is unknown, has expired or was revoked. Make a new one on the account page."
+REFUSED = "The token is invalid: unknown, expired or revoked. Create a new token on the account page."
 
 
 class TokenAuthentication(authentication.BaseAuthentication):
@@ -43,7 +43,8 @@ class SessionAuthentication(authentication.SessionAuthentication):
             super().enforce_csrf(request)
         except PermissionDenied as error:
             raise PermissionDenied(
-                "A write with a signed-in session needs the X-CSRFToken header. Programs use a token instead.",
+                "A write request with a signed-in session requires the X-CSRFToken header. Programs "
+                "use a token instead.",
                 code="csrf_failed",
             ) from error
 
@@ -60,7 +61,7 @@ class TokenScheme(OpenApiAuthenticationExtension):
             "in": "header",
             "name": "Authorization",
             "description": f"The word `{KEYWORD}`, a blank and the token: `{KEYWORD} bs_...`. "
-            "Make one on your account page or with `manage.py create_api_token`.",
+            "Create one on your account page or with `manage.py create_api_token`.",
         }
 
 
@@ -75,5 +76,5 @@ class SessionScheme(OpenApiAuthenticationExtension):
             "type": "apiKey",
             "in": "cookie",
             "name": "sessionid",
-            "description": "A person who is signed in to the pages. Writes need the header `X-CSRFToken` as well.",
+            "description": "A user signed in to the pages. Write requests also require the header `X-CSRFToken`.",
         }

@@ -39,7 +39,7 @@ class ApiView(APIView):
         request.version, request.versioning_scheme = None, None
         if _announced_bytes(request) > settings.MAX_UPLOAD_BYTES + FORM_ALLOWANCE_BYTES:
             limit_mib = settings.MAX_UPLOAD_BYTES // 1024**2
-            raise ServiceError("too_large", f"A film may have at most {limit_mib} MiB. Send a smaller one.", status=413)
+            raise ServiceError("too_large", f"A film can have at most {limit_mib} MiB. Send a smaller one.", status=413)
         self.perform_authentication(request)
         self.check_throttles(request)
         self.check_permissions(request)

@@ -16,14 +16,14 @@ from analyses.errors import ServiceError, StorageFull
 
 log = structlog.get_logger(__name__)
 
-NOT_FOUND = "There is nothing here that this account may see."
-STORAGE_FULL = "There is no room to store this. Nothing was kept; tell the administrator and send it again later."
+NOT_FOUND = "The object does not exist, or this account has no access to it."
+STORAGE_FULL = "The file store is full. Nothing was stored. Inform the administrator and send the film again later."
 DATABASE_UNAVAILABLE = "The database cannot be reached. Nothing was stored. Try again in a minute."
-FIELDS_WRONG = "Correct the named fields and send it again."
+FIELDS_WRONG = "Correct the named fields, then send the request again."
 # Sentences that say what to do, where the framework's own only name the problem.
 SENTENCES = {
     "not_authenticated": "Send the header 'Authorization: Token ...', or sign in.",
-    "parse_error": "The body is not well-formed. Send multipart/form-data with the film in the part 'image'.",
+    "parse_error": "The body is malformed. Send multipart/form-data with the film in the part 'image'.",
     "unsupported_media_type": "Send the film as multipart/form-data, in the part 'image'.",
 }
 FULL = (errno.ENOSPC, errno.EDQUOT)

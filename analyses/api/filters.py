@@ -51,7 +51,9 @@ class AnalysisFilter(filters.FilterSet):
     created_after = MomentFilter("created_at", "gte", label="At or after this time (ISO 8601).")
     created_before = MomentFilter("created_at", "lt", label="Before this time (ISO 8601).")
     ordering = filters.ChoiceFilter(
-        method="order", choices=[(name, name) for name in ORDERS], label="Newest first unless given."
+        method="order",
+        choices=[(name, name) for name in ORDERS],
+        label="Order of the entries; newest first by default.",
     )
 
     class Meta:
@@ -86,5 +88,5 @@ class StrictFilterBackend(filters.DjangoFilterBackend):
 
 def _problem(name: str, values: list[str], known: set[str]) -> str:
     if name not in known:
-        return "There is no such filter."
-    return "" if len(values) == 1 and values[0].strip() else "Give one value, or leave it out."
+        return "Unknown filter."
+    return "" if len(values) == 1 and values[0].strip() else "Give one value, or omit the parameter."

@@ -16,8 +16,8 @@ class PageNumberPagination(pagination.PageNumberPagination):
     max_page_size = LARGEST_PAGE
     last_page_strings = ()
     page_size_query_description = f"Entries per page, 1 to {LARGEST_PAGE}."
-    page_query_description = "Which page, counted from 1."
-    invalid_page_message = "There is no such page."
+    page_query_description = "Page number, starting at 1."
+    invalid_page_message = "The page does not exist."
 
     def get_page_size(self, request: Request) -> int | None:
         wanted = request.query_params.get(self.page_size_query_param)

@@ -88,7 +88,10 @@ UNREADABLE = WAITING | {
     "status": "failed",
     "stage": "decoding",
     "place_in_queue": None,
-    "error": {"code": "not_an_image", "message": "The file is none of the formats that can be read. Export it again."},
+    "error": {
+        "code": "not_an_image",
+        "message": "The file is not a readable image. Upload a JPEG, PNG, TIFF, WebP, BMP or single-frame DICOM.",
+    },
 }
 
 
@@ -109,18 +112,19 @@ def answers(*parts: dict[Any, Any]) -> dict[Any, Any]:
 
 EVERYWHERE = {
     401: refusal("No valid credentials.", "not_authenticated", "invalid_token"),
-    403: refusal("The account lacks the right.", "permission_denied", "csrf_failed"),
+    403: refusal("The account does not have permission.", "permission_denied", "csrf_failed"),
     429: OpenApiResponse(
-        ErrorSerializer, description="Too many calls with this token; wait as long as `Retry-After` says (seconds)."
+        ErrorSerializer,
+        description="Too many calls with this token. Wait for the time given in `Retry-After` (seconds).",
     ),
     503: refusal(
-        "The database or a file cannot be reached now.",
+        "The database or a file is currently unavailable.",
         "database_unavailable",
         "storage_unavailable",
         "file_unavailable",
     ),
 }
-ONE = EVERYWHERE | {404: refusal("No such analysis in this account's scope.", "not_found")}
+ONE = EVERYWHERE | {404: refusal("The analysis does not exist, or this account has no access to it.", "not_found")}
 DETAIL_EXAMPLES = [
     OpenApiExample("analysed", value=ANALYSED, response_only=True),
     OpenApiExample("withheld", value=WITHHELD, response_only=True),
@@ -135,7 +139,7 @@ def _location(*statuses: int) -> OpenApiParameter:
         "Location",
         OpenApiTypes.URI,
         OpenApiParameter.HEADER,
-        description="Where to ask for the result; the same as `url`.",
+        description="Address of the result; same as `url`.",
         response=list(statuses),
     )
 
@@ -149,17 +153,19 @@ CREATE = extend_schema(
     operation_id="create_analysis",
     summary="Post a film",
     description=(
-        "Stores one film and queues it. A DICOM file's header fills in what is not typed here. The same bytes for the "
-        "same patient are not analysed twice: the answer is then 200 with the analysis that exists already."
+        "Stores one film and queues it for analysis. Empty fields are filled in from the DICOM "
+        "header. The same file of the same patient is not analysed twice: the response is then 200 "
+        "with the existing analysis."
     ),
     request={"multipart/form-data": FilmSerializer},
     parameters=[
-        OpenApiParameter("again", OpenApiTypes.BOOL, description="Analyse once more what was analysed already."),
+        OpenApiParameter("again", OpenApiTypes.BOOL, description="Analyse the film again even if an analysis exists."),
         OpenApiParameter(
             "Idempotency-Key",
             {"type": "string", "maxLength": 200},
             OpenApiParameter.HEADER,
-            description="Repeat a post safely: the same key and body give the same analysis, another body gives 422.",
+            description="For safe repetition: the same key and body return the same analysis; a different "
+            "body returns 422.",
         ),
         _location(200, 202),
     ],
@@ -167,14 +173,14 @@ CREATE = extend_schema(
         EVERYWHERE,
         {
             202: _accepted("Stored and queued."),
-            200: _accepted("Was here already; nothing new was made."),
-            400: refusal("The body or a field is wrong.", "bad_field", "empty_file", "no_department", "parse_error"),
-            403: refusal("The account lacks the right.", "permission_denied", "token_needed", "csrf_failed"),
-            409: refusal("The state of the case does not allow it.", "case_signed"),
+            200: _accepted("Already stored; no new analysis was created."),
+            400: refusal("The body or a field is invalid.", "bad_field", "empty_file", "no_department", "parse_error"),
+            403: refusal("The account does not have permission.", "permission_denied", "token_needed", "csrf_failed"),
+            409: refusal("Not possible in the current state of the case.", "case_signed"),
             413: refusal("The film is larger than the limit.", "too_large"),
             415: refusal("The body is not multipart/form-data.", "unsupported_media_type"),
-            422: refusal("This key was used with another body.", "idempotency_key_reused"),
-            507: refusal("There is no room; nothing was stored.", "storage_full"),
+            422: refusal("This key was used with a different body.", "idempotency_key_reused"),
+            507: refusal("The file store is full; nothing was stored.", "storage_full"),
         },
     ),
 )
@@ -185,26 +191,27 @@ LIST = extend_schema(
         EVERYWHERE,
         {
             200: AnalysisSerializer(many=True),
-            400: refusal("A filter is unknown or its value wrong.", "bad_field"),
-            404: refusal("There is no such page.", "no_such_page"),
+            400: refusal("A filter is unknown or has an invalid value.", "bad_field"),
+            404: refusal("The page does not exist.", "no_such_page"),
         },
     ),
 )
 RETRIEVE = extend_schema(
     operation_id="get_analysis",
     summary="One analysis",
-    description="Ask again every second or two until `status` is succeeded, failed or cancelled.",
+    description="Repeat the request every one to two seconds until `status` is succeeded, failed or cancelled.",
     responses=answers(ONE, {200: OpenApiResponse(AnalysisSerializer, examples=DETAIL_EXAMPLES)}),
 )
 REPORT = extend_schema(
     operation_id="get_report",
     summary="The report as PDF",
-    description="For every succeeded analysis. Unsigned it says on every page that no doctor has read it.",
+    description="Available for every succeeded analysis. An unsigned report states on every page that no "
+    "doctor has read it.",
     responses=answers(
         ONE,
         {
             (200, "application/pdf"): OpenApiTypes.BINARY,
-            409: refusal("There can be no report yet.", "read_first", "no_result", "identity_unconfirmed", "busy"),
+            409: refusal("The report is not available yet.", "read_first", "no_result", "identity_unconfirmed", "busy"),
         },
     ),
 )
@@ -215,12 +222,14 @@ def _picture(operation_id: str, summary: str, code: str, meaning: str) -> Any:
     return extend_schema(operation_id=operation_id, summary=summary, responses=responses)
 
 
-IMAGE = _picture("get_image", "The decoded film", "no_image", "No such analysis, or not decoded yet.")
+IMAGE = _picture(
+    "get_image", "The decoded film", "no_image", "The analysis does not exist, or the film is not decoded yet."
+)
 SALIENCY = _picture(
     "get_saliency",
-    "The saliency map (whether it was measured says the model page of its version)",
+    "The saliency map (the model page of its version states whether it was validated)",
     "no_saliency",
-    "No such analysis, or no map: a version whose maps may not be shown makes none.",
+    "The analysis does not exist or has no map: model versions without validated maps produce none.",
 )
 CANCEL = extend_schema(
     operation_id="cancel_analysis",
@@ -230,7 +239,7 @@ CANCEL = extend_schema(
         ONE,
         {
             200: OpenApiResponse(AnalysisSerializer, description="Cancelled."),
-            409: refusal("It has come to its end already.", "not_cancelable"),
+            409: refusal("The analysis has already ended.", "not_cancelable"),
         },
     ),
 )

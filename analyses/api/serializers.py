@@ -56,7 +56,7 @@ class FilmSerializer(serializers.Serializer):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """Refuse what has no name here: a misspelt record number must not make an unassigned case."""
         unknown = sorted(set(data) - set(self.fields))[:SHOWN_UNKNOWN_FIELDS]
-        errors: dict[str, Any] = {name: ["There is no such field."] for name in unknown}
+        errors: dict[str, Any] = {name: ["Unknown field."] for name in unknown}
         if isinstance(data, QueryDict) and len(data.getlist("image")) > 1:
             errors["image"] = ["Send one film per request."]
         values: dict[str, Any] = {}
@@ -103,10 +103,10 @@ class SizeSerializer(serializers.Serializer):
     longest_diameter_px = serializers.FloatField(min_value=0)
     area_px = serializers.FloatField(min_value=0, help_text="Square pixels of the canonical image.")
     longest_diameter_mm = serializers.FloatField(
-        allow_null=True, min_value=0, help_text="Null unless the file's pixel spacing is calibrated."
+        allow_null=True, min_value=0, help_text="Null unless the pixel spacing of the file is calibrated."
     )
     area_mm2 = serializers.FloatField(
-        allow_null=True, min_value=0, help_text="Null unless the file's pixel spacing is calibrated."
+        allow_null=True, min_value=0, help_text="Null unless the pixel spacing of the file is calibrated."
     )
 
 
@@ -127,7 +127,7 @@ class RegionSerializer(serializers.Serializer):
     polygon_px = serializers.ListField(child=CoordinatesField(2), help_text="The corners in canonical pixels.")
     box_px = CoordinatesField(4, help_text="The box in canonical pixels.")
     area = serializers.FloatField(min_value=0, max_value=1, help_text="Share of the film's area.")
-    probability = serializers.FloatField(min_value=0, max_value=1, help_text="The highest of any place inside.")
+    probability = serializers.FloatField(min_value=0, max_value=1, help_text="Highest probability inside the outline.")
     size = SizeSerializer()
 
 
@@ -136,20 +136,19 @@ class ResultSerializer(serializers.Serializer):
 
     outcome = serializers.ChoiceField(Outcome.choices)
     reason_code = serializers.CharField(
-        allow_null=True, help_text="Why a film is not analysable or the answer is withheld (the first reason)."
+        allow_null=True, help_text="First reason for a film that is not analysable or an answer that is withheld."
     )
     probabilities = ProbabilitiesSerializer(
-        allow_null=True, help_text="Null where the film is not analysable or the answer is withheld."
+        allow_null=True, help_text="Null if the film is not analysable or the answer is withheld."
     )
     operating_point = serializers.DictField(
         allow_null=True,
-        help_text="The cut-offs that the outcome was made with; they belong to this model version. Its `name` is "
-        "`balanced` or `rule_out`.",
+        help_text="The cut-offs of this model version used for the outcome. `name` is `balanced` or `rule_out`.",
     )
     leaning = serializers.ChoiceField(
         OUTCOMES_BY_RULE,
         allow_null=True,
-        help_text="The outcome by the cut-offs alone; null where there is no answer or it is withheld.",
+        help_text="The outcome by the cut-offs alone; null if there is no answer or the answer is withheld.",
     )
     withheld_reasons = serializers.ListField(
         child=serializers.CharField(),
@@ -157,14 +156,15 @@ class ResultSerializer(serializers.Serializer):
     )
     prediction_set = serializers.ListField(
         child=serializers.CharField(),
-        help_text="Which of `normal`, `benign`, `malignant` the conformal set holds; several or none means undecided.",
+        help_text="The classes (`normal`, `benign`, `malignant`) in the conformal set; several or none "
+        "means undecided.",
     )
     subtypes = SubtypeSerializer(
         many=True, help_text="A ranking, not a diagnosis; the highest first. Empty unless benign or malignant."
     )
     regions = RegionSerializer(many=True, help_text="Outlines, the most probable first.")
     distance = serializers.FloatField(
-        allow_null=True, help_text="How far the film is from those that the model learnt from; a unit of the model."
+        allow_null=True, help_text="Distance of the film from the training films, in a unit of the model."
     )
 
 
@@ -197,15 +197,15 @@ class ReadingSerializer(serializers.Serializer):
 
     reading = serializers.ChoiceField(Reading.choices)
     likelihood = serializers.IntegerField(allow_null=True, help_text="Of malignancy, 0 to 100.")
-    findings = serializers.DictField(help_text="Only what is stated, by code.")
+    findings = serializers.DictField(help_text="Stated findings only, by code.")
     findings_text = serializers.CharField()
     impression = serializers.CharField()
-    recommendation = serializers.CharField(help_text="A code; empty where none is given.")
+    recommendation = serializers.CharField(help_text="A code; empty if none is given.")
     recommendation_months = serializers.IntegerField(allow_null=True)
     recommendation_text = serializers.CharField()
     bone_rads = serializers.IntegerField(allow_null=True)
     signed_at = serializers.DateTimeField()
-    sha256 = serializers.CharField(help_text="Digest of what was signed.")
+    sha256 = serializers.CharField(help_text="Digest of the signed content.")
 
 
 class CaseSerializer(serializers.Serializer):
@@ -235,11 +235,12 @@ class AnalysisSerializer(serializers.Serializer):
     error = FailureSerializer(allow_null=True, help_text="Null unless failed.")
     input_sha256 = serializers.CharField(help_text="Digest of the bytes as posted.")
     canonical_sha256 = serializers.CharField(
-        allow_null=True, help_text="Digest of the decoded image that the model saw; null until decoded."
+        allow_null=True, help_text="Digest of the decoded image given to the model; null until decoded."
     )
     blinded = serializers.BooleanField(
-        help_text="True where a doctor calls who must not see the answer to this case yet: `result` and `model` "
-        "are null, `timings_ms` is empty, and filters and orders by the answer leave the film out."
+        help_text="True if the answer to this case is still hidden from the calling doctor: `result` and "
+        "`model` are null, `timings_ms` is empty, and filters and orders by the answer omit the "
+        "film."
     )
 
     def to_representation(self, analysis: Analysis) -> dict[str, Any]:
@@ -339,8 +340,8 @@ def _error(analysis: Analysis) -> dict[str, str] | None:
 class ErrorSerializer(serializers.Serializer):
     """The one shape of every refusal."""
 
-    code = serializers.CharField(help_text="A stable word for programs.")
-    detail = serializers.CharField(help_text="A sentence for people that says what to do.")
+    code = serializers.CharField(help_text="A stable code for programs.")
+    detail = serializers.CharField(help_text="A message for users that says what to do.")
     fields = serializers.DictField(  # type: ignore[assignment]
         child=serializers.ListField(child=serializers.CharField()), help_text="Messages by field name."
     )

@@ -111,7 +111,7 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
         analysis = self.get_object()
         CaseState(analysis.image.study, self.caller).require_unblinded()
         if analysis.status != Status.SUCCEEDED:
-            raise Conflict("no_result", "There is no result to report. Wait until the status is 'succeeded'.")
+            raise Conflict("no_result", "There is no result to report yet. Wait until the status is 'succeeded'.")
         report = reports.issue_report(analysis.image.study, self.caller)
         content = reports.report_bytes(report)
         self._record_on(analysis, "download_report", kind=report.kind)
@@ -123,7 +123,7 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
     def image(self, request: Request, pk: UUID) -> HttpResponse:
         analysis = self.get_object()
         if not analysis.image.canonical_file:
-            raise ServiceError("no_image", "The film has not been decoded. Ask again when it is analysed.", status=404)
+            raise ServiceError("no_image", "The film is not decoded yet. Try again after the analysis.", status=404)
         return self._picture(analysis, analysis.image.canonical_file, "image")
 
     @schema.SALIENCY
@@ -158,13 +158,13 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
     def _require_token(self) -> None:
         """An API client sees what tokens posted; what it posted from a session it could never find again."""
         if self.token is None and not self.caller.has_role(Role.DOCTOR):
-            raise PermissionDenied("An API client posts films with its token.", code="token_needed")
+            raise PermissionDenied("API clients must post films with a token.", code="token_needed")
 
     def _again(self, request: Request) -> bool:
         unknown = set(request.query_params) - {"again"}
         value = request.query_params.get("again", "").lower()
         if unknown or value not in YES | NO:
-            raise ValidationError({"again": ["The address takes '?again=1' and nothing else."]})
+            raise ValidationError({"again": ["The only query parameter allowed is '?again=1'."]})
         return value in YES
 
     def _picture(self, analysis: Analysis, name: str, what: str) -> HttpResponse:
@@ -173,7 +173,7 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
                 content = file.read()
         except FileNotFoundError as error:
             raise ServiceError(
-                "file_unavailable", "The file cannot be read now. Tell the administrator.", status=503
+                "file_unavailable", "The file is currently unavailable. Inform the administrator.", status=503
             ) from error
         self._record_on(analysis, "download_image", picture=what)
         response = HttpResponse(content, content_type="image/png")
@@ -212,7 +212,7 @@ class NoSuchAddress(ApiView):
     schema = None  # left out of the OpenAPI schema
 
     def get(self, request: Request, **_kwargs: Any) -> Response:
-        raise NotFound("There is no such address. Addresses of the API end with a slash, those of files do not.")
+        raise NotFound("Unknown address. API addresses end with a slash; file addresses do not.")
 
     post = put = patch = delete = options = get  # type: ignore[assignment]
     http_method_names = ["get", "head", "post", "put", "patch", "delete", "options"]

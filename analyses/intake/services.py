@@ -166,7 +166,8 @@ def _by_idempotency_key(post: _Post) -> Submission | None:
         return None
     if used.body_sha256 != post.body_sha256:
         raise Unprocessable(
-            "idempotency_key_reused", "This Idempotency-Key was used for another request. Use a new key for each film."
+            "idempotency_key_reused",
+            "This Idempotency-Key was used for a different request. Use a new key for each film.",
         )
     return Submission(used.analysis, False)
 

@@ -45,7 +45,7 @@ def reanalyse_case(study_id: Any, model: str = "", use: IntendedUse = TUMOUR_ON_
     lock_department(Study.objects.values_list("department_id", flat=True).get(pk=study_id))
     study = cases.lock(study_id)
     if cases.is_signed(study):
-        raise Conflict("case_signed", "The case is signed: its answers stay as they are.")
+        raise Conflict("case_signed", "The case is signed. Its answers can no longer change.")
     # Those that no model was asked about are asked again: there may be one now.
     newest = [row for row in current_analyses(study, use.task) if row.modality in (use.modality, "")]
     ended = [analysis for analysis in newest if analysis.is_final]

@@ -202,15 +202,18 @@ def _fail_or_release(claim: Claim, error: Exception) -> None:
         log.info("analysis_ended", code=code, passing=passing)
 
 
+STORE_AWAY = "The file store is full or cannot be reached. Inform the operator, then try the analysis again."
+
+
 def _fault(error: Exception) -> tuple[str, str, bool]:
     """Code, sentence, and whether trying again makes sense."""
     if isinstance(error, InferenceError):
         return error.code, error.message, error.retriable
     if isinstance(error, ServiceError):
         # The only services that a worker calls are about room and reachability of the file store.
-        return error.code, "The file store is full or away. Tell the operator, then try the analysis again.", True
+        return error.code, STORE_AWAY, True
     if isinstance(error, FileNotFoundError):
-        return "original_missing", "The stored file is missing. Tell the operator; backups hold it.", False
+        return "original_missing", "The stored file is missing. Ask the operator to restore it from a backup.", False
     if isinstance(error, SoftTimeLimitExceeded):
         return (
             "too_slow",

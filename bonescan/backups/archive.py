@@ -72,7 +72,7 @@ def create_backup(target: Path) -> Summary:
     if target.is_dir():
         target = target / f"bonescan-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar"
     if target.exists():
-        raise BackupError(f"{target} exists already; a backup is never overwritten.")
+        raise BackupError(f"{target} already exists; a backup is never overwritten.")
     partial = target.with_name(f".{target.name}.partial")
     try:
         descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
@@ -87,7 +87,7 @@ def create_backup(target: Path) -> Summary:
             digest = _sha256(out)
         os.link(partial, target)  # unlike a rename, never replaces
     except FileExistsError:
-        raise BackupError(f"{target} exists already; a backup is never overwritten.") from None
+        raise BackupError(f"{target} already exists; a backup is never overwritten.") from None
     finally:
         partial.unlink()
     # The archive holds every patient's record, so its making is an export like any other.
@@ -207,7 +207,7 @@ def _opened(archive: Path) -> Iterator[tuple[IO[bytes], tarfile.TarFile]]:
             tar = tarfile.open(fileobj=raw, mode="r:")  # noqa: SIM115  (owns nothing: `raw` is closed by the with)
             tar.getmembers()
         except (tarfile.TarError, EOFError) as error:
-            raise BackupError("This is no backup, or it was cut short. Nothing was changed.") from error
+            raise BackupError("The file is not a backup, or it is incomplete. Nothing was changed.") from error
         yield raw, tar
 
 
@@ -216,33 +216,33 @@ def _verified(tar: tarfile.TarFile, *, foreign: bool) -> dict[str, Any]:
     try:
         hashes = {member.name: _member_sha256(tar, member) for member in tar.getmembers()}
         if len(hashes) != len(tar.getmembers()):
-            raise BackupError("The archive holds a member twice. Nothing was changed.")
+            raise BackupError("The archive contains a member twice. Nothing was changed.")
         raw, seal = (_read(tar, name) for name in (MANIFEST, SEAL))
         manifest: dict[str, Any] = json.loads(raw)
     except (tarfile.TarError, EOFError, OSError, KeyError, ValueError) as error:
-        raise BackupError("The archive is damaged or was cut short. Nothing was changed.") from error
+        raise BackupError("The archive is damaged or incomplete. Nothing was changed.") from error
     if not seal.startswith(hashlib.sha256(raw).hexdigest().encode()):
         raise BackupError("The archive's manifest is damaged. Nothing was changed.")
     keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
     if not foreign and not any(hmac.compare_digest(seal, _seal(raw, key)) for key in keys):
         raise BackupError(
-            "The archive was altered, or written under another SECRET_KEY. Nothing was changed. If you know its origin,"
-            " set SECRET_KEY_FALLBACKS to that key or give --foreign."
+            "The archive was altered or written under another SECRET_KEY. Nothing was changed. If you"
+            " know its origin, set SECRET_KEY_FALLBACKS to that key or use --foreign."
         )
     del hashes[MANIFEST], hashes[SEAL]
     if manifest.get("format") != FORMAT or hashes != manifest["sha256"]:
-        raise BackupError("The archive's content is not what its manifest says. Nothing was changed.")
+        raise BackupError("The content of the archive does not match its manifest. Nothing was changed.")
     if any(part in ("", ".", "..") for member in hashes for part in member.split("/")):
-        raise BackupError("The archive names a place outside the store. Nothing was changed.")
+        raise BackupError("The archive contains a path outside the store. Nothing was changed.")
     if manifest["database"]["vendor"] != connection.vendor:
-        raise BackupError(f"The archive is of {manifest['database']['vendor']}, DATABASE_URL of {connection.vendor}.")
+        raise BackupError(f"The archive is from {manifest['database']['vendor']}, DATABASE_URL of {connection.vendor}.")
     return manifest
 
 
 def _member_sha256(tar: tarfile.TarFile, member: tarfile.TarInfo) -> str:
     content = tar.extractfile(member) if member.isreg() else None
     if content is None:
-        raise BackupError("The archive holds something other than plain files. Nothing was changed.")
+        raise BackupError("The archive contains members that are not plain files. Nothing was changed.")
     return _sha256(content)
 
 
@@ -257,7 +257,8 @@ def _refuse_newer(manifest: dict[str, Any]) -> None:
     unknown = sorted(set(manifest["migrations"]) - known)
     if unknown:
         raise BackupError(
-            f"The backup is of a newer program ({manifest['bonescan']}, migration {unknown[-1]}); install that first."
+            f"The backup was made by a newer version ({manifest['bonescan']}, migration {unknown[-1]}); "
+            "install that version first."
         )
 
 
@@ -271,7 +272,7 @@ def _refuse_full_installation() -> None:
         and model._base_manager.exists()
     ]
     if used:
-        raise BackupError(f"This installation already holds {used[0]}. Give --force to replace everything it holds.")
+        raise BackupError(f"This installation already contains {used[0]}. Use --force to replace all its data.")
 
 
 def _restore_file(tar: tarfile.TarFile, member: str, sha256: str, *, force: bool) -> None:
@@ -282,7 +283,9 @@ def _restore_file(tar: tarfile.TarFile, member: str, sha256: str, *, force: bool
             if _sha256(present) == sha256:
                 return
         if not force:
-            raise BackupError(f"The store holds another {name}. The database was not changed; give --force to replace.")
+            raise BackupError(
+                f"The store contains a different {name}. The database was not changed; use --force to replace it."
+            )
         default_storage.delete(name)
     content = tar.extractfile(member)
     assert content is not None, "only plain files pass _member_sha256"

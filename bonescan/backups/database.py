@@ -124,7 +124,7 @@ def _restore_sqlite(path: Path) -> None:
     source = sqlite3.connect(path)
     try:
         if source.execute("PRAGMA quick_check").fetchone() != ("ok",):
-            raise sqlite3.DatabaseError("it fails the check")
+            raise sqlite3.DatabaseError("it fails the integrity check")
         connection.ensure_connection()
         source.backup(connection.connection)
     except sqlite3.DatabaseError as error:

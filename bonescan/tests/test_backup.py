@@ -157,7 +157,7 @@ def test_force_replaces_what_came_after_the_backup(archive):
 
 def test_an_installation_that_holds_something_is_not_replaced_without_force(archive):
     before = state()
-    with pytest.raises(BackupError, match="already holds"):
+    with pytest.raises(BackupError, match="already contains"):
         restore_backup(archive)
     assert state() == before
 

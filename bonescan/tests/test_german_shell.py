@@ -213,7 +213,7 @@ def test_a_missing_page_is_german(doctor):
     assert answer.status_code == 404
     assert "Seite nicht gefunden" in answer.content.decode()
     detail = web_of(doctor).get("/api/v1/no/such/").json()["detail"]
-    assert detail == "There is no such address. Addresses of the API end with a slash, those of files do not."
+    assert detail == "Unknown address. API addresses end with a slash; file addresses do not."
 
 
 def test_without_a_database_the_browser_says_which_language(client, db, monkeypatch):

@@ -38,17 +38,17 @@ DECODE_CODES: dict[str, str] = {
 
 # Remarks on an image that was read. They travel in `meta["warnings"]`; none stops the analysis by itself.
 DECODE_WARNINGS: dict[str, str] = {
-    "additional_images_ignored": "The file carries further pictures (previews, views); only the main one is used.",
-    "burned_in_annotation": "The file says that text is burned into the picture; it may name the patient.",
-    "charset_undecodable": "Some text in the file could not be decoded; check name and numbers by eye.",
-    "date_unreadable": "A date in the file is not a valid date and was left out.",
-    "no_window": "The file states no usable display window; the grey range was set from the image itself.",
-    "window_unusable": "The display window in the file shows nothing; the grey range was set from the image itself.",
-    "rescale_ignored": "The file's value scaling is not valid and was left out.",
-    "lut_ignored": "A look-up table in the file is not valid and was left out.",
-    "pixel_aspect_ignored": "The stated pixel shape is implausible and was left out; proportions may be wrong.",
-    "orientation_ignored": "The stated orientation is not readable; the picture may be turned.",
-    "preamble_missing": "The file lacks the DICOM preamble; it was read as DICOM from its first element.",
+    "additional_images_ignored": "The file contains further images (previews, views); only the main image is used.",
+    "burned_in_annotation": "According to the file, text is burned into the image; it may identify the patient.",
+    "charset_undecodable": "Some text in the file could not be decoded; check name and numbers.",
+    "date_unreadable": "A date in the file is invalid and was ignored.",
+    "no_window": "The file has no usable display window; the grey range was set from the image.",
+    "window_unusable": "The display window in the file shows no content; the grey range was set from the image.",
+    "rescale_ignored": "The value scaling in the file is invalid and was ignored.",
+    "lut_ignored": "A lookup table in the file is invalid and was ignored.",
+    "pixel_aspect_ignored": "The stated pixel aspect ratio is implausible and was ignored; proportions may be wrong.",
+    "orientation_ignored": "The stated orientation is unreadable; the image may be rotated.",
+    "preamble_missing": "The file has no DICOM preamble; it was read as DICOM from its first element.",
 }
 
 _NOT_RETRIED = {code: False for code in DECODE_CODES} | {"decoder_unavailable": True, "decoder_died": True}

@@ -13,14 +13,12 @@ from accounts.services import create_token
 
 
 class Command(BaseCommand):
-    help = "Make an API token. It is printed once, alone on the last line, and stored only as a digest."
+    help = "Create an API token. It is printed once, alone on the last line, and stored only as a digest."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--email", required=True, help="the account that the token acts for")
-        parser.add_argument("--name", required=True, help="which machine or program will use it")
-        parser.add_argument(
-            "--days", type=int, default=settings.TOKEN_DEFAULT_LIFETIME.days, help="how long it is valid"
-        )
+        parser.add_argument("--email", required=True, help="e-mail address of the account of the token")
+        parser.add_argument("--name", required=True, help="the machine or program that will use the token")
+        parser.add_argument("--days", type=int, default=settings.TOKEN_DEFAULT_LIFETIME.days, help="validity in days")
 
     def handle(self, *args: Any, **options: Any) -> None:
         owner = User.objects.filter(email=options["email"].strip().lower()).first()

@@ -10,7 +10,7 @@ from accounts.services import create_person, password_link
 
 
 class Command(BaseCommand):
-    help = "Add an account. The link to set its password is on the last line; it is good for one hour."
+    help = "Add an account. The last line is a link to set its password, valid for one hour."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--email", required=True)
@@ -21,7 +21,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         department = Department.objects.filter(name=options["department"]).first()
         if options["department"] and department is None:
-            raise CommandError("No department has this name; add it with create_department.")
+            raise CommandError("There is no department with this name. Add it with create_department.")
         try:
             person = create_person(
                 email=options["email"], name=options["name"], roles=options["role"], department=department, by=None

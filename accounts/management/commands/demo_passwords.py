@@ -21,10 +21,10 @@ CAST = (
 
 
 class Command(BaseCommand):
-    help = "Make the demo accounts, or give those that exist new passwords. Ends their sessions."
+    help = "Create the demo accounts, or set new passwords for existing ones and end their sessions."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--once", action="store_true", help="only make what is missing; change no password")
+        parser.add_argument("--once", action="store_true", help="only create missing accounts; do not change passwords")
 
     def handle(self, *args: Any, **options: Any) -> None:
         with transaction.atomic():
@@ -35,7 +35,7 @@ class Command(BaseCommand):
                 if (password := _password_of(email, role, departments.get(name or ""), once=options["once"]))
             ]
         if not rows:
-            self.stdout.write("The demo accounts exist. `manage.py demo_passwords` gives them new passwords.")
+            self.stdout.write("The demo accounts exist. `manage.py demo_passwords` sets new passwords.")
             return
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
         for row in [("E-mail", "Role", "Password"), *rows]:

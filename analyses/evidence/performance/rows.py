@@ -200,30 +200,31 @@ def age_group(born: date | None, on: date) -> str:
 # column -> what it holds; the order of the export and of its data dictionary
 DICTIONARY: dict[str, str] = {
     "case": "Identifier of the case.",
-    "patient": "Number of the patient within this file: equal for cases of one patient. No record number.",
-    "truth": "What the case was: normal, benign, malignant.",
-    "method": "How that is known: pathology, follow_up_imaging, clinical_follow_up.",
+    "patient": "Number of the patient in this file; the same for all cases of a patient. Not the record number.",
+    "truth": "Diagnosis: normal, benign, malignant.",
+    "method": "How the diagnosis was established: pathology, follow_up_imaging, clinical_follow_up.",
     "established_on": "Day of the pathology or follow-up.",
     "subtype": "Subtype as entered; may be empty.",
     "grade": "Histological grade GX, G1, G2, G3; may be empty.",
     "stage": "Surgical stage after Enneking; may be empty.",
     "quarter": "Quarter in which the reading was signed.",
-    "reader": "Who signed: you, or other readers (not told apart).",
-    "body_part": "Body part examined, DICOM's word in small letters.",
+    "reader": "Signing reader: you, or other readers (not identified).",
+    "body_part": "Body part examined, the DICOM term in lower case.",
     "age_group": "Age at the examination in full years.",
     "sex": "Sex of the patient.",
-    "model": "Name and version of the model that answered.",
-    "model_outcome": "The model's answer at its operating point: normal, benign, malignant, withheld, not_analysable; "
-    "empty where no film could be read.",
+    "model": "Name and version of the model.",
+    "model_outcome": "The model's answer at its operating point: normal, benign, malignant, withheld, "
+    "not_analysable; empty if no film was readable.",
     "probability": "The probability of malignancy of the most suspicious film, 0 to 1; empty without an answer.",
-    "own_reading": "The signer's reading before the model's answer was shown; empty where there was none.",
-    "own_likelihood": "Likelihood of malignancy in that reading, 0 to 100; empty for cannot_tell.",
+    "own_reading": "Unaided reading of the signing doctor, before the model's answer was shown; empty if there "
+    "was none.",
+    "own_likelihood": "Likelihood of malignancy in the unaided reading, 0 to 100; empty for cannot_tell.",
     "mode": "When the answer was shown: at_once, own_first, trial.",
-    "arm": "In a trial, whether the answer was shown before the signature: shown, hidden.",
+    "arm": "In a trial: answer shown or hidden before the signature (shown, hidden).",
     "final_reading": "The signed reading: normal, benign, malignant, cannot_tell.",
-    "final_likelihood": "Likelihood of malignancy in the signed reading, 0 to 100; empty where none was stated.",
-    "overruled": "yes where the signed reading differs from the model's answer, no where it agrees; empty without an "
-    "answer, or where it was hidden.",
+    "final_likelihood": "Likelihood of malignancy in the signed reading, 0 to 100; empty if none was stated.",
+    "overruled": "yes if the signed reading differs from the model's answer, no if it agrees; empty if there "
+    "was no answer or it was hidden.",
 }
 
 

@@ -71,11 +71,11 @@ COLUMNS: tuple[Column, ...] = (
         "condition",
         "word",
         "without, with",
-        "Whether the model's answer was shown beside the films.",
+        "Whether the model's answer was shown with the films.",
         lambda r: r.condition,
     ),
-    Column("session", "integer", "1, 2", "Session, the wash-out lies between them.", lambda r: r.session),
-    Column("position", "integer", "from 1", "Place in the reader's own order in the session.", lambda r: r.position),
+    Column("session", "integer", "1, 2", "Session; the wash-out separates the two sessions.", lambda r: r.session),
+    Column("position", "integer", "from 1", "Position in the reader's order in the session.", lambda r: r.position),
     Column(
         "reading",
         "word",
@@ -87,7 +87,7 @@ COLUMNS: tuple[Column, ...] = (
         "likelihood",
         "integer",
         "0 to 100; empty: cannot tell, or not read",
-        "Likelihood of malignancy as the reader puts it; the score of the analysis.",
+        "Likelihood of malignancy stated by the reader; the score of the analysis.",
         lambda r: _or_empty(r.likelihood),
     ),
     Column(
@@ -115,7 +115,7 @@ COLUMNS: tuple[Column, ...] = (
         "washout_waived",
         "integer",
         "0, 1",
-        "Whether an administrator let the reader begin session 2 before the wash-out had passed.",
+        "Whether an administrator waived the wash-out before session 2.",
         lambda r: int(r.reader.washout_waived_at is not None),
     ),
     Column("films", "integer", "from 1", "Number of films shown.", lambda r: len(r.study_case.films)),
@@ -123,7 +123,7 @@ COLUMNS: tuple[Column, ...] = (
         "model_outcome",
         "word",
         "normal, benign, malignant, withheld, not_analysable; empty: failed",
-        "The model's answer to the most suspicious film, as kept at the start; shown in the condition with only.",
+        "The model's answer for the most suspicious film, as stored at the start; shown only in the condition with.",
         lambda r: _answer(r).get("outcome", ""),
     ),
     Column(
@@ -133,7 +133,7 @@ COLUMNS: tuple[Column, ...] = (
         "The model's calibrated probability of malignancy for that film.",
         _model_probability,
     ),
-    Column("model", "text", "name-version", "The model that answered.", _model),
+    Column("model", "text", "name-version", "Name and version of the model.", _model),
 )
 DICTIONARY_HEAD = ("column", "type", "values", "meaning")
 

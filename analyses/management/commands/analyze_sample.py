@@ -17,15 +17,19 @@ SAMPLE = "RG3_J2KR.dcm"
 
 
 class Command(BaseCommand):
-    help = "Analyse the sample radiograph of pydicom-data in a doctor's name, unless that was done before."
+    help = "Analyse the sample radiograph of pydicom-data for a doctor, unless already done."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--email", default="doctor@example.org", help="the doctor in whose department it is filed")
+        parser.add_argument(
+            "--email",
+            default="doctor@example.org",
+            help="e-mail address of the doctor whose department receives the case",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         doctor = User.objects.filter(email=options["email"], is_active=True, department__isnull=False).first()
         if doctor is None or not doctor.has_role(Role.DOCTOR):
-            self.stdout.write("No such doctor with a department: the sample film is left out.")
+            self.stdout.write("There is no such doctor with a department. The sample film was skipped.")
             return
         submission = intake.submit_film(
             user=doctor, token=None, upload=ContentFile(sample_bytes(), name=SAMPLE), fields=intake.CaseFields()

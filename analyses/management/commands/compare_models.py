@@ -31,7 +31,7 @@ class Command(BaseCommand):
             pass
         made.refresh_from_db()
         if made.status != ComparisonStatus.SUCCEEDED:
-            raise CommandError(made.error_message or "The comparison was ended elsewhere.")
+            raise CommandError(made.error_message or "The comparison was ended by another process.")
         found = made.result
         self.stdout.write(f"{found['films']} films, {found['same']} with the same outcome, {found['missing']} missing")
         self.stdout.write(f"rows: {made.model_a}; columns: {made.model_b}")

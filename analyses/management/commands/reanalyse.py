@@ -15,18 +15,20 @@ from analyses.registry.uses import IntendedUse
 
 
 class Command(BaseCommand):
-    help = "Queue a new analysis for every film of these cases that is not signed. Earlier answers stay in the record."
+    help = "Queue a new analysis for every film of the given unsigned cases. Earlier answers stay in the record."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("case", nargs="*", help="id of a case, as in the address of its page")
-        parser.add_argument("--cases", type=Path, metavar="FILE", help="a file with a case id a line (# begins a note)")
-        parser.add_argument("--model", default="", metavar="KEY", help="an installed model (default: the one in force)")
+        parser.add_argument("case", nargs="*", help="case id, as in the address of the case page")
+        parser.add_argument(
+            "--cases", type=Path, metavar="FILE", help="a file with one case id per line (# begins a comment)"
+        )
+        parser.add_argument("--model", default="", metavar="KEY", help="an installed model (default: the active model)")
         add_use_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = [*options["case"], *_lines(options["cases"])]
         if not wanted:
-            raise CommandError("Name cases, or a file of cases with --cases.")
+            raise CommandError("Give case ids, or a file of case ids with --cases.")
         cases = list(dict.fromkeys(_case_id(text) for text in wanted))
         use = use_of_options(options)
         if options["model"]:
@@ -39,16 +41,16 @@ class Command(BaseCommand):
             queued, sentence = self._reanalyse(case_id, options["model"], use)
             films, left = films + queued, left + (not queued)
             self.stdout.write(f"{case_id}: {sentence}")
-        self.stdout.write(f"{films} films queued; {left} of {len(cases)} cases left as they are")
+        self.stdout.write(f"{films} films queued; {left} of {len(cases)} cases left unchanged")
 
     def _reanalyse(self, case_id: UUID, model: str, use: IntendedUse) -> tuple[int, str]:
         try:
             done = reanalyse_case(case_id, model, use)
         except Study.DoesNotExist:
-            return 0, "left out, there is no such case"
+            return 0, "skipped, the case does not exist"
         except ServiceError as error:
-            return 0, f"left out, {error.code}"
-        waiting = f", {done.unfinished} not yet answered and left alone" if done.unfinished else ""
+            return 0, f"skipped, {error.code}"
+        waiting = f", {done.unfinished} still waiting and left unchanged" if done.unfinished else ""
         return done.queued, f"{done.queued} films queued{waiting}"
 
 
@@ -67,4 +69,4 @@ def _case_id(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError as error:
-        raise CommandError(f"{text!r} is no case id. Nothing was queued.") from error
+        raise CommandError(f"{text!r} is not a case id. Nothing was queued.") from error

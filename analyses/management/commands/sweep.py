@@ -20,10 +20,10 @@ TIDY_EVERY_S, DRIFT_EVERY_S = 3600.0, 60.0
 
 
 class Command(BaseCommand):
-    help = "Wake forgotten analyses, put abandoned ones back, fail those tried too often; again and again."
+    help = "Repeatedly wake forgotten analyses, requeue abandoned ones and fail those tried too often."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--once", action="store_true", help="sweep once, print what was done, and end")
+        parser.add_argument("--once", action="store_true", help="sweep once, print the result and exit")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["once"]:

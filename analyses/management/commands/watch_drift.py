@@ -12,10 +12,10 @@ from inference.errors import WeightsError
 
 
 class Command(BaseCommand):
-    help = "Compare every complete window of films and of signed readings with its reference, and raise alarms."
+    help = "Compare every complete window of films and of signed readings with its reference and raise alarms."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--model", default="", help="<name>-<version>; default: the model in force")
+        parser.add_argument("--model", default="", help="<name>-<version>; default: the active model")
         add_use_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:

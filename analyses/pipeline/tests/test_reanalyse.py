@@ -25,7 +25,7 @@ def test_the_films_of_an_unsigned_case_are_asked_again_and_keep_their_answers(ca
     warned = [{"code": "patient_name_mismatch", "field": "patient_name", "against": "file", "confirmed": "typed"}]
     Analysis.objects.filter(pk=first.pk).update(warnings=warned)
     lines = reanalyse(capsys, study.pk, model=default_model())
-    assert lines == [f"{study.pk}: 2 films queued", "2 films queued; 0 of 1 cases left as they are"]
+    assert lines == [f"{study.pk}: 2 films queued", "2 films queued; 0 of 1 cases left unchanged"]
     assert study.images.count() == 2
     for old in (first, second):
         kept = Analysis.objects.get(pk=old.pk)
@@ -43,7 +43,7 @@ def test_a_signed_case_is_left_as_it_is(capsys):
     Study.objects.filter(pk=signed.pk).update(reading_state="final")
     before = Study.objects.values().get(pk=signed.pk)
     lines = reanalyse(capsys, signed.pk)
-    assert lines[0] == f"{signed.pk}: left out, case_signed"
+    assert lines[0] == f"{signed.pk}: skipped, case_signed"
     assert Study.objects.values().get(pk=signed.pk) == before
     assert Analysis.objects.count() == 1
 
@@ -51,7 +51,7 @@ def test_a_signed_case_is_left_as_it_is(capsys):
 def test_a_film_that_still_waits_is_not_asked_twice(capsys):
     study = StudyFactory()
     AnalysisFactory(image=ImageFactory(study=study))
-    assert "1 not yet answered" in reanalyse(capsys, study.pk)[0]
+    assert "1 still waiting" in reanalyse(capsys, study.pk)[0]
     assert Analysis.objects.count() == 1
 
 
@@ -61,15 +61,15 @@ def test_cases_are_read_from_a_file_and_each_is_asked_once(capsys, tmp_path):
     listed = tmp_path / "cases.txt"
     listed.write_text(f"# from the audit\n{study.pk}  # knee\n\n{nowhere}\n{study.pk}\n")
     lines = reanalyse(capsys, cases=listed)
-    assert lines[:2] == [f"{study.pk}: 1 films queued", f"{nowhere}: left out, there is no such case"]
+    assert lines[:2] == [f"{study.pk}: 1 films queued", f"{nowhere}: skipped, the case does not exist"]
     assert Analysis.objects.filter(status="queued").get().wanted_model == ""
 
 
 @pytest.mark.parametrize(
     ("args", "options", "says"),
     [
-        ((), {}, "Name cases"),
-        (("not-an-id",), {}, "no case id"),
+        ((), {}, "Give case ids"),
+        (("not-an-id",), {}, "not a case id"),
         ((str(uuid4()),), {"model": "absent-1"}, "unknown_model"),
     ],
 )

@@ -11,12 +11,12 @@ from bonescan.backups.database import DatabaseToolError
 
 
 class Command(BaseCommand):
-    help = "Write database and stored files into one archive; the portal may keep running."
+    help = "Write the database and stored files to one archive. The portal may keep running."
     # Also on an installation that no longer passes them.
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("place", type=Path, help="a directory (the name gets the time) or a new file")
+        parser.add_argument("place", type=Path, help="a directory (the file is named by the time) or a new file")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand
 
 
 class Command(BaseCommand):
-    help = "Migrate, collect static files, make the demo accounts and analyse one sample film (each only once)."
+    help = "Migrate, collect static files, create the demo accounts and analyse one sample film (each only once)."
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", verbosity=0)

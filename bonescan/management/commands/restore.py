@@ -17,9 +17,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("archive", type=Path)
-        parser.add_argument("--force", action="store_true", help="replace everything that this installation holds")
+        parser.add_argument("--force", action="store_true", help="replace all data of this installation")
         parser.add_argument("--foreign", action="store_true", help="accept an archive written under another SECRET_KEY")
-        parser.add_argument("--sha256", default="", help="the digest that `backup` printed")
+        parser.add_argument("--sha256", default="", help="the digest printed by `backup`")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
