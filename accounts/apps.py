@@ -8,4 +8,4 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
-        from accounts import signals  # noqa: F401  (connects sign-in events to the audit log)
+        from accounts.sign_in import signals  # noqa: F401  (connects sign-in events to the audit log)

@@ -74,14 +74,14 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
-    "accounts.middleware.RequestContextMiddleware",
-    "accounts.middleware.SessionLimitMiddleware",
-    "accounts.middleware.LanguageMiddleware",
+    "accounts.sign_in.middleware.RequestContextMiddleware",
+    "accounts.sign_in.middleware.SessionLimitMiddleware",
+    "accounts.sign_in.middleware.LanguageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "accounts.middleware.SignInRequiredMiddleware",
+    "accounts.sign_in.middleware.SignInRequiredMiddleware",
 ]
 
 TEMPLATES = [
@@ -161,7 +161,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "account_login"
-ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_ADAPTER = "accounts.sign_in.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None

@@ -9,7 +9,7 @@ urlpatterns = [
     path("livez", views.livez, name="livez"),
     path("readyz", views.readyz, name="readyz"),
     path("words/<slug:language>/<slug:version>.js", Words.as_view(), name="words"),
-    path("accounts/", include("accounts.sign_in_urls")),
+    path("accounts/", include("accounts.sign_in.urls")),
     path("api/v1/", include("analyses.api.urls")),
     path("", include("accounts.urls")),
     path("", include("analyses.urls")),

@@ -3,7 +3,7 @@
 import pytest
 from django.test import RequestFactory
 
-from accounts.client_ip import client_ip
+from accounts.sign_in.client_ip import client_ip
 
 
 def asked(remote: str, forwarded: str | None = None):

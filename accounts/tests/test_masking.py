@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts.masking import HIDDEN, masked
+from accounts.audit.masking import HIDDEN, masked
 
 
 @pytest.mark.parametrize(("text", "shown"), [("40123422", "40•••22"), (" RX-004711 ", "RX•••11"), ("", ""), ("  ", "")])

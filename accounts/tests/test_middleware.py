@@ -8,8 +8,8 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 
-from accounts.middleware import POLL_URL_NAMES
 from accounts.models import AuditEvent
+from accounts.sign_in.middleware import POLL_URL_NAMES
 
 pytestmark = pytest.mark.django_db
 START = "2030-01-01 08:00:00+00:00"

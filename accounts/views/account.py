@@ -14,9 +14,9 @@ from accounts import languages, services
 from accounts.errors import Refused
 from accounts.forms import NameForm, TokenForm
 from accounts.gate import in_scope
-from accounts.middleware import language_of
 from accounts.models import ApiToken, User
 from accounts.permissions import Action, may, require, requires
+from accounts.sign_in.middleware import language_of
 from accounts.views.caller import caller, show_refusal
 
 

@@ -14,9 +14,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts import audit
+from accounts.audit.masking import masked
 from accounts.csv_lines import BYTE_ORDER_MARK, csv_lines, safe_cell
 from accounts.forms import AuditFilterForm
-from accounts.masking import masked
 from accounts.models import AuditEvent, AuditEventQuerySet
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller

@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import audit
-from accounts.client_ip import client_ip
 from accounts.permissions import Action, may
+from accounts.sign_in.client_ip import client_ip
 from analyses.models import Report, ReportKind, ReportState
 from analyses.reports import services as reports
 

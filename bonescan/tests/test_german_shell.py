@@ -220,7 +220,7 @@ def test_without_a_database_the_browser_says_which_language(client, db, monkeypa
     def away(request):
         raise OperationalError("away")
 
-    monkeypatch.setattr("accounts.middleware.language_of", away)
+    monkeypatch.setattr("accounts.sign_in.middleware.language_of", away)
     client.raise_request_exception = False
     answer = client.get("/accounts/login/", headers=GERMAN | {"Accept": "text/html"})
     assert answer.status_code == 503

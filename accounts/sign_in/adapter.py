@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
-from accounts.client_ip import client_ip
+from accounts.sign_in.client_ip import client_ip
 
 LOCKED_FOR_S = 300
 # Sentences of allauth's forms that no adapter replaces. Its own German says "du": marked here, ours comes first.

@@ -15,7 +15,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
 from accounts import audit, languages, sessions
-from accounts.client_ip import client_ip
+from accounts.sign_in.client_ip import client_ip
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
