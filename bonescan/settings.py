@@ -93,6 +93,7 @@ TEMPLATES = [
             # One app, many rooms: each room keeps its tags beside its rules.
             "libraries": {
                 "cases": "analyses.answers.tags",
+                "people": "analyses.record.tags",
                 "outcomes": "analyses.evidence.outcomes.tags",
                 "reader_studies": "analyses.evidence.reader_studies.tags",
                 "readings": "analyses.case_page.referral_tags",

@@ -1,6 +1,7 @@
 """What the case page shows, gathered in one place so that the page, its poll and its error answers agree."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -20,10 +21,13 @@ from analyses.models import Analysis, Image, Review, Stage, Status
 from analyses.pipeline import queue
 from analyses.reading.forms import AddendumForm, initial_of_review
 from analyses.record import identity
+from analyses.record.names import written_name
 from analyses.stored_words import body_part_words
 
 STAGES = [stage for stage in Stage.values if stage != Stage.DONE]
 TRAIL_LENGTH = 200
+# How the values of a contradiction are written for people, where not as stored.
+WRITTEN: dict[str, Callable[[str], str]] = {"patient_name": written_name, "body_part_examined": body_part_words}
 # Every look at the page fetches the film, and the trail already has the look; a reader study's cases have no names.
 NOT_IN_TRAIL = ("download_image", "view_study_case", "submit_study_reading")
 # A colleague's referral says that something called the case suspicious.
@@ -191,8 +195,7 @@ def _choices(film: CaseFilm, field: str) -> list[dict[str, str]]:
     for choice, word, source in sources:
         value = str(source.get(field, "") or "")
         if value and value not in found:
-            said = body_part_words(value) if field == "body_part_examined" else value
-            found[value] = {"choice": choice, "word": word, "value": said}
+            found[value] = {"choice": choice, "word": word, "value": WRITTEN.get(field, str)(value)}
     return list(found.values())
 
 

@@ -18,6 +18,7 @@ from analyses.answers.agreement import ANSWERS
 from analyses.answers.lesions import Lesion, lesions_of, no_mm_because, ranking_of
 from analyses.answers.suspicion import rank
 from analyses.models import Analysis, Annotation, Report, ReportKind, Review, SecondReading, Stage, Status, Study
+from analyses.record.names import written_name
 from analyses.reports import images
 from analyses.stored_words import fault_words
 from analyses.structured_reading import services as structured_reading
@@ -213,14 +214,14 @@ def facts(study: Study) -> list[tuple[str, str]]:
     """Patient and examination, label and value; what nobody stated is said to be so."""
     patient = study.patient
     stated = [
-        (_("Name"), patient.patient_name if patient else ""),
+        (_("Name"), written_name(patient.patient_name) if patient else ""),
         (_("Record number"), patient.patient_id if patient else _("unassigned")),
         (_("Born"), _day(patient.patient_birth_date) if patient else ""),
         (_("Sex"), patient.get_patient_sex_display() if patient else ""),
         (_("Examination"), study.examined),
         (_("Accession number"), study.accession_number),
         (_("Examined on"), _day(study.study_date)),
-        (_("Referred by"), study.referring_physician_name),
+        (_("Referred by"), written_name(study.referring_physician_name)),
     ]
     return [(label, value or _("not stated")) for label, value in stated]
 

@@ -94,7 +94,7 @@ class ReportSearchForm(forms.Form):
 
 def _matching(rows: QuerySet[Study], words: str) -> QuerySet[Study]:
     """Every word must occur in the record number, the name or the accession number."""
-    for word in words.split()[:6]:
+    for word in words.replace(",", " ").split()[:6]:
         rows = rows.filter(
             Q(patient__patient_id__icontains=word)
             | Q(patient__patient_name__icontains=word)

@@ -253,7 +253,7 @@ def test_a_contradiction_is_shown_with_both_values_and_holds_the_report_back(web
     contradicted(study)
     text = web.get(url(study)).content.decode()
     assert "the name differs" in text
-    assert "File: OTHER^ONE" in text
+    assert "File: OTHER, ONE" in text
     assert "The report is available after the contradictions above have been resolved" in text
 
 

@@ -145,7 +145,7 @@ def test_empty_pages_say_why(client, clerk, department, doctor):
     client.force_login(clerk)
     assert b"No report yet" in client.get(reverse("analyses:report_list")).content
     case_of(department, sign_as=doctor)
-    assert b"Nothing matches" in client.get(reverse("analyses:report_list"), {"q": "zzz"}).content
+    assert b"No matches" in client.get(reverse("analyses:report_list"), {"q": "zzz"}).content
 
 
 # --- downloads --------------------------------------------------------------------------------------------------
