@@ -7,7 +7,12 @@ import pytest
 
 _data = Path(os.environ.get("BONESCAN_DATA") or Path(__file__).resolve().parent.parent / "shared" / "data")
 
-pytest_plugins = ["bonescan.tests.cast", "analyses.tests.fakes", "analyses.tests.monitored_films"]
+pytest_plugins = [
+    "bonescan.tests.cast",
+    "analyses.tests.fakes",
+    "analyses.tests.monitored_films",
+    "analyses.tests.uses",
+]
 
 
 @pytest.fixture

@@ -197,6 +197,13 @@ def test_a_list_shows_the_newest_first_in_the_shape_of_the_single_answer(client,
     assert body["results"][0] == client.get(address(analyses[1])).json()
 
 
+def test_the_answer_to_another_task_is_not_given_out_as_one_about_a_tumour(client, posted):
+    mine, other = posted(), posted(task="fracture")
+    assert [row["id"] for row in client.get(ANALYSES).json()["results"]] == [str(mine.pk)]
+    assert client.get(address(other)).status_code == 404
+    assert client.get(address(other, "saliency/")).status_code == 404
+
+
 def test_pages_neither_repeat_nor_skip_a_row(client, posted):
     now = timezone.now()
     made = {str(posted("normal").pk) for _ in range(5)}

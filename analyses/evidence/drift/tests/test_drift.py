@@ -15,6 +15,7 @@ from analyses.evidence.drift import services as drift
 from analyses.models import Analysis, DriftAlarm, DriftCheck, Patient, Review, UnaidedReading
 from analyses.registry import services as registry
 from analyses.tests.monitored_films import KEY, START, signed_cases
+from analyses.tests.uses import SECOND, put_in_force
 from inference.card import load_card
 
 pytestmark = pytest.mark.django_db
@@ -251,3 +252,63 @@ def test_the_command_and_the_sweeper_compare(films, capsys, monkeypatch):
     monkeypatch.setattr(sweep, "connection", sweep.connection)
     sweep.sweep_until(Once())
     assert DriftCheck.objects.count() == 2
+
+
+@pytest.mark.parametrize("second", SECOND, indirect=True)
+def test_windows_of_two_uses_are_counted_and_compared_apart(films, second):
+    films.add(99)
+    films.add(99, modality=second.modality, task=second.task, grey=40.0)
+    assert (drift.check_windows(KEY), drift.check_windows(KEY, second)) == (0, 0)
+    films.add(1)
+    assert (drift.check_windows(KEY), drift.check_windows(KEY, second)) == (1, 0)
+    films.add(1, modality=second.modality, task=second.task, grey=40.0)
+    assert (drift.check_windows(KEY), drift.check_windows(KEY, second)) == (0, 1)
+    alarm = DriftAlarm.objects.get()
+    assert (alarm.check_row.modality, alarm.check_row.task, alarm.check_row.number) == (*second, 1)
+    assert [len(entry["checks"]) for entry in drift.state(KEY, second)] == [1, 0]
+
+
+@pytest.mark.parametrize("second", SECOND, indirect=True)
+def test_what_one_use_accepted_is_no_reference_for_another(films, administrator, second):
+    mine = {"modality": second.modality, "task": second.task}
+    films.add(100, grey=40.0, **mine)
+    drift.check_windows(KEY, second)
+    drift.acknowledge(DriftAlarm.objects.get(), reason="this scanner", accepted=True, user=administrator)
+    films.add(100, grey=40.0)
+    drift.check_windows(KEY)
+    assert DriftAlarm.objects.filter(acknowledged_at=None).get().check_row.task == "tumour"
+    assert entry(DriftCheck.objects.get(modality="DX", task="tumour"), "grey mean")["source"] == "card"
+
+
+def test_readings_of_the_tumour_overrule_no_answer_to_another_task(doctor, fracture):
+    for study in signed_cases(doctor, 100):
+        Review.objects.create(study=study, reader=doctor, reading="benign", agrees_with_model=True, signed_at=START)
+    Analysis.objects.update(task="fracture")
+    assert (drift.check_windows(KEY), drift.check_windows(KEY, fracture)) == (0, 0)
+    Analysis.objects.update(task="tumour")
+    assert (drift.check_windows(KEY), drift.check_windows(KEY, fracture)) == (1, 0)
+
+
+def test_readings_of_another_modality_are_not_counted(doctor, magnetic):
+    for study in signed_cases(doctor, 100):
+        Review.objects.create(study=study, reader=doctor, reading="benign", agrees_with_model=True, signed_at=START)
+    Analysis.objects.update(modality="MR")
+    assert (drift.check_windows(KEY), drift.check_windows(KEY, magnetic)) == (0, 1)
+
+
+@pytest.mark.parametrize("second", SECOND, indirect=True)
+def test_the_page_of_one_use_shows_its_windows_and_alarms_only(web, films, administrator, second):
+    put_in_force(second, KEY, administrator)
+    films.add(100, grey=40.0, modality=second.modality, task=second.task)
+    assert drift.check_all_uses() == 1
+    mine = web.get("/admin/drift/", second._asdict())
+    assert (len(mine.context["open"]), "Alarm: grey mean" in mine.content.decode()) == (1, True)
+    others = web.get("/admin/drift/")
+    assert others.context["open"] == []
+    assert "No window is complete yet" in others.content.decode()
+    assert [tab["use"].label for tab in others.context["use_tabs"] if not tab["current"]] == [second.label]
+    url = f"/admin/drift/alarms/{DriftAlarm.objects.get().pk}/answer/"
+    answered = web.post(url, {"reason": ""})
+    assert (answered.status_code, answered.context["use"]) == (400, second)
+    answered = web.post(url, {"reason": "new scanner"}, follow=True)
+    assert answered.context["use"] == second

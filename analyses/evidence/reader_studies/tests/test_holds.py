@@ -122,3 +122,31 @@ def test_the_administrators_page_says_why_readers_wait_and_the_order_stays(admin
     read_session(reader)
     done = reader.readings.filter(session=1).order_by("submitted_at").values_list("pk", flat=True)
     assert list(done) == order
+
+
+def test_the_hold_of_another_modality_lets_the_readers_go_on(
+    administrator, reader_study, reader, page, magnetic, fracture
+):
+    read_until(reader, "with")
+    for use in (magnetic, fracture):
+        holds.withhold_for_all(reason="drift", by=administrator, use=use)
+    assert WAITS not in page.get(url(reader_study)).content.decode()
+    assert not reading.any_is_held(reader_study.cases.all())
+
+
+def test_a_case_of_another_modality_waits_for_the_hold_of_its_own(administrator, reader_study, reader, magnetic):
+    row = read_until(reader, "with").study_case
+    for film in row.films:
+        film["answer"]["modality"] = "MR"
+    hold(administrator)
+    assert not reading.any_is_held([row])
+    holds.withhold_for_all(reason="drift", by=administrator, use=magnetic)
+    assert reading.any_is_held([row])
+
+
+def test_a_case_that_was_kept_before_answers_named_a_modality_is_of_radiographs(administrator, reader_study, reader):
+    row = read_until(reader, "with").study_case
+    for film in row.films:
+        del film["answer"]["modality"]
+    hold(administrator)
+    assert reading.any_is_held([row])
