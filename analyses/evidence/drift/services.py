@@ -40,7 +40,7 @@ from analyses.models import (
 )
 from analyses.record.fields import MAX_REASON
 from analyses.registry import services as registry
-from analyses.registry.uses import TUMOUR_ON_RADIOGRAPHS, IntendedUse
+from analyses.registry.uses import TUMOUR_ON_RADIOGRAPHS, IntendedUse, all_uses
 from analyses.statistics.drift import Reference, compare, holm
 from analyses.stored_words import figure_word
 from inference import card as cards
@@ -282,7 +282,8 @@ def _tell_administrators(check: DriftCheck, names: list[str]) -> None:
     people = User.objects.filter(is_active=True, role_assignments__role=Role.ADMINISTRATOR).distinct()
     for person in people.select_related("department").order_by("email"):
         with translation.override(language_of_user(person)):
-            context = {"check": check, "names": [figure_word(name) for name in names], "level": LEVEL}
+            use = IntendedUse(check.modality, check.task).label if len(all_uses()) > 1 else ""
+            context = {"check": check, "use": use, "names": [figure_word(name) for name in names], "level": LEVEL}
             text = render_to_string("analyses/evidence/drift/email/drift_alarm.txt", context)
             subject = _("BoneScan: drift alarm")
         try:

@@ -6,6 +6,7 @@ from typing import Any
 
 STATEMENTS: dict[str, Any] = {
     "modality": ["CR", "DX"],
+    "task": "tumour",
     "change": (
         "The members of 2.0.0 trained on with every stage of the encoder learning; a subtype ranking freed of how "
         "often each subtype was seen. Gate, rules and level as in 2.0.0."
