@@ -12,7 +12,7 @@ ENDED_WITHOUT_ANSWER = (Status.FAILED, Status.CANCELLED)
 
 
 def recheck(study: Study, names: Iterable[str] = identity.AGREE) -> None:
-    """Open a warning on every film whose own evidence contradicts the record in one of these fields."""
+    """Open a warning on every image whose own evidence contradicts the record in one of these fields."""
     record = {name: value for name, value in identity.recorded(study).items() if name in names}
     for analysis in current_analyses(study, Task.TUMOUR):
         found = identity.contradictions(analysis.image.typed, analysis.image.header, record)
@@ -27,12 +27,12 @@ def keep_warnings(analysis: Analysis, warnings: list[dict[str, Any]]) -> None:
 
 
 def current_analyses(study: Study, task: str) -> list[Analysis]:
-    """The current analysis of this task of each film, in the order in which the films came."""
+    """The current analysis of this task of each image, in the order in which the images came."""
     return list(current_by_image(analyses_of(study, task)).values())
 
 
 def analyses_of(study: Study, task: str) -> QuerySet[Analysis]:
-    """The analyses of this task with their images: those of one film after the other, the newest of each first."""
+    """The analyses of this task with their images: those of one image after the other, the newest of each first."""
     rows = Analysis.objects.filter(image__study=study, task=task).select_related("image")
     return rows.order_by("image__created_at", "image_id", "-created_at", "id")
 

@@ -16,7 +16,7 @@ from inference.imaging.size import CALIBRATED, DETECTOR_PLANE, Size, measure, to
 # A ranking is given only where the model called a tumour.
 TUMOUR = (Outcome.BENIGN, Outcome.MALIGNANT)
 NO_SPACING = gettext_lazy("the file states no pixel spacing")
-# What a film's spacing is worth: the record keeps English words.
+# What an image's spacing is worth: the record keeps English words.
 SPACINGS = {
     CALIBRATED: gettext_lazy("calibrated"),
     DETECTOR_PLANE: gettext_lazy("detector plane, uncalibrated"),
@@ -50,7 +50,7 @@ class Lesion:
 
     @property
     def size_words(self) -> str:
-        """Longest diameter and area with their unit: mm where the film is calibrated, else px."""
+        """Longest diameter and area with their unit: mm where the image is calibrated, else px."""
         size = self.size
         if size.longest_diameter_mm is not None and size.area_mm2 is not None:
             longest, area = size.longest_diameter_mm, size.area_mm2
@@ -71,7 +71,7 @@ def _whole(value: float) -> str:
 
 
 def lesions_of(analysis: Analysis) -> list[Lesion]:
-    """The outlined regions of an answer, the most probable first; none while the film has no canonical image."""
+    """The outlined regions of an answer, the most probable first; none while the image has no canonical image."""
     image = analysis.image
     width, height = image.canonical_width_px, image.canonical_height_px
     if not width or not height:
@@ -108,7 +108,7 @@ def no_mm_because(image: Image) -> str:
 
 
 def spacing_word(image: Image) -> str:
-    """What the film's spacing is worth, in the language of the page; empty where nothing is said."""
+    """What the image's spacing is worth, in the language of the page; empty where nothing is said."""
     return str(SPACINGS.get(image.spacing_source, image.spacing_source))
 
 

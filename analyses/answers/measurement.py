@@ -1,7 +1,7 @@
-"""The figures of a measurement, from its geometry and the film alone: lengths, angles, and what a region holds.
+"""The figures of a measurement, from its geometry and the image alone: lengths, angles, and what a region holds.
 
-Points are fractions of the film's width and height. Lengths are counted along rows and columns apart (PS3.3, 10.7.1.3),
-in canonical pixels, and in mm only where the film is calibrated; in the detector plane they are called so.
+Points are fractions of the image's width and height. Lengths are counted along rows and columns apart (PS3.3,
+10.7.1.3), in canonical pixels, and in mm only where the image is calibrated; in the detector plane they are called so.
 """
 
 import io
@@ -28,7 +28,7 @@ UNITS = {EIGHT_BITS: gettext_lazy("8-bit grey"), STORED: gettext_lazy("stored va
 
 
 def length(points: Sequence[Point], width: float, height: float) -> float:
-    """The distance of two points; ``width`` and ``height`` are the film's sides in the unit asked for."""
+    """The distance of two points; ``width`` and ``height`` are the image's sides in the unit asked for."""
     (x0, y0), (x1, y1) = points
     return math.hypot((x1 - x0) * width, (y1 - y0) * height)
 
@@ -42,7 +42,7 @@ def angle_deg(points: Sequence[Point], width: float, height: float) -> float:
 
 
 def area(kind: str, points: Sequence[Point]) -> float:
-    """The share of the film's area that a region covers (a polygon by the shoelace formula)."""
+    """The share of the image's area that a region covers (a polygon by the shoelace formula)."""
     if kind == AnnotationKind.FREEHAND:
         pairs = zip(points, [*points[1:], points[0]], strict=True)
         return abs(sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in pairs)) / 2
@@ -79,11 +79,11 @@ def _inside_polygon(corners: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.nda
     return found
 
 
-def film_values(image: Image, stored: bytes) -> tuple[np.ndarray, float, float, str]:
+def image_values(image: Image, stored: bytes) -> tuple[np.ndarray, float, float, str]:
     """(numbers (rows, columns), scale, offset, unit): a value is number * scale + offset.
 
     Args:
-        stored: the film's display file, or its canonical image where there is none.
+        stored: the image's display file, or its canonical image where there is none.
     """
     if image.display_file:
         facts = image.display or {}
@@ -111,7 +111,7 @@ def measure_line(kind: str, points: Sequence[Point], image: Image) -> dict[str, 
 
 def measure_region(kind: str, points: Sequence[Point], image: Image, stored: bytes) -> tuple[dict[str, float], str]:
     """Area, mean, standard deviation and range of a region, and the unit of its values; no pixel in it: empty."""
-    numbers, scale, offset, unit = film_values(image, stored)
+    numbers, scale, offset, unit = image_values(image, stored)
     inside, box = mask(kind, points, *numbers.shape)
     held = numbers[box][inside].astype(float) * scale + offset
     if not held.size:
@@ -149,7 +149,7 @@ def words(annotation: Annotation) -> str:
 
 
 def short_words(annotation: Annotation) -> str:
-    """The first figure alone, for the line on the film."""
+    """The first figure alone, for the line on the image."""
     values: dict[str, Any] = annotation.values
     if annotation.kind == AnnotationKind.ANGLE:
         return f"{written(values['angle_deg'], 1)}°"

@@ -89,7 +89,7 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
             raise ValidationError({"Idempotency-Key": [f"At most {LONGEST_IDEMPOTENCY_KEY} printable characters."]})
         film = FilmSerializer(data=request.data)
         film.is_valid(raise_exception=True)
-        submission = intake.submit_film(
+        submission = intake.submit_image(
             user=self.caller,
             token=self.token,
             upload=film.validated_data["image"],

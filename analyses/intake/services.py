@@ -1,4 +1,4 @@
-"""Films in: check, store unaltered, put into the right case, queue. Pages and API share every rule here."""
+"""Images in: check, store unaltered, put into the right case, queue. Pages and API share every rule here."""
 
 import hashlib
 import json
@@ -33,12 +33,12 @@ LIMITS: dict[str, Any] = {
 }
 UNSIGNED = (ReadingState.UNREAD, ReadingState.IN_READING, ReadingState.PRELIMINARY)
 
-__all__ = ["FORMATS", "LIMITS", "CaseFields", "Submission", "submit_film"]
+__all__ = ["FORMATS", "LIMITS", "CaseFields", "Submission", "submit_image"]
 
 
 @dataclass(frozen=True)
 class Submission:
-    """The analysis that answers a posted film, and whether it was made for it."""
+    """The analysis that answers a posted image, and whether it was made for it."""
 
     analysis: Analysis
     created: bool
@@ -46,11 +46,11 @@ class Submission:
 
 @dataclass(frozen=True)
 class _Post:
-    """One posted film with all that was said about it."""
+    """One posted image with all that was said about it."""
 
     user: User
     token: ApiToken | None
-    film: StoredFile
+    file: StoredFile
     fields: CaseFields
     case_key: UUID | None
     study: Study | None
@@ -59,7 +59,7 @@ class _Post:
 
     @property
     def department_id(self) -> UUID:
-        """The poster's department; ``submit_film`` has refused posters without one."""
+        """The poster's department; ``submit_image`` has refused posters without one."""
         assert self.user.department_id is not None
         return self.user.department_id
 
@@ -71,11 +71,11 @@ class _Post:
     def body_sha256(self) -> str:
         """Fingerprint of everything that makes two posts the same."""
         case = str(self.case_key or ""), str(self.study.pk if self.study else "")
-        body = json.dumps([self.film.sha256, self.said, *case, self.again], sort_keys=True)
+        body = json.dumps([self.file.sha256, self.said, *case, self.again], sort_keys=True)
         return hashlib.sha256(body.encode()).hexdigest()
 
 
-def submit_film(
+def submit_image(
     *,
     user: User,
     token: ApiToken | None,
@@ -86,9 +86,9 @@ def submit_film(
     again: bool = False,
     idempotency_key: str = "",
 ) -> Submission:
-    """Store one film and queue its analysis, or return the analysis that this patient's same bytes already have.
+    """Store one image and queue its analysis, or return the analysis that this patient's same bytes already have.
 
-    The film joins ``study``; else the case with the same ``case_key``; else the patient's unsigned case with the same
+    The image joins ``study``; else the case with the same ``case_key``; else the patient's unsigned case with the same
     accession number; else a new case. Its file is stored before the transaction, so that no lock waits for a disk, and
     removed when the transaction fails or finds that there is nothing to add.
 
@@ -107,18 +107,18 @@ def submit_film(
         raise ServiceError("not_found", _("There is no such case."), status=404)
     fields = cleaned(fields)
     _check_size(upload)
-    film = storage.store_original(upload)
+    file = storage.store_original(upload)
     try:
-        if not film.size_bytes:
+        if not file.size_bytes:
             raise _empty()
         with transaction.atomic():
-            post = _Post(user, token, film, fields, case_key, study, again, idempotency_key)
+            post = _Post(user, token, file, fields, case_key, study, again, idempotency_key)
             submission = _submit(post)
     except BaseException:
-        storage.discard(film.name)
+        storage.discard(file.name)
         raise
-    if submission.analysis.image.original_file != film.name:
-        storage.discard(film.name)
+    if submission.analysis.image.original_file != file.name:
+        storage.discard(file.name)
     return submission
 
 
@@ -143,10 +143,10 @@ def _submit(post: _Post) -> Submission:
     department = lock_department(post.user.department_id)
     answered = _by_idempotency_key(post)
     if answered is None:
-        existing = _same_film(post)
+        existing = _same_image(post)
         answered = Submission(existing, False) if existing and not post.again else None
         if answered is None:
-            answered = Submission(_queue_film(post, department, existing), True)
+            answered = Submission(_queue_image(post, department, existing), True)
         if post.idempotency_key:
             IdempotencyKey.objects.create(
                 user=post.user,
@@ -172,15 +172,15 @@ def _by_idempotency_key(post: _Post) -> Submission | None:
     return Submission(used.analysis, False)
 
 
-def _same_film(post: _Post) -> Analysis | None:
+def _same_image(post: _Post) -> Analysis | None:
     """The newest analysis of the same bytes of the same patient that the poster may see, if any."""
     # Nearly always nobody has sent these bytes: the cheap question first.
-    if not Image.objects.filter(original_sha256=post.film.sha256).exists():
+    if not Image.objects.filter(original_sha256=post.file.sha256).exists():
         return None
     rows = (
         Analysis.objects.of_task(Task.TUMOUR)
         .for_user(post.user)
-        .filter(image__original_sha256=post.film.sha256, image__study__department_id=post.user.department_id)
+        .filter(image__original_sha256=post.file.sha256, image__study__department_id=post.user.department_id)
     )
     for analysis in rows.select_related("image__study__patient").order_by("-created_at", "id"):
         if _same_patient(analysis.image, post):
@@ -189,7 +189,7 @@ def _same_film(post: _Post) -> Analysis | None:
 
 
 def _same_patient(image: Image, post: _Post) -> bool:
-    """The patient the film is filed under now has the typed record number; without one, as little was typed then."""
+    """The patient the image is filed under now has the typed record number; without one, as little was typed then."""
     patient = image.study.patient
     if post.study is not None:
         return post.study.patient_id == image.study.patient_id if patient else post.study.pk == image.study_id
@@ -204,8 +204,8 @@ def _same_patient(image: Image, post: _Post) -> bool:
     )
 
 
-def _queue_film(post: _Post, department: Department, existing: Analysis | None) -> Analysis:
-    """Make the rows of a new film, or of one more analysis of a film that is there, and wake a worker on commit."""
+def _queue_image(post: _Post, department: Department, existing: Analysis | None) -> Analysis:
+    """Make the rows of a new image, or of one more analysis of an image that is there, and wake a worker on commit."""
     reused = existing.image if existing and _may_reuse(existing.image, post) else None
     if reused is not None:
         study = cases.lock(reused.study_id)
@@ -242,7 +242,7 @@ def _queue_film(post: _Post, department: Department, existing: Analysis | None) 
 
 
 def _may_reuse(image: Image, post: _Post) -> bool:
-    """*Again* is about the same film: nothing else was said of it, its case is open, and no other case was named."""
+    """*Again* is about the same image: nothing else was said of it, its case is open, and no other case was named."""
     elsewhere = (post.study is not None and post.study.pk != image.study_id) or (
         post.case_key is not None and post.case_key != image.study.case_key
     )
@@ -251,7 +251,7 @@ def _may_reuse(image: Image, post: _Post) -> bool:
 
 
 def _find_or_make_case(post: _Post) -> tuple[Study, list[dict[str, Any]]]:
-    """The case that the film belongs to, and where what was typed contradicts it or its patient."""
+    """The case that the image belongs to, and where what was typed contradicts it or its patient."""
     said = post.said
     study = _named_case(post)
     if study is None:
@@ -304,9 +304,9 @@ def _new_case(post: _Post, said: Mapping[str, str]) -> Study:
 def _make_image(post: _Post, study: Study) -> Image:
     return Image.objects.create(
         study=study,
-        original_file=post.film.name,
-        original_sha256=post.film.sha256,
-        original_size_bytes=post.film.size_bytes,
+        original_file=post.file.name,
+        original_sha256=post.file.sha256,
+        original_size_bytes=post.file.size_bytes,
         view_position=post.fields.view_position,
         typed=post.said,
     )

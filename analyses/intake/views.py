@@ -65,7 +65,7 @@ def _intake(request: HttpRequest, study: Study | None) -> HttpResponse:
 
 def _submit(request: HttpRequest, form: Any, file: UploadedFile, study: Study | None) -> intake.Submission:
     cleaned = form.cleaned_data
-    return intake.submit_film(
+    return intake.submit_image(
         user=request.user,  # type: ignore[arg-type]
         token=None,
         upload=file,

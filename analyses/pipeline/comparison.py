@@ -1,6 +1,6 @@
-"""Asks two models about the same films, in a worker or a command. Nothing of it enters a case.
+"""Asks two models about the same images, in a worker or a command. Nothing of it enters a case.
 
-The work is done in slices: a worker that compares goes back to the films that wait after some seconds.
+The work is done in slices: a worker that compares goes back to the images that wait after some seconds.
 """
 
 import io
@@ -44,7 +44,7 @@ def request_comparison(
     use: IntendedUse = TUMOUR_ON_RADIOGRAPHS,
     wake: bool = True,
 ) -> ModelComparison:
-    """Note which two models are to be asked about the newest films, and wake a worker on commit.
+    """Note which two models are to be asked about the newest images, and wake a worker on commit.
 
     Args:
         by: None for the operator's command.
@@ -91,9 +91,9 @@ def wake_comparison(comparison_id: UUID) -> bool:
 
 
 def run_slice(comparison_id: UUID | str, seconds: float = SLICE_S) -> bool:
-    """Ask both models about as many films as the time allows; return whether films are left.
+    """Ask both models about as many images as the time allows; return whether images are left.
 
-    A comparison that is over, or gone, has nothing left. Running a slice twice asks about some films twice.
+    A comparison that is over, or gone, has nothing left. Running a slice twice asks about some images twice.
     """
     row = ModelComparison.objects.filter(pk=comparison_id).first()
     if row is None or row.is_over:
@@ -139,7 +139,7 @@ def _newest_images(use: IntendedUse, count: int) -> list[str]:
 
 
 def _compare(analysis_id: str, model_a: str, model_b: str) -> Row:
-    """One film before both models; a film whose file is gone has no answers."""
+    """One image before both models; an image whose file is gone has no answers."""
     name = Analysis.objects.filter(pk=analysis_id).values_list("image__canonical_file", flat=True).first()
     try:
         grey = read_canonical(storage.read(name or ""))
@@ -161,10 +161,10 @@ def read_canonical(png: bytes) -> np.ndarray:
 
 
 def summary(rows: list[Row]) -> dict[str, Any]:
-    """What two models say of the same films.
+    """What two models say of the same images.
 
     Keys: ``films``, ``missing``, ``same``, ``matrix`` (counts of a's outcome by b's, in the order of Outcome),
-    ``differences`` of the malignant probability, b less a (median, median and largest size; None without films that
+    ``differences`` of the malignant probability, b less a (median, median and largest size; None without images that
     both judged) and ``flips``, the largest difference first.
     """
     judged = [row for row in rows if not row.get("missing")]

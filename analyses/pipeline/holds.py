@@ -5,7 +5,7 @@ API looks, and its row says *withheld* with the reason ``withheld_for_all``. Ans
 are put away in the same form, by the same function; signed cases keep what their reader saw. When the hold is lifted,
 answers to cases that are still unsigned come back; a case signed meanwhile stays as it was signed.
 
-Workers ask the database for every film. Whoever stores an answer looks again once it is committed: either the hold was
+Workers ask the database for every image. Whoever stores an answer looks again once it is committed: either the hold was
 there by then, and the answer is put away, or the hold came later, and putting it in force found the answer.
 """
 

@@ -38,7 +38,7 @@ RETRY_DELAYS_S = (2, 15, 60)
 QUIET_S, ANSWER_S = 2.0, 0.5
 _PLACES = 5000
 # What a worker needs of a row: loading all of both tables costs as much as three statements.
-_WITH_FILM = Analysis.objects.select_related("image", "department").only(
+_WITH_IMAGE = Analysis.objects.select_related("image", "department").only(
     *("attempts", "department_id", "queued_at", "request_id", "started_at", "task", "wanted_model", "warnings"),
     "department__operating_point",
     *("image__original_file", "image__original_sha256", "image__canonical_file", "image__canonical_sha256"),
@@ -116,7 +116,7 @@ def claim(analysis_id: UUID | str, worker: str) -> Claim | None:
     )
     if not taken:
         return None
-    return Claim(_WITH_FILM.get(pk=analysis_id), token)
+    return Claim(_WITH_IMAGE.get(pk=analysis_id), token)
 
 
 def claim_next(worker: str, *, untried: bool = False) -> Claim | None:
@@ -160,7 +160,7 @@ def end(claim: Claim, status: str, **values: Any) -> None:
 
 @transaction.atomic
 def fail(claim: Claim, code: str, message: str) -> None:
-    """End as failed: the film could not be read, or a technical fault that trying again does not mend."""
+    """End as failed: the image could not be read, or a technical fault that trying again does not mend."""
     study = cases.lock_row(claim.analysis.image.study_id)
     end(claim, Status.FAILED, error_code=code[:40], error_message=message[:400])
     summary.summarise(study, changed=claim.analysis.shows_on_report)

@@ -1,4 +1,4 @@
-"""Asks a model again about the films of cases that are not signed. What was signed stays as it was."""
+"""Asks a model again about the images of cases that are not signed. What was signed stays as it was."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ from analyses.registry.uses import TUMOUR_ON_RADIOGRAPHS, IntendedUse
 
 @dataclass(frozen=True)
 class Reanalysed:
-    """How many films of a case were queued and how many still wait with an earlier question."""
+    """How many images of a case were queued and how many still wait with an earlier question."""
 
     queued: int
     unfinished: int
@@ -29,7 +29,7 @@ class Reanalysed:
 def reanalyse_case(study_id: Any, model: str = "", use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> Reanalysed:
     """Queue one more analysis for every image of this use in an unsigned case whose newest one has ended.
 
-    The earlier answers stay in the record; the case sums up the newest. Who asked for the film asks again.
+    The earlier answers stay in the record; the case sums up the newest. Who asked for the image asks again.
 
     Args:
         model: key of an installed model; empty: whatever is in force when a worker begins.
@@ -70,7 +70,7 @@ def _queue_reanalysis(before: Analysis, model: str) -> None:
         woken_at=now,
         task=before.task,
         wanted_model=model,
-        # What a doctor decided about this film's identity stays decided.
+        # What a doctor decided about this image's identity stays decided.
         warnings=list(before.warnings),
         request_id=audit.request_context.get().request_id,
     )

@@ -1,4 +1,4 @@
-"""Writes what a worker found: the answer, the film as decoded, and what the file's header adds to the record."""
+"""Writes what a worker found: the answer, the image as decoded, and what the file's header adds to the record."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,8 +29,8 @@ NO_MODEL = "no_model_for_modality"
 
 
 @dataclass(frozen=True)
-class DecodedFilm:
-    """A decoded film: what its file says, and the canonical image that was stored of it."""
+class DecodedImage:
+    """A decoded image: what its file says, and the canonical image that was stored of it."""
 
     meta: Mapping[str, Any]
     canonical_file: str
@@ -59,17 +59,17 @@ class Answer:
 
 
 @transaction.atomic
-def finish(claim: Claim, film: DecodedFilm, answer: Answer) -> None:
+def finish(claim: Claim, decoded: DecodedImage, answer: Answer) -> None:
     """End a claimed analysis as succeeded, in one transaction with everything that follows from it.
 
     Raises:
         LeaseLost: the row is no longer this worker's; nothing is written.
     """
-    header = film.header
+    header = decoded.header
     if header:
         lock_department(claim.analysis.department_id)
     image = claim.analysis.image
-    # Only a header moves a film to another case, and a move needs the department's lock.
+    # Only a header moves an image to another case, and a move needs the department's lock.
     if header:
         study = cases.lock(Image.objects.values_list("study", flat=True).get(pk=image.pk))
     else:
@@ -82,9 +82,9 @@ def finish(claim: Claim, film: DecodedFilm, answer: Answer) -> None:
         image = Image.objects.get(pk=image.pk)
         warnings = _apply_header(study, image, header, _current_warnings(claim))
         study, moved_from = join_same_examination(study, image, header, warnings)
-    values["warnings"] = with_remarks(warnings, film.meta.get("warnings", []))
-    queue.end(claim, Status.SUCCEEDED, stage=Stage.DONE, canonical_sha256=film.canonical_sha256, **values)
-    _keep_film(image, film, header)
+    values["warnings"] = with_remarks(warnings, decoded.meta.get("warnings", []))
+    queue.end(claim, Status.SUCCEEDED, stage=Stage.DONE, canonical_sha256=decoded.canonical_sha256, **values)
+    _keep_image(image, decoded, header)
     summary.summarise(study, changed=claim.analysis.shows_on_report)
     detail = {"status": Status.SUCCEEDED, "outcome": values["outcome"]}
     queue.record_result(claim.analysis, study.pk, detail | ({"moved_from": str(moved_from)} if moved_from else {}))
@@ -133,7 +133,7 @@ def answer_fields(answer: Answer) -> dict[str, Any]:
 
 
 def _region(region: Region) -> dict[str, Any]:
-    """One outline as JSON; lengths stay fractions of the film, so that they hold for every copy of it."""
+    """One outline as JSON; lengths stay fractions of the image, so that they hold for every copy of it."""
     return {
         "polygon": [[float(x), float(y)] for x, y in region.polygon],
         "box": [float(edge) for edge in region.box],
@@ -143,7 +143,7 @@ def _region(region: Region) -> dict[str, Any]:
 
 
 def _current_warnings(claim: Claim) -> list[dict[str, Any]]:
-    """The contradictions as they are now: a doctor may have decided some while the film was being judged."""
+    """The contradictions as they are now: a doctor may have decided some while the image was being judged."""
     fresh = type(claim.analysis).objects.values_list("warnings", flat=True)
     return with_remarks(fresh.get(pk=claim.analysis.pk), ())
 
@@ -178,12 +178,12 @@ def _apply_header(
 def join_same_examination(
     study: Study, image: Image, header: Mapping[str, str], warnings: list[dict[str, Any]]
 ) -> tuple[Study, Any]:
-    """Move a film that was sent by itself to its patient's open case of the same Study Instance UID.
+    """Move an image that was sent by itself to its patient's open case of the same Study Instance UID.
 
     Only a case that this very post made, that nobody named and nobody worked on, is dissolved so.
 
     Returns:
-        The case the film is in now, and the id of the dissolved one or None.
+        The case the image is in now, and the id of the dissolved one or None.
     """
     uid, open_questions = header.get("study_instance_uid", ""), [w for w in warnings if not w["confirmed"]]
     alone = study.case_key is None and study.images.count() == 1
@@ -207,17 +207,17 @@ def join_same_examination(
     return target, dissolved
 
 
-def _keep_film(image: Image, film: DecodedFilm, header: Mapping[str, str]) -> None:
-    meta = film.meta
+def _keep_image(image: Image, decoded: DecodedImage, header: Mapping[str, str]) -> None:
+    meta = decoded.meta
     values: dict[str, Any] = {
         "file_format": meta["format"],
         "width_px": meta["width_px"],
         "height_px": meta["height_px"],
-        "canonical_file": film.canonical_file,
-        "canonical_sha256": film.canonical_sha256,
-        "canonical_width_px": film.width_px,
-        "canonical_height_px": film.height_px,
-        "display_file": film.display_file,
+        "canonical_file": decoded.canonical_file,
+        "canonical_sha256": decoded.canonical_sha256,
+        "canonical_width_px": decoded.width_px,
+        "canonical_height_px": decoded.height_px,
+        "display_file": decoded.display_file,
         "display": meta.get("display"),
         "pixel_spacing_mm": meta.get("canonical_pixel_spacing_mm") or meta.get("pixel_spacing_mm"),
         "spacing_source": meta.get("spacing_source", ""),
@@ -228,4 +228,4 @@ def _keep_film(image: Image, film: DecodedFilm, header: Mapping[str, str]) -> No
     Image.objects.filter(pk=image.pk).update(**values)
 
 
-__all__ = ["NO_MODEL", "Answer", "DecodedFilm", "answer_fields", "finish"]
+__all__ = ["NO_MODEL", "Answer", "DecodedImage", "answer_fields", "finish"]

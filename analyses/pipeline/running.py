@@ -86,7 +86,7 @@ def decoder() -> DecodeClient:
 
 @dataclass(frozen=True)
 class Fetched:
-    """A film's canonical image, the proof of the bytes it came from, and how long that took."""
+    """The canonical image of a file, the proof of the bytes it came from, and how long that took."""
 
     decoded: DecodedRemote
     input_sha256: str
@@ -94,9 +94,9 @@ class Fetched:
 
 
 class DrainLoop:
-    """Works through the queue for some seconds: while one film is being judged, the next one is already decoded.
+    """Works through the queue for some seconds: while one image is being judged, the next one is already decoded.
 
-    Only a film that nobody has begun before is taken ahead. Were it otherwise, a film that ends its worker each time
+    Only an image that nobody has begun before is taken ahead. Were it otherwise, one that ends its worker each time
     could use up the attempts of an innocent neighbour.
     """
 
@@ -133,16 +133,16 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def run(analysis_id: UUID | str, worker: str, seconds: float = DRAIN_S) -> int:
-    """Analyse this film if it waits, then for some seconds what has waited longest; returns how many films.
+    """Analyse this image if it waits, then for some seconds what has waited longest; returns how many images.
 
-    A message about a film that was already taken is over at once: whoever took it goes on with the queue.
+    A message about an image that was already taken is over at once: whoever took it goes on with the queue.
     """
     claim = queue.claim(analysis_id, worker)
     return DrainLoop(worker, seconds).run(claim) if claim else 0
 
 
 def fetch(claim: Claim) -> Fetched:
-    """Read and decode a film; touches no database, so that it can run beside the worker's own thread."""
+    """Read and decode an image; touches no database, so that it can run beside the worker's own thread."""
     began = time.perf_counter()
     image = claim.analysis.image
     data = storage.read(image.original_file)
@@ -158,7 +158,7 @@ def work(claim: Claim, fetching: "Future[Fetched]", meanwhile: Callable[[], None
     """Bring one claimed analysis to an end, or back into the queue.
 
     Args:
-        meanwhile: called once the film is decoded and before it is judged.
+        meanwhile: called once the image is decoded and before it is judged.
 
     Raises:
         OperationalError, InterfaceError: the database is away; the lease runs out and another attempt follows.
@@ -178,7 +178,7 @@ def work(claim: Claim, fetching: "Future[Fetched]", meanwhile: Callable[[], None
 
 
 def _await(claim: Claim, fetching: "Future[Fetched]") -> Fetched:
-    """Wait for the decoded film and keep the lease meanwhile."""
+    """Wait for the decoded image and keep the lease meanwhile."""
     while True:
         try:
             return fetching.result(timeout=RENEW_S)
@@ -250,7 +250,9 @@ def _analyse(claim: Claim, fetched: Fetched) -> None:
         if prediction is not None and prediction.saliency is not None:
             saliency_file = storage.store_bytes("saliency", saliency_png(prediction.saliency, width, height))
             stored.append(saliency_file)
-        film = results.DecodedFilm(decoded.meta, canonical_file, decoded.canonical_sha256, width, height, display_file)
+        found = results.DecodedImage(
+            decoded.meta, canonical_file, decoded.canonical_sha256, width, height, display_file
+        )
         seen = input_stats(decoded.grey)
         answer = results.Answer(
             prediction,
@@ -261,7 +263,7 @@ def _analyse(claim: Claim, fetched: Fetched) -> None:
             seen,
             use if model else None,
         )
-        results.finish(claim, film, answer)
+        results.finish(claim, found, answer)
     except BaseException:
         storage.discard(*stored)
         raise
@@ -283,7 +285,7 @@ def _keep_canonical(claim: Claim, decoded: DecodedRemote, stored: list[str]) -> 
 
 
 def _keep_display(claim: Claim, decoded: DecodedRemote, stored: list[str]) -> str:
-    """The name of the stored values for the viewer; empty where the canonical image holds every value of the film."""
+    """The name of the stored values for the viewer; empty where the canonical image holds every value of the image."""
     image, facts = claim.analysis.image, decoded.meta.get("display") or {}
     if not decoded.values:
         return ""

@@ -59,7 +59,7 @@ def _requeue_abandoned() -> int:
 
 
 def _fail_exhausted() -> int:
-    """A film that ends its worker each time must not do so for ever."""
+    """An image that ends its worker each time must not do so for ever."""
     over = Q(status=Status.QUEUED) | Q(status=Status.RUNNING, lease_expires_at__lt=Now())
     rows = Analysis.objects.filter(over, attempts__gte=settings.MAX_ATTEMPTS).select_related("image")
     return sum(_fail(analysis, over) for analysis in rows[:MAX_FAILS])

@@ -26,7 +26,7 @@ def lock_row(study_id: Any) -> Study:
 
 
 def is_signed(study: Study) -> bool:
-    """A signed case takes no new films, results or edits: nothing changes behind the doctor's signature."""
+    """A signed case takes no new images, results or edits: nothing changes behind the doctor's signature."""
     return study.reading_state in SIGNED_STATES
 
 

@@ -1,4 +1,4 @@
-"""When do two statements about a patient or a film contradict each other? One rule per field, nothing else decides.
+"""When do two statements about a patient or an image contradict each other? One rule per field, nothing else decides.
 
 A contradiction becomes a warning ``{code, field, against, confirmed}`` on the analysis and holds back the report until
 a doctor decides. It holds no values: those are ``image.typed``, ``image.header`` and the record itself.
@@ -42,7 +42,7 @@ def ids_agree(one: str, other: str) -> bool:
 
 
 def sides_agree(one: str, other: str) -> bool:
-    """A film of one side belongs to a case of both."""
+    """An image of one side belongs to a case of both."""
     return one == other or "B" in (one, other)
 
 
@@ -113,7 +113,7 @@ def with_remarks(warnings: list[dict[str, Any]], codes: Iterable[str]) -> list[d
 def contradictions(
     typed: Mapping[str, str], header: Mapping[str, str], record: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """The open warnings of one film: typed against its header, then both against the record.
+    """The open warnings of one image: typed against its header, then both against the record.
 
     A header that names another record number is another person's: its name is then not held against the record as well.
     """

@@ -16,7 +16,7 @@ _DATES = ("patient_birth_date", "study_date")
 
 
 def lock_department(department_id: Any) -> Department:
-    """Serialise what must not happen twice in a department: new patients, new cases, the same film posted twice.
+    """Serialise what must not happen twice in a department: new patients, new cases, the same image posted twice.
 
     Held for a few ms, always taken before the locks of cases and analyses. (SQLite has one writer at a time anyway.)
     """

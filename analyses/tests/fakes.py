@@ -94,7 +94,7 @@ def analyse(doctor, decoder):
     def run(fields=None, **options) -> Analysis:
         upload = ContentFile(png_bytes(seed=next(seeds)), name="x")
         fields = CaseFields() if fields is None else fields
-        posted = intake.submit_film(**{"user": doctor, "token": None, "upload": upload, "fields": fields} | options)
+        posted = intake.submit_image(**{"user": doctor, "token": None, "upload": upload, "fields": fields} | options)
         assert running.run(posted.analysis.pk, "w")
         return Analysis.objects.select_related("image__study__patient").get(pk=posted.analysis.pk)
 

@@ -80,7 +80,7 @@ def test_what_nobody_foresaw_is_500_in_the_same_shape_without_its_words(token, m
     def broken(*_args, **_kwargs):
         raise RuntimeError("secret words")
 
-    monkeypatch.setattr("analyses.intake.services.submit_film", broken)
+    monkeypatch.setattr("analyses.intake.services.submit_image", broken)
     answer = post_film(caller(token, raise_request_exception=False))
     assert_refused(answer, 500, "server_error")
     assert b"secret" not in answer.content

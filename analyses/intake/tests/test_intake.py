@@ -28,7 +28,7 @@ KNOWN = CaseFields(patient_id="R1", patient_name="DOE JANE", laterality="l", mod
 def submit(doctor):
     def post(content: bytes | None = None, **options):
         upload = ContentFile(png_bytes() if content is None else content, name="film.png")
-        return intake.submit_film(**{"user": doctor, "token": None, "upload": upload, "fields": KNOWN} | options)
+        return intake.submit_image(**{"user": doctor, "token": None, "upload": upload, "fields": KNOWN} | options)
 
     return post
 

@@ -31,7 +31,7 @@ class Command(BaseCommand):
         if doctor is None or not doctor.has_role(Role.DOCTOR):
             self.stdout.write("There is no such doctor with a department. The sample film was skipped.")
             return
-        submission = intake.submit_film(
+        submission = intake.submit_image(
             user=doctor, token=None, upload=ContentFile(sample_bytes(), name=SAMPLE), fields=intake.CaseFields()
         )
         analysis = submission.analysis

@@ -100,7 +100,7 @@ def analysed(monkeypatch, doctor):
 
     def send(data: bytes) -> Analysis:
         upload = ContentFile(data, "slice.dcm")
-        posted = intake.submit_film(user=doctor, token=None, upload=upload, fields=CaseFields())
+        posted = intake.submit_image(user=doctor, token=None, upload=upload, fields=CaseFields())
         assert running.run(posted.analysis.pk, "w", 0.0)
         return Analysis.objects.select_related("image__study").get(pk=posted.analysis.pk)
 

@@ -49,7 +49,7 @@ def at_once(work: Callable[[int], object], times: int = AT_ONCE) -> list:
 def test_the_same_film_posted_at_once_becomes_one_analysis(doctor):
     def post(_):
         upload = ContentFile(png_bytes())
-        return intake.submit_film(user=doctor, token=None, upload=upload, fields=CaseFields(patient_id="R1"))
+        return intake.submit_image(user=doctor, token=None, upload=upload, fields=CaseFields(patient_id="R1"))
 
     answers = at_once(post)
     assert len({answer.analysis.pk for answer in answers}) == 1
@@ -60,7 +60,7 @@ def test_the_same_film_posted_at_once_becomes_one_analysis(doctor):
 def test_different_films_of_a_new_patient_posted_at_once_make_one_patient_and_one_case(doctor):
     def post(number):
         fields = CaseFields(patient_id="R1", accession_number="A1")
-        return intake.submit_film(user=doctor, token=None, upload=ContentFile(png_bytes(seed=number)), fields=fields)
+        return intake.submit_image(user=doctor, token=None, upload=ContentFile(png_bytes(seed=number)), fields=fields)
 
     at_once(post)
     assert (Patient.objects.count(), Study.objects.count(), Image.objects.count()) == (1, 1, AT_ONCE)
@@ -68,7 +68,7 @@ def test_different_films_of_a_new_patient_posted_at_once_make_one_patient_and_on
 
 def test_one_idempotency_key_used_at_once_answers_one_analysis(doctor):
     def post(_):
-        return intake.submit_film(
+        return intake.submit_image(
             user=doctor,
             token=None,
             upload=ContentFile(png_bytes()),
@@ -99,7 +99,7 @@ def test_two_films_of_one_case_that_end_together_are_both_summed_up():
     for _ in range(AT_ONCE):
         AnalysisFactory(image__study=study)
     claims = [queue.claim_next("w") for _ in range(AT_ONCE)]
-    film = results.DecodedFilm({"format": "png", "width_px": 1, "height_px": 1}, "c.png", "b" * 64, 1, 1)
+    film = results.DecodedImage({"format": "png", "width_px": 1, "height_px": 1}, "c.png", "b" * 64, 1, 1)
     at_once(lambda number: results.finish(claims[number], film, results.Answer(None, "", "a" * 64, {}, "1")))
     study.refresh_from_db()
     assert (study.status, study.revision) == ("succeeded", 1 + AT_ONCE)
@@ -109,7 +109,7 @@ def test_a_cancel_and_a_result_that_meet_leave_one_of_the_two(doctor):
     for _ in range(5):
         analysis = AnalysisFactory()
         claim = queue.claim(analysis.pk, "w")
-        film = results.DecodedFilm({"format": "png", "width_px": 1, "height_px": 1}, "c.png", "b" * 64, 1, 1)
+        film = results.DecodedImage({"format": "png", "width_px": 1, "height_px": 1}, "c.png", "b" * 64, 1, 1)
         answer = results.Answer(None, "", "a" * 64, {}, "1")
 
         def act(number, claim=claim, analysis=analysis, film=film, answer=answer):

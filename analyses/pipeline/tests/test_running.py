@@ -87,7 +87,7 @@ def test_running_a_message_twice_changes_nothing(analyse, predictor):
 def test_analysing_again_uses_the_stored_canonical_image_again(analyse, doctor):
     first = analyse()
     upload = ContentFile(storage.read(first.image.original_file))
-    again = intake.submit_film(user=doctor, token=None, upload=upload, fields=CaseFields(), again=True).analysis
+    again = intake.submit_image(user=doctor, token=None, upload=upload, fields=CaseFields(), again=True).analysis
     running.run(again.pk, "w")
     again.refresh_from_db()
     assert again.status == "succeeded"
@@ -153,7 +153,7 @@ def test_a_full_disk_puts_the_film_back_and_leaves_no_file(analyse, monkeypatch)
 def test_a_missing_or_damaged_original_fails_and_says_so(analyse, decoder, doctor):
     for change, code in ((default_storage.delete, "original_missing"), (_damage, "original_damaged")):
         upload = ContentFile(png_bytes(seed=ord(code[9])))
-        posted = intake.submit_film(user=doctor, token=None, upload=upload, fields=CaseFields()).analysis
+        posted = intake.submit_image(user=doctor, token=None, upload=upload, fields=CaseFields()).analysis
         change(posted.image.original_file)
         running.run(posted.pk, "w")
         posted.refresh_from_db()
@@ -199,7 +199,7 @@ def test_the_task_tries_once_more_on_a_new_connection_and_then_leaves_the_row_to
 
 def test_the_next_film_is_taken_ahead_while_one_is_judged_unless_it_was_begun_before(analyse, predictor, doctor):
     fresh, begun = (
-        intake.submit_film(
+        intake.submit_image(
             user=doctor, token=None, upload=ContentFile(png_bytes(seed=70 + n)), fields=CaseFields(patient_id=f"P{n}")
         ).analysis
         for n in range(2)
@@ -217,7 +217,7 @@ def test_a_woken_worker_goes_on_with_what_has_waited_longest(analyse, doctor):
     for seed in range(3):
         upload = ContentFile(png_bytes(seed=seed + 50))
         fields = CaseFields(patient_id=f"P{seed}")
-        ids.append(intake.submit_film(user=doctor, token=None, upload=upload, fields=fields).analysis.pk)
+        ids.append(intake.submit_image(user=doctor, token=None, upload=upload, fields=fields).analysis.pk)
     tasks.run_analysis.apply(args=[str(ids[2])], throw=True)
     assert Analysis.objects.filter(pk__in=ids, status="succeeded").count() == 3
 
@@ -353,7 +353,7 @@ def test_remarks_of_the_decoder_are_kept_and_hold_nothing_back(analyse, decoder)
 
 
 def test_an_ordinary_analysis_costs_few_statements(analyse, decoder, doctor, django_assert_max_num_queries):
-    posted = intake.submit_film(user=doctor, token=None, upload=ContentFile(png_bytes()), fields=CaseFields()).analysis
+    posted = intake.submit_image(user=doctor, token=None, upload=ContentFile(png_bytes()), fields=CaseFields()).analysis
     with django_assert_max_num_queries(17):
         running.run(posted.pk, "w")
 

@@ -166,7 +166,7 @@ def analyse(doctor, monkeypatch):
 
     def run(**values) -> Analysis:
         upload = ContentFile(png_bytes(seed=next(seeds)), name="x")
-        posted = intake.submit_film(user=doctor, token=None, upload=upload, fields=CaseFields()).analysis
+        posted = intake.submit_image(user=doctor, token=None, upload=upload, fields=CaseFields()).analysis
         if values:
             Analysis.objects.filter(pk=posted.pk).update(**values)
         assert running.run(posted.pk, "w", seconds=0)
@@ -240,7 +240,7 @@ def test_a_claim_brings_the_departments_operating_point_without_another_statemen
     department.operating_point = "rule_out"
     department.save()
     upload = ContentFile(png_bytes(), name="x")
-    posted = intake.submit_film(user=doctor, token=None, upload=upload, fields=CaseFields()).analysis
+    posted = intake.submit_image(user=doctor, token=None, upload=upload, fields=CaseFields()).analysis
     claim = queue.claim(posted.pk, "w")
     with django_assert_num_queries(0):
         assert claim.analysis.department.operating_point == "rule_out"

@@ -161,7 +161,7 @@ def test_a_case_in_reading_still_takes_films_and_a_case_whose_analysis_failed_ca
     result("failed", study=study)
     assignment.start_reading(study, doctor)
     fields = CaseFields(patient_id="R1", accession_number="A1")
-    posted = intake.submit_film(user=doctor, token=None, upload=ContentFile(png_bytes(seed=9)), fields=fields)
+    posted = intake.submit_image(user=doctor, token=None, upload=ContentFile(png_bytes(seed=9)), fields=fields)
     assert posted.analysis.image.study_id == study.pk
     reading.save_reading(study, user=doctor, reading="cannot_tell")
     assert stands(study) == (ReadingState.PRELIMINARY, doctor)
