@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor  # noqa: TID251 (the laboratory has no worker around it)
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import get_context  # noqa: TID251 (as above)
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +16,7 @@ import torch
 from inference.calibration import OUTCOMES, OperatingPoint, sigmoid
 from inference.families.joint.model import JointModel, image_of
 from inference.families.joint.network import JointNet
+from inference.lab.evaluation.workers import worker_pool
 from inference.lab.training.fitting import Steps, called
 from inference.lab.training.outputs import Thresholds
 from inference.lab.training.train import Look
@@ -115,7 +114,7 @@ class InstalledModel:
             return _timed(work, self.predictor, squares, rest)
         # A forked child finds the loaded model in its memory; one thread each, so the fork is safe.
         _loaded["predictor"] = self.predictor
-        with ProcessPoolExecutor(len(parts), mp_context=get_context("fork")) as pool:
+        with worker_pool(len(parts)) as pool:
             found = list(pool.map(partial(_in_child, work, rest=rest), parts))
         return [one for part, _ in found for one in part], sum(seconds for _, seconds in found)
 
