@@ -16,6 +16,7 @@ from inference.lab.data.folder import LabelledFilm, data_root, load_films
 from inference.lab.data.leakage_commands import add_leakage
 from inference.lab.data.protocols import DEFAULT_HELD_OUT, FOLDS, PROTOCOLS, load_split
 from inference.lab.data.sources import SOURCES, load_sources
+from inference.lab.evaluation.baselines import BASELINES, measure_baselines
 from inference.lab.evaluation.compare import compare
 from inference.lab.evaluation.evaluate import (
     evaluate_model,
@@ -45,6 +46,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     _add_build(commands)
     _add_evaluate(commands)
     _add_travel(commands)
+    _add_baselines(commands)
     _add_compare(commands)
     add_leakage(commands)
     add_gate(commands)
@@ -121,6 +123,14 @@ def _add_travel(commands: argparse._SubParsersAction) -> None:
     travel.set_defaults(run=_travel)
 
 
+def _add_baselines(commands: argparse._SubParsersAction) -> None:
+    without = commands.add_parser("baselines", help="what can be guessed without looking at bone")
+    without.add_argument("--protocol", choices=("patient", "grouped", "centre"), default="patient")
+    without.add_argument("--data", type=Path, help="data folder (default: the variable BONESCAN_DATA)")
+    without.add_argument("--json", type=Path, required=True, help="where the figures go")
+    without.set_defaults(run=_baselines)
+
+
 def _add_compare(commands: argparse._SubParsersAction) -> None:
     beside = commands.add_parser("compare", help="two stored answers to the same films, by the paired group bootstrap")
     beside.add_argument("first", type=Path, help=".npz of evaluate --outputs")
@@ -180,6 +190,17 @@ def _travel(options: argparse.Namespace) -> int:
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(about | measured, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     print(travel_summary(measured))
+    return 0
+
+
+def _baselines(options: argparse.Namespace) -> int:
+    measured = measure_baselines(data_root(options.data) / FILMS_FOLDER, options.protocol)
+    told = f"python -m inference baselines --protocol {options.protocol} --data DIR --json OUT"
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps({"command": told, **measured}, indent=1, allow_nan=False) + "\n")
+    for name in BASELINES:
+        row = measured[name]
+        print(f"{name} ({row['reads']}): macro_auroc {row['macro_auroc']['estimate']}")
     return 0
 
 

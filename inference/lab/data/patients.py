@@ -34,6 +34,12 @@ def with_patients(folder: Path, films: list[LabelledFilm]) -> list[LabelledFilm]
     return found
 
 
+def known_of_patients(folder: Path) -> dict[str, dict[str, str]]:
+    """Return age, sex, limb and view of each film by its id; no input of a model without a row of its own."""
+    rows = _by_id(folder / PATIENTS_FILE, "patient_group")
+    return {image_id: {name: row.get(name, "") for name in _KNOWN} for image_id, row in rows.items()}
+
+
 def _by_id(path: Path, column: str) -> dict[str, dict[str, str]]:
     rows: dict[str, dict[str, str]] = {}
     for number, row in enumerate(read_rows(path, ("image_id", column)), start=2):
