@@ -12,12 +12,14 @@ from inference.lab.data.appearance import (
     age_group,
     border_shares,
     border_width,
+    described,
     frame_features,
     orientation,
 )
+from inference.lab.data.folder import load_films
 from inference.lab.evaluation.baselines import guess, measure_baselines
 from inference.tests.test_transplant import film
-from inference.tests.toy import toy_data
+from inference.tests.toy import toy_data, toy_labelled
 
 
 @pytest.fixture
@@ -85,6 +87,23 @@ def test_the_way_a_limb_lies_is_told():
     assert orientation(film(2)) == "upright"
     assert orientation(np.ascontiguousarray(np.rot90(film(2)))) == "across"
     assert orientation(np.zeros((256, 256), dtype=np.uint8)) == "unclear"
+
+
+def test_films_are_described_by_their_look_and_by_the_tables_beside_them(root):
+    table = "image_id,site\nFILM004,tibia\n"
+    (root / "btxrd" / "tumour_sites.csv").write_text(table)
+    films = described(load_films(root / "btxrd")[:6])
+    about = films[4].attributes
+    assert {"limb": "lower limb", "age_group": "under 20", "tumour_site": "tibia"}.items() <= about.items()
+    assert about["border"] == "none"
+    assert "orientation" in about
+    assert "tumour_site" not in films[0].attributes
+
+
+def test_films_without_tables_of_patients_are_described_by_their_look_alone(tmp_path):
+    (film,) = described(load_films(toy_labelled(tmp_path / "films", count=3))[:1])
+    assert film.attributes["age_group"] == ""
+    assert film.attributes["border"] == "none"
 
 
 @pytest.mark.parametrize(("age", "group"), [("3", "under 20"), ("20", "20 to 39"), ("61.5", "60 and over"), ("", "")])

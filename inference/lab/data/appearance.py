@@ -1,9 +1,14 @@
-"""What of a film has nothing to do with disease: its borders, its frame, and which way the limb lies on it."""
+"""What of a film says nothing of disease: its borders, its frame, which way the limb lies, whom it shows."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 
+from inference.lab.data.folder import LabelledFilm, name_of, read_rows, read_squares
+from inference.lab.data.patients import PATIENTS_FILE, known_of_patients
 from inference.lab.recipes.bone import bone_map, direction
 
 # A row or column of a border is flat, or nearly all black.
@@ -11,6 +16,7 @@ _FLAT, _BLACK = 2.0, 12.0
 _STRIP_PX = 8
 _NARROW, _WIDE = 0.02, 0.15
 _PLAIN = 0.1
+SITES_FILE = "tumour_sites.csv"
 FRAME_FEATURES = 4 + 8 + 4 + 5
 
 
@@ -67,3 +73,30 @@ def age_group(age: str) -> str:
     except ValueError:
         return ""
     return "under 20" if years < 20 else "20 to 39" if years < 40 else "40 to 59" if years < 60 else "60 and over"
+
+
+def described(films: list[LabelledFilm]) -> list[LabelledFilm]:
+    """Return the films with what subgroups are made of: how they look and, where tables of patients lie beside
+    images/, whom they show. What a film's own table says stays."""
+    tables: dict[Path, dict[str, dict[str, str]]] = {}
+    found = []
+    for film in films:
+        folder = film.path.parent.parent
+        if folder not in tables:
+            tables[folder] = _known(folder)
+        square = read_squares([film.path])[0]
+        seen = {"orientation": orientation(square), "border": border_width(square)}
+        about = {**tables[folder].get(film.image_id, {}), **seen, **film.attributes}
+        found.append(replace(film, attributes={**about, "age_group": age_group(about.get("age", ""))}))
+    return found
+
+
+def _known(folder: Path) -> dict[str, dict[str, str]]:
+    """Patients and sites of tumours by film; sites serve subgroups alone: normal films have none."""
+    known: dict[str, dict[str, str]] = {}
+    if (folder / PATIENTS_FILE).is_file():
+        known = {image_id: dict(row) for image_id, row in known_of_patients(folder).items()}
+    if (folder / SITES_FILE).is_file():
+        for row in read_rows(folder / SITES_FILE, ("image_id", "site")):
+            known.setdefault(name_of(row["image_id"]), {})["tumour_site"] = row["site"]
+    return known

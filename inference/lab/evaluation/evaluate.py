@@ -14,6 +14,7 @@ from inference.card import SHIPPED, installed, key_of, load_card, operating_poin
 from inference.errors import DataError
 from inference.imaging.canonical import canonical_sha256
 from inference.lab.cards.build import HASH_CHARACTERS
+from inference.lab.data.appearance import described
 from inference.lab.data.examples import SUBTYPES
 from inference.lab.data.folder import LabelledFilm, read_squares
 from inference.lab.data.leakage import condemned
@@ -89,6 +90,7 @@ def evaluate_model(
 ) -> tuple[dict[str, Any], Outputs]:
     """Measure an installed model on films; returns the JSON and the raw answers."""
     model = InstalledModel(folder, point, workers)
+    films = described(films)
     outputs = measure(model, films, flips=flips)
     identity = model.predictor.identity
     listed = bool(model.predictor.card.get("training_images"))
@@ -138,7 +140,8 @@ def evaluate_run(
             "leaking_split", f"{verdict.sentence()} Say --allow-leaking to measure all the same, with LEAKING stamped."
         )
     subject = fit_subject(run, split, experiments)
-    outputs = measure(subject, split.test, flips=flips)
+    films = described(split.test)
+    outputs = measure(subject, films, flips=flips)
     facts = run.facts
     about = {
         "leaking": verdict.condemns,
@@ -155,7 +158,7 @@ def evaluate_run(
         "command": facts["command"],
         "statement": RESEARCH,
     }
-    return report(split.test, outputs, subject, about), outputs
+    return report(films, outputs, subject, about), outputs
 
 
 def write_measurement(measured: dict[str, Any], out: Path, page: Path | None = None, *, whole: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""The same figures for centre, subtype, lesion size and site, wherever at least 20 films stand behind them."""
+"""The same figures for parts of the films, by place, patient, lesion and look, where there are at least 20 films."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from inference.lab.training.outputs import Outputs
 
 Figures = dict[str, Any]
 FEWEST = 20
-COLUMNS = ("centre", "subtype", "site")
+COLUMNS = (
+    "centre", "source", "subtype", "site", "tumour_site", "limb", "view", "sex", "age_group", "orientation", "border",
+)  # fmt: skip
 
 
 def _mixed(drawn: Resampling, labels: np.ndarray, p: np.ndarray, called: np.ndarray) -> Figures:

@@ -139,7 +139,11 @@ def _measured(page: Page, figures: dict[str, Any]) -> None:
     compared = figures.get("comparison", {})
     page.section("Two models on these films", comparison_table(compared.get("figures", {})), _compared(compared))
     for column, rows in figures.get("subgroups", {}).items():
-        page.section(f"Subgroups by {column}", subgroup_table(rows), "Shown where at least 20 films stand behind it.")
+        page.section(
+            f"Subgroups by {column.replace('_', ' ')}",
+            subgroup_table(rows),
+            "Shown where at least 20 films stand behind it.",
+        )
 
 
 def _compared(compared: dict[str, Any]) -> str:
