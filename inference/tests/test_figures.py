@@ -390,3 +390,19 @@ def test_groups_matter_more_than_films():
     alike = replace(outputs, called=np.repeat(outputs.called[::4], 4))
     wide, narrow = (figures(f, alike, THRESHOLDS, RESAMPLES)["accuracy"] for f in (films, ungrouped))
     assert wide["high"] - wide["low"] > 1.4 * (narrow["high"] - narrow["low"])
+
+
+def test_a_patient_is_one_case_wherever_every_film_names_its_patient(tmp_path):
+    films = made_films(None)
+    outputs = made_outputs(films, full=False)
+    assert "per_patient" not in figures(films, outputs, THRESHOLDS, 20)
+    known = [
+        replace(film, attributes={**film.attributes, "patient_group": str(index // 2)})
+        for index, film in enumerate(films)
+    ]
+    found = figures(known, outputs, THRESHOLDS, 20)
+    case = found["per_patient"]
+    assert sum(case["patients_by_class"].values()) == 60
+    assert case["malignant_sensitivity"]["n"] == 20
+    assert case["malignant_sensitivity"]["estimate"] >= found["malignant_sensitivity"]["estimate"]
+    assert case["malignant_specificity"]["estimate"] <= found["malignant_specificity"]["estimate"]

@@ -102,6 +102,14 @@ def test_it_says_that_it_is_a_research_device(found):
     assert "before biopsy" in page
 
 
+def test_too_few_groups_are_said_before_any_figure(found):
+    assert "10 with malignant films" in found["few_groups"]
+    words = "".join(read(report_html("Toy", FACTS, found)).words)
+    assert words.index(found["few_groups"]) < words.index("macro AUROC")
+    enough = {key: value for key, value in found.items() if key != "few_groups"}
+    assert "Few groups" not in report_html("Toy", FACTS, enough)
+
+
 def test_a_comparison_shows_both_models_their_difference_and_p():
     films = made_films(None)
     compared = compare(films, made_outputs(films), made_outputs(films, seed=9), resamples=50)

@@ -27,7 +27,7 @@ def with_patients(folder: Path, films: list[LabelledFilm]) -> list[LabelledFilm]
             if film.image_id not in rows:
                 raise DataError("no_patient", f"{name} has no row for the film {film.image_id}.")
         patient = patients[film.image_id]
-        about = {name: patient.get(name, "") for name in _KNOWN}
+        about = {name: patient.get(name, "") for name in ("patient_group", *_KNOWN)}
         attributes = film.attributes | about | {"group_id": film.group_id}
         group, part = f"patient {patient['patient_group']}", parts[film.image_id]["part"]
         found.append(replace(film, group_id=group, part=part, attributes=attributes))
@@ -35,9 +35,12 @@ def with_patients(folder: Path, films: list[LabelledFilm]) -> list[LabelledFilm]
 
 
 def known_of_patients(folder: Path) -> dict[str, dict[str, str]]:
-    """Return age, sex, limb and view of each film by its id; no input of a model without a row of its own."""
+    """Return patient group, age, sex, limb and view by film; no input of a model without a row of its own."""
     rows = _by_id(folder / PATIENTS_FILE, "patient_group")
-    return {image_id: {name: row.get(name, "") for name in _KNOWN} for image_id, row in rows.items()}
+    return {
+        image_id: {"patient_group": row["patient_group"]} | {name: row.get(name, "") for name in _KNOWN}
+        for image_id, row in rows.items()
+    }
 
 
 def _by_id(path: Path, column: str) -> dict[str, dict[str, str]]:

@@ -9,6 +9,7 @@ import numpy as np
 from inference.calibration import OUTCOMES
 from inference.errors import DataError
 from inference.lab.data.folder import LabelledFilm
+from inference.lab.evaluation.cases import case_figures
 from inference.lab.evaluation.curves import (
     calibration_curve,
     decision_curve,
@@ -190,6 +191,7 @@ def figures(films: list[LabelledFilm], outputs: Outputs, thresholds: Thresholds,
     truth = read_truth(films)
     sections = {
         "sensitivity_at_specificity": sensitivities(ranked, truth_ranked, p[:, 2], thresholds) or None,
+        "per_patient": case_figures(films, labels, outputs.probabilities, outputs.called),
         "withheld": withheld_figures(drawn, labels, outputs),
         "conformal": conformal_figures(drawn, films, labels, outputs),
         "outline": outline_figures(drawn, labels, outputs, thresholds, truth),

@@ -38,6 +38,7 @@ HEADLINE = (
     ),
 )
 SECTIONS = (
+    ("per_patient", "Patients as cases", ""),
     ("withheld", "Withheld answers", "Answered films only unless said; beside each gain stands its cost."),
     ("conformal", "Conformal sets", "Share of films whose set holds the true class. No guarantee under shift."),
     ("outline", "Outlines and lesion hits", ""),
@@ -176,6 +177,8 @@ def report_html(title: str, facts: dict[str, Any], figures: dict[str, Any]) -> s
         page.parts.append(f'<div class="banner" role="alert">{page.mark}<p>{LEAKING}</p>{said}</div>')
     page.parts.append(f'<p class="device">{RESEARCH_DEVICE}</p>')
     page.parts.append(f'<p class="soft">{escape(_population(figures) + str(figures.get("intervals", "")))}</p>')
+    if "few_groups" in figures:
+        page.parts.append(f"<p><strong>{escape(str(figures['few_groups']))}</strong></p>")
     shown = {name: value for name, value in facts.items() if name != "leaking_reasons"}
     page.parts.append(f'<div class="facts">{facts_table({**shown, **_settings(figures)})}</div>')
     _measured(page, figures)
