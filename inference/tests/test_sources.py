@@ -1,7 +1,13 @@
 """Tumour-free films of other sources: all normal, held-out folds and whole sources apart, no knee on two sides."""
 
-import pytest
+import json
+import shutil
 
+import numpy as np
+import pytest
+from PIL import Image
+
+from inference.__main__ import main
 from inference.errors import DataError
 from inference.lab.data.folder import file_sha256
 from inference.lab.data.protocols import RECIPES, read_recipes
@@ -80,3 +86,39 @@ def test_beside_the_known_table_a_source_with_other_parts_is_refused(root, tmp_p
     with pytest.raises(DataError) as refusal:
         load_sources(root, stored=stored)
     assert refusal.value.code == "other_split"
+
+
+def _make_all_different(root):
+    """Overwrite every film with a pattern of its own: the toy films are all of one kind."""
+    paths = sorted(
+        path for folder in ("btxrd/images", "fracatlas", "knees", "hands") for path in (root / folder).rglob("*.png")
+    )
+    paths += sorted((root / "gate" / "bone_other_source").glob("*.png"))
+    for seed, path in enumerate(paths):
+        coarse = np.random.default_rng(seed).integers(0, 255, (12, 12)).astype(np.uint8)
+        with Image.open(path) as old:
+            size = old.size
+        Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC).save(path)
+
+
+def test_sources_that_share_no_film_pass_and_a_copy_in_another_source_condemns(root, capsys):
+    _make_all_different(root)
+    assert main(["leakage", str(root), "--sources"]) == 0
+    assert capsys.readouterr().out.count("passed") == len(SOURCES)
+    shutil.copy(root / "hands" / "images" / "H00.png", root / "knees" / "images" / "K03.png")
+    assert main(["leakage", str(root), "--sources", f"--json={root / 'verdict.json'}"]) == 3
+    told = json.loads((root / "verdict.json").read_text())
+    assert {name for name, verdict in told.items() if verdict["condemned"]} == {"hands", "knees"}
+
+
+def test_a_copy_of_a_tumour_film_among_the_normal_ones_condemns_and_test_films_are_not_read(root):
+    _make_all_different(root)
+    images = root / "btxrd" / "images"
+    (images / "FILM060.png").write_bytes((root / "hands" / "images" / "H01.png").read_bytes())
+    assert main(["leakage", str(root), "--sources"]) == 0
+    shutil.copy(images / "FILM004.png", root / "fracatlas" / "images" / "F05.png")
+    assert main(["leakage", str(root), "--sources"]) == 3
+
+
+def test_sources_are_compared_within_one_data_folder_only(root):
+    assert main(["leakage", str(root), str(root), "--sources"]) == 2

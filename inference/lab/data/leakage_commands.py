@@ -6,10 +6,14 @@ import argparse
 import json
 from pathlib import Path
 
+import numpy as np
+
 from inference.errors import DataError
 from inference.lab.data.folder import LabelledFilm, image_files, load_films, read_rows
 from inference.lab.data.leakage import Verdict, condemned
+from inference.lab.data.perceptual import Fingerprints, fingerprints
 from inference.lab.data.protocols import DEFAULT_HELD_OUT, PROTOCOLS, load_split
+from inference.lab.data.sources import SOURCES, TEST_PART, load_source
 
 CONDEMNED = 3
 _SPLITS = ("train", "valid", "validation", "val", "test")
@@ -33,18 +37,56 @@ def add_leakage(commands: argparse._SubParsersAction) -> None:
     leakage.add_argument(
         "--separate-groups", action="store_true", help="A and B number their groups independently: do not compare them"
     )
+    leakage.add_argument(
+        "--sources", action="store_true", help="LIST is a data folder: each source of films against all the others"
+    )
     leakage.add_argument("--json", type=Path, metavar="OUT", help="write the verdict as JSON")
     leakage.set_defaults(run=run_leakage)
 
 
 def run_leakage(options: argparse.Namespace) -> int:
     """Print the verdict, write it where --json says, and return the exit status."""
+    if options.sources:
+        return _run_sources(options)
     train, test = _chosen_lists(options)
     verdict = condemned(train, test, same_groups=not options.separate_groups)
     if options.json:
         options.json.write_text(json.dumps(verdict.as_dict(), indent=1) + "\n", encoding="utf-8")
     print(describe(verdict))
     return CONDEMNED if verdict.condemns else 0
+
+
+def _run_sources(options: argparse.Namespace) -> int:
+    """Compare each source of tumour-free films with every other one and with the films of the tumour folder."""
+    if len(options.lists) != 1 or options.protocol or options.labels:
+        raise DataError("bad_lists", "With --sources, name one data folder as LIST and nothing else.")
+    verdicts = source_verdicts(options.lists[0])
+    if options.json:
+        stored = {name: verdict.as_dict() for name, verdict in verdicts.items()}
+        options.json.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
+    for name, verdict in verdicts.items():
+        print(f"{name}: {describe(verdict)}")
+    return CONDEMNED if any(verdict.condemns for verdict in verdicts.values()) else 0
+
+
+def source_verdicts(root: Path) -> dict[str, Verdict]:
+    """Return for each source of `root` what it shares with all other films that are ever trained on.
+
+    Sources number their groups independently; the frozen part of the tumour folder is not read.
+    """
+    home = [film for film in load_films(root / "btxrd") if film.part != TEST_PART]
+    films = {"btxrd": home} | {name: load_source(root, name).films for name in SOURCES}
+    prints = {name: fingerprints([film.path for film in part]) for name, part in films.items()}
+    found = {}
+    for name in SOURCES:
+        others = [other for other in films if other != name]
+        rest = [film for other in others for film in films[other]]
+        known = Fingerprints(
+            [digest for other in others for digest in prints[other].sha256],
+            np.concatenate([prints[other].maps for other in others]),
+        )
+        found[name] = condemned(rest, films[name], known, prints[name], same_groups=False)
+    return found
 
 
 def _chosen_lists(options: argparse.Namespace) -> tuple[list[LabelledFilm], list[LabelledFilm]]:
