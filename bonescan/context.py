@@ -1,4 +1,4 @@
-"""What every page's shell shows: navigation by right, the model in force, the institution."""
+"""What every page's shell shows: navigation by right, the active model, the institution."""
 
 from typing import Any
 

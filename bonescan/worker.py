@@ -72,7 +72,7 @@ def load_model(**_: Any) -> None:
         for use in registry.uses_in_force():
             running.predictor(registry.active_model(use))
     except DatabaseError as error:
-        # Which model is in force stands there; the first film asks again.
+        # Which model is active stands there; the first film asks again.
         log.warning("model_not_loaded", code=type(error).__name__)
     except InferenceError as error:
         log.error("model_not_loaded", code=error.code)

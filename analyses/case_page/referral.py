@@ -61,7 +61,7 @@ def referral_download(request: HttpRequest, referral_id: UUID) -> HttpResponse:
 def visible(state: CaseState) -> QuerySet[Referral]:
     """The referrals of a case that this user may know of.
 
-    While the answer is hidden, the own ones without it; while a second reading is asked of the user, the own ones.
+    While the answer is hidden, those that the user made without it; while the user owes a second reading, the same.
     """
     rows = Referral.objects.filter(study=state.study).select_related("made_by")
     if state.is_blind:

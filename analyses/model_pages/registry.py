@@ -1,4 +1,4 @@
-"""The administrator's page of models: what is installed, what is in force, comparisons. No patient data."""
+"""The administrator's page of models: what is installed, what is active, comparisons. No patient data."""
 
 from typing import Any
 from uuid import UUID
@@ -151,7 +151,7 @@ def _row(model: registry.InstalledModel, active: str, default: str) -> dict[str,
 
 
 def _departments_without_point(model: registry.InstalledModel | None) -> list[Department]:
-    """Departments whose operating point the model in force lacks: they are answered at the balanced one."""
+    """Departments whose operating point the active model lacks: they are answered at the balanced one."""
     if model is None or model.card is None:
         return []
     return list(

@@ -20,7 +20,7 @@ from inference.errors import WeightsError
 @require_safe
 @requires(Action.VIEW_MODEL)
 def model(request: HttpRequest, model_key: str = "") -> HttpResponse:
-    """A model's card as a page, by default of the one in force: every word and figure comes from the card."""
+    """A model's card as a page, by default of the active one: every word and figure comes from the card."""
     installed = cards.installed()
     use = _use(request, installed.get(model_key))
     active = registry.active_model(use)

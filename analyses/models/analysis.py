@@ -72,7 +72,7 @@ class Analysis(models.Model):
     retry_after = models.DateTimeField(null=True)
     worker = models.CharField(max_length=120, blank=True)
     request_id = models.CharField(max_length=64, blank=True)
-    # The model to ask, "<name>-<version>"; empty: the one in force when a worker begins.
+    # The model to ask, "<name>-<version>"; empty: the active one when a worker begins.
     wanted_model = models.CharField(max_length=130, blank=True, default="")
 
     # answer

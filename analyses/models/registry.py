@@ -24,7 +24,7 @@ class ModelHold(models.Model):
     """*Withheld for all*: while a row is not lifted, no answer of this modality and task is given to anybody."""
 
     id = models.BigAutoField(primary_key=True)
-    modality = models.CharField(max_length=16)  # DX stands for all plain radiographs, whichever version is in force
+    modality = models.CharField(max_length=16)  # DX stands for all plain radiographs, whichever version is active
     task = models.CharField(max_length=16, choices=Task.choices, default=Task.TUMOUR)
     reason = models.CharField(max_length=200)
     set_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -48,7 +48,7 @@ class ModelHold(models.Model):
 
 
 class ModelActivation(models.Model):
-    """One decision of an administrator; the newest of a modality and task is in force. Rows are only ever added.
+    """One decision of an administrator; the newest of a modality and task is active. Rows are only ever added.
 
     Without a row the model that the release names as its default answers, where it names one.
     """
@@ -58,7 +58,7 @@ class ModelActivation(models.Model):
     task = models.CharField(max_length=16, choices=Task.choices, default=Task.TUMOUR)
     model_key = models.CharField("model", max_length=130)  # "<name>-<version>"
     model_sha256 = models.CharField(max_length=64)  # of the weights as they were then
-    previous = models.CharField(max_length=130)  # the model that was in force before
+    previous = models.CharField(max_length=130)  # the model that was active before
     reason = models.CharField(max_length=200)
     activated_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     activated_at = models.DateTimeField(default=timezone.now)

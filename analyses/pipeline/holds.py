@@ -1,12 +1,12 @@
 """*Withheld for all*: administrators take the answers of one modality and task from everybody, and give them back.
 
-While a hold is in force every answer is stored as computed, in ``Analysis.computed`` where no page, list, report or
+While a hold is set every answer is stored as computed, in ``Analysis.computed`` where no page, list, report or
 API looks, and its row says *withheld* with the reason ``withheld_for_all``. Answers to cases that are not signed yet
 are put away in the same form, by the same function; signed cases keep what their reader saw. When the hold is lifted,
 answers to cases that are still unsigned come back; a case signed meanwhile stays as it was signed.
 
 Workers ask the database for every image. Whoever stores an answer looks again once it is committed: either the hold was
-there by then, and the answer is put away, or the hold came later, and putting it in force found the answer.
+there by then, and the answer is put away, or the hold came later, and setting it found the answer.
 """
 
 from collections.abc import Callable

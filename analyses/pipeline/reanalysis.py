@@ -32,7 +32,7 @@ def reanalyse_case(study_id: Any, model: str = "", use: IntendedUse = TUMOUR_ON_
     The earlier answers stay in the record; the case sums up the newest. Who asked for the image asks again.
 
     Args:
-        model: key of an installed model; empty: whatever is in force when a worker begins.
+        model: key of an installed model; empty: whatever is active when a worker begins.
 
     Raises:
         Study.DoesNotExist: there is no such case.

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 # A woken worker goes on with what waits, so that a lost message idles nobody; not for ever, so that it can be stopped.
 DRAIN_S, RENEW_S = 10.0, 2.0
-# Models that one process keeps loaded: the one in force, and one that a re-analysis or comparison asks for.
+# Models that one process keeps loaded: the active one, and one that a re-analysis or comparison asks for.
 KEPT_MODELS = 2
 # A stage that usually is over within this time is not worth an UPDATE: nobody could see it.
 WORTH_SHOWING_MS = 100.0
@@ -303,7 +303,7 @@ def _use(decoded: DecodedRemote, analysis: Analysis) -> IntendedUse | None:
 
 
 def _model_for(analysis: Analysis, use: IntendedUse) -> "Predictor | None":
-    """The model that was asked for, where it is meant for this use, else the one in force; None where there is none."""
+    """The model that was asked for, where it is meant for this use, else the active one; None where there is none."""
     if analysis.wanted_model:
         model = predictor(analysis.wanted_model)
         return model if use in uses_of(model.card) else None

@@ -124,7 +124,7 @@ def _keep_draft(locked: Study, given: Study, review: Review, values: dict[str, A
 
 @transaction.atomic
 def sign(study: Study, user: User, confirmed: Collection[str] = ()) -> Review:
-    """Sign one's own reading: it is locked, hashed, and the final report is issued once the signature is kept.
+    """Sign the doctor's draft: it is locked, hashed, and the final report is issued once the signature is kept.
 
     Args:
         confirmed: codes of the contradictions that the doctor means as they stand.

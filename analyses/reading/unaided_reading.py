@@ -136,7 +136,7 @@ def locked_content(unaided: UnaidedReading) -> dict[str, Any]:
 
 
 def record_final(review: Review, unaided: UnaidedReading | None, signed_at: datetime) -> ReadingRevision | None:
-    """Compare a reading that was just signed with its doctor's own one; a hidden answer counts as revealed now."""
+    """Compare a reading that was just signed with its doctor's unaided one; a hidden answer counts as revealed now."""
     hidden = UnaidedReading.objects.filter(study=review.study_id, locked_at__isnull=False, revealed_at__isnull=True)
     hidden.update(revealed_at=signed_at)
     if unaided is None or unaided.locked_at is None:

@@ -1,6 +1,6 @@
 """Which installed model answers for a modality and task: looked up by the worker, changed by administrators only.
 
-What is installed lies on disk (``inference.card.installed``); what is in force is the newest ``ModelActivation``.
+What is installed lies on disk (``inference.card.installed``); what is active is the newest ``ModelActivation``.
 """
 
 from dataclasses import dataclass
@@ -81,7 +81,7 @@ def saliency_is_measured(key: str) -> bool:
 
 
 def subtypes() -> list[str]:
-    """The subtypes of tumours that the model in force for radiographs ranks; none where its card lists none."""
+    """The subtypes of tumours that the active model for radiographs ranks; none where its card lists none."""
     try:
         card = cards.load_card(folder_of(active_model(TUMOUR_ON_RADIOGRAPHS)))
         return [str(name) for name in card.get("subtypes") or ()]
@@ -95,7 +95,7 @@ def default_model(use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> str:
 
 
 def active_model(use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> str:
-    """The key of the model in force, empty where no model answers for this use; one indexed query.
+    """The key of the active model, empty where no model answers for this use; one indexed query.
 
     It may have been removed from disk: see ``folder_of``.
     """
@@ -108,7 +108,7 @@ def uses_in_force() -> list[IntendedUse]:
 
 
 def shown_uses() -> list[IntendedUse]:
-    """The uses that the pages of the models list: those with a model that is installed or in force."""
+    """The uses that the pages of the models list: those with a model that is installed or active."""
     there = {use for card in map(_card_in, cards.installed().values()) if card for use in uses_of(card)}
     return [use for use in all_uses() if use in there or active_model(use)]
 
@@ -151,7 +151,7 @@ def history(use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> list[ModelActivation]:
 
 
 def roll_back_target(use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> str:
-    """The model that was in force before the newest activation; empty where none was."""
+    """The model that was active before the newest activation; empty where none was."""
     return _activations(use).values_list("previous", flat=True).first() or ""
 
 

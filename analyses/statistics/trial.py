@@ -27,7 +27,7 @@ class Case:
         reading: the final reading; empty where nobody has signed.
         likelihood: of malignancy, 0 to 100; None for *cannot tell* and where nobody has signed.
         truth: normal, benign, malignant; empty while unknown.
-        changed: whether the final reading differs from the own one; None where nobody has signed.
+        changed: whether the final reading differs from the unaided one; None where nobody has signed.
         total_s: reading time, own and final, in seconds.
     """
 

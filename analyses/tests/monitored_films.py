@@ -15,7 +15,7 @@ START = timezone.now() - timedelta(days=3)
 
 
 class Films:
-    """Makes answered films of the model in force, one second after the other."""
+    """Makes answered films of the active model, one second after the other."""
 
     def __init__(self, base: Study) -> None:
         self.base, self.made = base, 0

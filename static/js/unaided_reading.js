@@ -1,4 +1,4 @@
-// The own reading: what is typed is kept on the server as it is typed, and in this tab while the server cannot be asked
+// The unaided reading: what is typed is kept on the server as it is typed, and in this tab while the server cannot be asked
 // (a session that ended); a region is drawn on a small copy of the film. Without script the form locks all the same.
 (function () {
   "use strict";

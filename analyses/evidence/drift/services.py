@@ -1,6 +1,6 @@
 """Drift monitoring: windows of films and of signed readings compared with their reference, alarms raised, answered.
 
-A window is ``WINDOW`` consecutive images that the model in force answered (or signed readings of its answers); windows
+A window is ``WINDOW`` consecutive images that the active model answered (or signed readings of its answers); windows
 do not overlap, and are of one modality and task. A figure is compared with the card's reference distribution; where the
 card has none, with the first ``LOCAL`` local rows, and is not tested while these are being collected. Where an
 administrator accepted an alarm as how this site is, the figure is compared with the ``LOCAL`` rows up to that window
@@ -56,7 +56,7 @@ MAX_WINDOWS = 5
 
 
 def check_all_uses() -> int:
-    """Compare every window that is complete for the models in force, and return how many; the sweeper calls it."""
+    """Compare every window that is complete for the active model, and return how many; the sweeper calls it."""
     return sum(check_windows(registry.active_model(use), use) for use in registry.uses_in_force())
 
 

@@ -22,7 +22,7 @@ class Command(BaseCommand):
         use = use_of_options(options)
         key = options["model"] or registry.active_model(use)
         if not key:
-            raise CommandError("No model is in force for this modality and task.")
+            raise CommandError("No model is active for this modality and task.")
         try:
             registry.folder_of(key)
         except WeightsError as error:

@@ -22,7 +22,7 @@ KEY = "second-1"
 
 @pytest.fixture
 def loaded(decoder) -> FakePredictor:
-    """A second model that a worker has loaded, for whatever use it is put in force."""
+    """A second model that a worker has loaded, for whatever use it is put active."""
     model = running._process["predictors"][KEY] = FakePredictor()
     model.identity = identity_of(KEY)
     return model
