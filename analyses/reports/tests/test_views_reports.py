@@ -281,7 +281,7 @@ def test_an_archive_is_made_of_all_reports_or_none(client, clerk, doctor, signed
     monkeypatch.setattr("django.core.files.storage.FileSystemStorage._save", full)
     client.force_login(clerk)
     response = client.post(reverse("analyses:report_archive"), {"case": [str(signed.pk)]}, follow=True)
-    assert b"No archive was made." in response.content
+    assert b"No archive was created." in response.content
 
 
 def test_an_archive_is_not_made_by_following_a_link(client, clerk):

@@ -73,7 +73,7 @@ def test_the_same_outcome_sent_twice_makes_one_version(doctor, study):
 def test_a_second_tab_does_not_overwrite_what_it_has_not_seen(doctor, study):
     outcomes.enter_outcome(study, SARCOMA, user=doctor, seen_version=0)
     other = OutcomeFields("benign", "clinical_follow_up", date(2026, 5, 2))
-    with pytest.raises(Conflict, match="meanwhile"):
+    with pytest.raises(Conflict, match="in the meantime"):
         outcomes.enter_outcome(study, other, user=doctor, seen_version=0)
     assert outcomes.enter_outcome(study, other, user=doctor, seen_version=1).version == 2
 
