@@ -49,7 +49,7 @@ def alarm_acknowledge(request: HttpRequest, alarm_id: UUID) -> HttpResponse:
             status = error.status
             form.add_error("reason" if "reason" in error.fields else None, error.message)
         else:
-            messages.success(request, gettext("Alarm answered."))
+            messages.success(request, gettext("Alarm acknowledged."))
             return back_to("analyses:drift", _use(alarm))
     return _page(request, refused=(alarm, form), status=status)
 
