@@ -161,7 +161,7 @@ def test_the_drift_page_is_german_with_alarms_and_answers(administrator, films):
     answer = {"reason": "neuer Detektor", "accepted": "on"}
     shown = text(web.post(reverse("analyses:alarm_acknowledge", args=[alarm.pk]), answer, follow=True))
     all_in(
-        shown, "Alarm beantwortet.", "als typisch für diesen Standort angenommen", "Mittlerer Grauwert, Zeitfenster 1"
+        shown, "Alarm quittiert.", "als typisch für diesen Standort angenommen", "Mittlerer Grauwert, Zeitfenster 1"
     )
     assert DriftAlarm.objects.get().figure == "grey mean"
 
