@@ -69,7 +69,7 @@ def load_model(**_: Any) -> None:
     from inference.errors import InferenceError
 
     try:
-        for use in registry.uses_in_force():
+        for use in registry.active_uses():
             running.predictor(registry.active_model(use))
     except DatabaseError as error:
         # Which model is active stands there; the first film asks again.

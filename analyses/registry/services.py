@@ -102,7 +102,7 @@ def active_model(use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> str:
     return _activations(use).values_list("model_key", flat=True).first() or default_model(use)
 
 
-def uses_in_force() -> list[IntendedUse]:
+def active_uses() -> list[IntendedUse]:
     """Every use for which a model answers."""
     return [use for use in all_uses() if active_model(use)]
 

@@ -160,9 +160,7 @@ def test_the_drift_page_is_german_with_alarms_and_answers(administrator, films):
     none_in(shown, "grey mean", "Grey mean", "overruled", "differs from reference", "Largest change", "films", "inputs")
     answer = {"reason": "neuer Detektor", "accepted": "on"}
     shown = text(web.post(reverse("analyses:alarm_acknowledge", args=[alarm.pk]), answer, follow=True))
-    all_in(
-        shown, "Alarm quittiert.", "als typisch für diesen Standort angenommen", "Mittlerer Grauwert, Zeitfenster 1"
-    )
+    all_in(shown, "Alarm quittiert.", "als typisch für diesen Standort angenommen", "Mittlerer Grauwert, Zeitfenster 1")
     assert DriftAlarm.objects.get().figure == "grey mean"
 
 

@@ -75,8 +75,9 @@ def test_a_heartbeat_outlives_a_database_outage(monkeypatch):
     assert [entry["event"] for entry in logs] == ["heartbeat_not_written"]
 
 
+@pytest.mark.django_db
 def test_weights_that_cannot_be_loaded_do_not_end_the_child(monkeypatch):
-    def broken():
+    def broken(model_key: str):
         raise WeightsError("weights_mismatch", "m")
 
     monkeypatch.setattr(running, "predictor", broken)

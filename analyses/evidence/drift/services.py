@@ -57,7 +57,7 @@ MAX_WINDOWS = 5
 
 def check_all_uses() -> int:
     """Compare every window that is complete for the active model, and return how many; the sweeper calls it."""
-    return sum(check_windows(registry.active_model(use), use) for use in registry.uses_in_force())
+    return sum(check_windows(registry.active_model(use), use) for use in registry.active_uses())
 
 
 def check_windows(key: str, use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> int:

@@ -46,7 +46,7 @@ def test_a_card_that_names_no_task_is_of_tumours(magnetic, fracture):
 
 
 def test_one_modality_and_one_task_have_a_model_until_others_are_added():
-    assert all_uses() == registry.uses_in_force() == registry.shown_uses() == [TUMOUR_ON_RADIOGRAPHS]
+    assert all_uses() == registry.active_uses() == registry.shown_uses() == [TUMOUR_ON_RADIOGRAPHS]
 
 
 @pytest.mark.parametrize("second", SECOND, indirect=True)
@@ -56,7 +56,7 @@ def test_a_use_has_no_model_until_one_is_activated_for_it(second, models_dir, ad
     row = registry.activate_model(second, TOY, reason="first", by=administrator)
     assert (row.modality, row.task, row.previous) == (*second, "")
     assert registry.active_model(second) == TOY
-    assert registry.uses_in_force() == [TUMOUR_ON_RADIOGRAPHS, second]
+    assert registry.active_uses() == [TUMOUR_ON_RADIOGRAPHS, second]
     with pytest.raises(ServiceError, match="No other model"):
         registry.roll_back_model(second, reason="x", by=administrator)
 
