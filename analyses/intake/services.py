@@ -20,7 +20,8 @@ from analyses.models import Analysis, IdempotencyKey, Image, ReadingState, Statu
 from analyses.pipeline import queue
 from analyses.record import cases, storage
 from analyses.record.fields import CASE_FIELDS, CaseFields, cleaned
-from analyses.record.identity import contradictions, name_words, recorded
+from analyses.record.identity import contradictions, recorded
+from analyses.record.names import name_words
 from analyses.record.patients import complete_case, find_or_make, lock_department, value_of
 from analyses.record.storage import StoredFile
 from inference.imaging.limits import Limits

@@ -27,6 +27,12 @@ _EARLIEST = date(1850, 1, 1)
 # Control and invisible characters, and halves of surrogate pairs: none can be typed by hand into a record on purpose.
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 _FORBIDDEN_IN_TEXT = re.compile(_FORBIDDEN.pattern.replace("\x00-\x1f", "\x00-\x08\x0b\x0c\x0e-\x1f"))
+# In a number also whatever shows nothing, or a blot: two charts would carry what looks like one number.
+_FORBIDDEN_IN_NUMBER = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\uffff"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]|" + _FORBIDDEN.pattern
+)
+_NUMBERS = ("patient_id", "accession_number")
 _CODE = re.compile(r"[A-Z0-9_ ]*")
 _CHOICES = {"patient_sex": Sex.values, "laterality": Laterality.values}
 _UPPER = ("modality", "body_part_examined", "view_position", "patient_sex", "laterality")
@@ -95,6 +101,8 @@ def _text(name: str, value: object, problems: dict[str, list[str]]) -> str:
     if name in _UPPER:
         text = text.upper()
     forbidden = _FORBIDDEN_IN_TEXT if name == "clinical_question" else _FORBIDDEN
+    if name in _NUMBERS:
+        forbidden = _FORBIDDEN_IN_NUMBER
     if len(text) > MAX_LENGTHS[name]:
         problems[name] = [_("At most %(most)s characters.") % {"most": MAX_LENGTHS[name]}]
     elif forbidden.search(text):

@@ -11,6 +11,7 @@ from typing import Any
 
 from analyses.models import Study
 from analyses.record.fields import IDENTITY_FIELDS
+from analyses.record.names import names_agree
 
 AGAINST_FILE, AGAINST_RECORD = "file", "record"
 _PROJECTION = frozenset({"CR", "DX", "RG", "RF", "XA", "DR", "IO", "PX", "OT"})
@@ -24,21 +25,18 @@ _REGIONS = {
 }
 
 
-def name_words(name: str) -> list[str]:
-    """A person name's words without case, accents, punctuation and order (PS3.5, 6.2.1 separates by ^ and =)."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
-    return sorted(re.findall(r"\w+", plain.replace("_", " ")))
+def normal_number(number: str) -> str:
+    """The form in which two record or accession numbers are one: no case, width or white space.
 
-
-def names_agree(one: str, other: str) -> bool:
-    """The same words, or one name leaves out words of the other (a missing second name contradicts nothing)."""
-    first, second = set(name_words(one)), set(name_words(other))
-    return first <= second or second <= first
+    Leading zeros count: 0123 and 123 may be two people.
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", number).casefold())
+    return "".join(folded.casefold().split())
 
 
 def ids_agree(one: str, other: str) -> bool:
-    """Equal but for case and white space. Leading zeros count: 0123 and 123 may be two people."""
-    return "".join(one.casefold().split()) == "".join(other.casefold().split())
+    """Whether two record or accession numbers are one."""
+    return normal_number(one) == normal_number(other)
 
 
 def sides_agree(one: str, other: str) -> bool:
