@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit, languages, sessions
 from accounts.errors import Refused
+from accounts.mail import mail_is_sent
 from accounts.models import (
     Department,
     OperatingPointChoice,
@@ -165,11 +166,6 @@ def password_link(user: User) -> str:
     key = PASSWORD_RESET_TOKEN_GENERATOR().make_token(user)
     path = reverse("account_reset_password_from_key", kwargs={"uidb36": user_pk_to_url_str(user), "key": key})
     return settings.PUBLIC_URL + path
-
-
-def mail_is_sent() -> bool:
-    """Whether e-mail leaves this machine; if not, links are shown to the administrator instead."""
-    return not settings.EMAIL_BACKEND.endswith(("console.EmailBackend", "dummy.EmailBackend"))
 
 
 def send_password_link(user: User, *, by: User | None) -> str | None:

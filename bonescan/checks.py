@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.auth.hashers import get_hasher
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from accounts.mail import mail_is_sent
 from inference import card as cards
 from inference.errors import WeightsError
 from inference.imaging.limits import Limits
@@ -158,10 +159,11 @@ def deployment_is_complete(app_configs: Apps, **kwargs: Any) -> list[CheckMessag
                 id="bonescan.W002",
             )
         )
-    if settings.EMAIL_BACKEND.endswith("console.EmailBackend"):
+    if not mail_is_sent():
         found.append(
             Warning(
-                "No mail server is configured: links for new passwords are shown only to the administrator.",
+                "No mail server is configured: messages are dropped, nobody can reset a password without an"
+                " administrator, and links for new passwords are shown only to the administrator who asks for them.",
                 hint="Set EMAIL_URL, for instance smtp+tls://user:password@mail.example.org:587.",
                 id="bonescan.W003",
             )

@@ -185,8 +185,11 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "bonescan.views.csrf_failure"
 
-EMAIL_CONFIG = env.email("EMAIL_URL", default="consolemail://")
+EMAIL_CONFIG = env.email_url_config(env.str("EMAIL_URL", default="") or "dummymail://")
 vars().update(EMAIL_CONFIG)
+# Without a mail server nothing of a message is written anywhere: the log would hold links that set a password.
+if EMAIL_CONFIG["EMAIL_BACKEND"].endswith(("console.EmailBackend", "dummy.EmailBackend")):
+    EMAIL_BACKEND = "accounts.mail.DroppedMail"
 # A mail server that hangs must not hold up the person whose action sends the mail.
 EMAIL_TIMEOUT = 5
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="bonescan@localhost")

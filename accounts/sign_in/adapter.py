@@ -3,9 +3,11 @@
 from typing import Any
 from urllib.parse import quote
 
+import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.shortcuts import render
@@ -15,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import audit
 from accounts.sign_in.client_ip import client_ip
 
+log = structlog.get_logger(__name__)
 LOCKED_FOR_S = 300
 # Sentences of allauth's forms that no adapter replaces. Its own German says "du": marked here, ours comes first.
 SAID_BY_ALLAUTH = (_("You must type the same password each time."),)
@@ -40,6 +43,14 @@ class AccountAdapter(DefaultAccountAdapter):
         """A link built from PUBLIC_URL: the Host header of a request must not decide where a reset key is sent."""
         path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
         return settings.PUBLIC_URL + path.replace("UID-KEY", quote(key))
+
+    def send_password_reset_mail(self, user: AbstractBaseUser, email: str, context: dict[str, Any]) -> None:
+        """Send the link; a fault is logged without the address, and the caller gets the answer of an unknown one."""
+        try:
+            super().send_password_reset_mail(user, email, context)
+        except Exception as error:
+            # Whatever a mail backend raises would tell a stranger that the account exists.
+            log.warning("reset_not_mailed", user_id=str(user.pk), error=type(error).__name__)
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:  # noqa: ARG002
         return reverse("accounts:profile")

@@ -6,13 +6,15 @@ Its others stay unmounted: with them people could sign up, or add e-mail address
 from allauth.account import views
 from django.urls import path, re_path
 
+from accounts.sign_in.views import PasswordReset, PasswordResetDone
+
 urlpatterns = [
     path("login/", views.login, name="account_login"),
     path("logout/", views.logout, name="account_logout"),
     path("inactive/", views.account_inactive, name="account_inactive"),
     path("password/change/", views.password_change, name="account_change_password"),
-    path("password/reset/", views.password_reset, name="account_reset_password"),
-    path("password/reset/done/", views.password_reset_done, name="account_reset_password_done"),
+    path("password/reset/", PasswordReset.as_view(), name="account_reset_password"),
+    path("password/reset/done/", PasswordResetDone.as_view(), name="account_reset_password_done"),
     re_path(
         r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
         views.password_reset_from_key,

@@ -1,11 +1,13 @@
 """Signing in and out, lock-outs, and setting passwords."""
 
 import re
+from smtplib import SMTPException
 
 import pytest
 from django.core import mail
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
+from structlog.testing import capture_logs
 
 from accounts.models import AuditEvent, User
 from accounts.services import deactivate, reactivate
@@ -204,6 +206,61 @@ def test_an_unknown_or_deactivated_address_gets_the_same_answer_and_no_mail(clie
         pages.append((answer.status_code, answer.url))
     assert len(set(pages)) == 1
     assert [message.to for message in mail.outbox] == [[doctor.email]]
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "Ask an administrator of the portal for a link to set a new password."),
+        ("de", "Bitten Sie eine Administratorin oder einen Administrator des Portals um einen Link"),
+    ],
+)
+@pytest.mark.parametrize("backend", ["accounts.mail.DroppedMail", "django.core.mail.backends.console.EmailBackend"])
+def test_without_mail_nobody_resets_a_password_alone_and_the_page_says_whom_to_ask(
+    client, doctor, administrator, settings, capfd, caplog, language, said, backend
+):
+    from accounts.services import change_settings
+
+    change_settings(institution_name="Clinic", contact="Tel. 4711", tumour_centre="", by=administrator)
+    settings.EMAIL_BACKEND = backend
+    headers = {"Accept-Language": language}
+    known, unknown = (ask_for_reset(client, email, headers=headers) for email in (doctor.email, "nobody@example.org"))
+    for answer in (client.get(reverse("account_reset_password"), headers=headers), known, unknown):
+        page = answer.content.decode()
+        assert answer.status_code == 200
+        assert said in page
+        assert "Tel. 4711" in page
+        assert 'name="email"' not in page
+    assert client.get(reverse("account_reset_password_done")).url == reverse("account_reset_password")
+    logged = "".join([*capfd.readouterr(), caplog.text])
+    assert "password/reset/key" not in logged
+    assert doctor.email not in logged
+
+
+def test_a_dropped_mail_leaves_nothing_of_itself_in_the_log(settings, capfd, caplog):
+    settings.EMAIL_BACKEND = "accounts.mail.DroppedMail"
+    with capture_logs() as lines:
+        mail.send_mail("a subject", "a secret link", "from@example.org", ["to@example.org"])
+    assert lines == [{"event": "mail_dropped", "log_level": "info"}]
+    assert "".join([*capfd.readouterr(), caplog.text]) == ""
+
+
+@pytest.mark.parametrize("fault", [OSError("to doctor@example.org"), SMTPException("doctor@example.org"), ValueError()])
+def test_while_the_mail_server_is_away_every_address_gets_the_same_answer(client, doctor, monkeypatch, fault):
+    def away(*args, **kwargs):
+        raise fault
+
+    monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", away)
+    UserFactory(email="gone@example.org", is_active=False)
+    answers = set()
+    with capture_logs() as lines:
+        for email in (doctor.email, "nobody@example.org", "gone@example.org"):
+            answer = ask_for_reset(client, email)
+            answers.add((answer.status_code, answer.url, client.get(answer.url).content))
+    assert len(answers) == 1
+    (line,) = [line for line in lines if line["event"] == "reset_not_mailed"]
+    assert (line["user_id"], line["error"]) == (str(doctor.pk), type(fault).__name__)
+    assert "@" not in str(lines)
 
 
 def test_a_new_person_sets_the_first_password_by_the_administrators_link(client, department):

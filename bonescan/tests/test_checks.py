@@ -7,7 +7,7 @@ import pytest
 from django.core.checks import Error, Warning
 
 from bonescan import checks
-from bonescan.tests.processes import KEY, manage
+from bonescan.tests.processes import KEY, manage, python
 from inference import card
 
 PRODUCTION = {
@@ -38,6 +38,7 @@ def test_a_production_environment_passes_the_deployment_checks_without_a_warning
         ({"PUBLIC_URL": "http://bonescan.hospital.example"}, "bonescan.W001"),
         ({"TRUSTED_PROXY_COUNT": "0"}, "bonescan.W002"),
         ({"EMAIL_URL": "consolemail://"}, "bonescan.W003"),
+        ({"EMAIL_URL": ""}, "bonescan.W003"),
         ({"REDIS_URL": ""}, "bonescan.W004"),
     ],
 )
@@ -46,9 +47,30 @@ def test_an_incomplete_deployment_is_told_what_is_missing(settings, monkeypatch,
     settings.PUBLIC_URL, settings.REDIS_URL = values["PUBLIC_URL"], values["REDIS_URL"]
     settings.SECURE, settings.ALLAUTH_TRUSTED_PROXY_COUNT = True, int(values["TRUSTED_PROXY_COUNT"])
     console = "django.core.mail.backends.console.EmailBackend"
-    settings.EMAIL_BACKEND = console if values["EMAIL_URL"].startswith("console") else "mail.Other"
+    backends = {"consolemail://": console, "": "accounts.mail.DroppedMail"}
+    settings.EMAIL_BACKEND = backends.get(values["EMAIL_URL"], "mail.Other")
     monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.postgresql")
     assert ids(checks.deployment_is_complete(None)) == [found]
+
+
+@pytest.mark.parametrize("address", [None, "", "consolemail://", "dummymail://"])
+def test_a_deployment_without_a_mail_server_is_told_so_and_prints_no_mail(tmp_path, address):
+    environment = {**PRODUCTION, "BONESCAN_HOME": str(tmp_path), "EMAIL_URL": address or ""}
+    if address is None:
+        del environment["EMAIL_URL"]
+    code = (
+        "import django; django.setup()\n"
+        "from django.conf import settings\n"
+        "from django.core.mail import send_mail\n"
+        "from bonescan.checks import deployment_is_complete\n"
+        "print(settings.EMAIL_BACKEND, [found.id for found in deployment_is_complete(None)])\n"
+        "send_mail('a subject', 'a secret link', 'from@example.org', ['to@example.org'])"
+    )
+    done = python(code, **environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout == "accounts.mail.DroppedMail ['bonescan.W003']\n"
+    assert json.loads(done.stderr)["event"] == "mail_dropped"
+    assert not [word for word in ("subject", "secret", "example.org") if word in done.stderr]
 
 
 def test_a_folder_that_cannot_be_written_to_stops_the_start(settings, tmp_path):
