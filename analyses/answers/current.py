@@ -26,6 +26,23 @@ def keep_warnings(analysis: Analysis, warnings: list[dict[str, Any]]) -> None:
         analysis.save(update_fields=["warnings"])
 
 
+def current_of(analysis: Analysis) -> Analysis:
+    """The analysis that is current for the image and task of this one."""
+    rows = Analysis.objects.of_task(analysis.task).filter(image_id=analysis.image_id).order_by("-created_at", "id")
+    return current_by_image(rows)[analysis.image_id]
+
+
+def hand_over_warnings(before: Analysis) -> None:
+    """Give what was found and decided about an image to the analysis that is current after this one.
+
+    Contradictions are checked and decided on the current analysis only: none may be lost with it.
+    """
+    now = current_of(before)
+    if now.pk != before.pk:
+        remarks = [entry["code"] for entry in now.warnings if not entry["field"]]
+        keep_warnings(now, identity.with_remarks(before.warnings, remarks))
+
+
 def current_analyses(study: Study, task: str) -> list[Analysis]:
     """The current analysis of this task of each image, in the order in which the images came."""
     return list(current_by_image(analyses_of(study, task)).values())

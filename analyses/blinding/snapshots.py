@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from analyses.answers.current import current_analyses
+from analyses.answers.current import current_analyses, current_by_image
 from analyses.answers.suspicion import rank
 from analyses.blinding.case_state import CaseState
 from analyses.blinding.rules import without_answer
@@ -91,7 +91,8 @@ def _complete(unaided: UnaidedReading, at: datetime) -> None:
     answer: dict[str, Any] = unaided.answer or {}
     films = answer["films"]
     open_ones = {film["analysis"] for film in films if not film["final"]}
-    ended = {str(row.pk): row for row in Analysis.objects.filter(pk__in=open_ones) if row.is_final}
+    rows = Analysis.objects.filter(pk__in=open_ones)
+    ended = {str(row.pk): _standing(row) for row in rows if row.is_final}
     if not ended:
         return
     number = {film["analysis"]: film for film in films}
@@ -99,6 +100,12 @@ def _complete(unaided: UnaidedReading, at: datetime) -> None:
     if unaided.answer["complete"] and unaided.arm != Arm.HIDDEN:
         unaided.revealed_at = at
     unaided.save(update_fields=["answer", "revealed_at"])
+
+
+def _standing(asked: Analysis) -> Analysis:
+    """What answers the question that was open at the lock: an earlier answer where it ended without one."""
+    rows = Analysis.objects.of_task(asked.task).filter(image_id=asked.image_id, created_at__lte=asked.created_at)
+    return current_by_image(rows.order_by("-created_at", "id"))[asked.image_id]
 
 
 def _entry(analysis: Analysis) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from accounts.models import AuditEvent
 from analyses.answers import wording
 from analyses.answers.agreement import agreeing_reading
+from analyses.answers.current import ENDED_WITHOUT_ANSWER
 from analyses.answers.suspicion import rank
 from analyses.blinding import snapshots
 from analyses.blinding.case_state import CaseState
@@ -61,7 +62,8 @@ def films_of(state: CaseState) -> list[CaseFilm]:
             films.append(CaseFilm(image, without_answer(shown), [], number))
             continue
         place = next((at for at, row in enumerate(analyses) if row.pk == shown.pk), 0)
-        newer = place > 0 or shown.status != analyses[place].status
+        came = any(row.status not in ENDED_WITHOUT_ANSWER for row in analyses[:place])
+        newer = came or shown.status != analyses[place].status
         films.append(CaseFilm(image, shown, analyses[place + 1 :], number, newer))
     return films if state.is_blind else sorted(films, key=lambda film: film.sort_key)
 
@@ -70,10 +72,11 @@ def progress_context(state: CaseState, wanted: UUID | None = None) -> dict[str, 
     """The films and how far their analyses are: all that the poll needs while nothing else has changed.
 
     Args:
-        wanted: the analysis or image whose film is shown large; the most suspicious one without it.
+        wanted: the image that is shown large, or any analysis of it; the most suspicious one without it.
     """
     films = films_of(state)
-    film = next((film for film in films if wanted in (film.analysis.pk, film.image.pk)), films[0] if films else None)
+    image = next((row.image_id for row in state.analyses if row.pk == wanted), wanted)
+    film = next((film for film in films if film.image.pk == image), films[0] if films else None)
     return {
         "study": case_without_answer(state.study) if state.is_blind else state.study,
         "state": state,

@@ -54,9 +54,11 @@ def case(request: HttpRequest, study_id: UUID) -> HttpResponse:
 def case_panel(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> HttpResponse:
     """The poll of an open case: the progress lines, or the whole body once an answer came (``seen`` is outdated)."""
     study = in_scope(request, CASES, study_id)
-    context = progress_context(CaseState(study, caller(request)), analysis_id)
-    if all(film.analysis.pk != analysis_id for film in context["films"]):
+    state = CaseState(study, caller(request))
+    # Also one that is no longer shown: it may have ended without an answer, and an earlier answer stands again.
+    if all(row.pk != analysis_id for row in state.analyses):
         raise Http404
+    context = progress_context(state, analysis_id)
     if request.GET.get("seen") == context["change_marker"]:
         return render(request, "analyses/case_page/_progress.html", context)
     response = render(request, "analyses/case_page/_update.html", case_context(context))

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import ApiToken, Department, User
+from analyses.answers.current import current_by_image
 from analyses.errors import Invalid, ServiceError, Unprocessable
 from analyses.models import Analysis, IdempotencyKey, Image, ReadingState, Status, Study, Task
 from analyses.pipeline import queue
@@ -174,7 +175,7 @@ def _by_idempotency_key(post: _Post) -> Submission | None:
 
 
 def _same_image(post: _Post) -> Analysis | None:
-    """The newest analysis of the same bytes of the same patient that the poster may see, if any."""
+    """The current analysis of the same bytes of the same patient that the poster may see, if any."""
     # Nearly always nobody has sent these bytes: the cheap question first.
     if not Image.objects.filter(original_sha256=post.file.sha256).exists():
         return None
@@ -183,7 +184,8 @@ def _same_image(post: _Post) -> Analysis | None:
         .for_user(post.user)
         .filter(image__original_sha256=post.file.sha256, image__study__department_id=post.user.department_id)
     )
-    for analysis in rows.select_related("image__study__patient").order_by("-created_at", "id"):
+    rows = rows.select_related("image__study__patient").order_by("-created_at", "id")
+    for analysis in current_by_image(rows).values():
         if _same_patient(analysis.image, post):
             return analysis
     return None

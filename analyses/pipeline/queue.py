@@ -25,6 +25,7 @@ from kombu import pools
 
 from accounts import audit
 from accounts.models import Department, User
+from analyses.answers.current import current_of, hand_over_warnings
 from analyses.errors import Conflict, LeaseLost
 from analyses.models import Analysis, Stage, Status
 from analyses.notifications import services as notifications
@@ -162,7 +163,9 @@ def end(claim: Claim, status: str, **values: Any) -> None:
 def fail(claim: Claim, code: str, message: str) -> None:
     """End as failed: the image could not be read, or a technical fault that trying again does not mend."""
     study = cases.lock_row(claim.analysis.image.study_id)
+    before = current_of(claim.analysis)
     end(claim, Status.FAILED, error_code=code[:40], error_message=message[:400])
+    hand_over_warnings(before)
     summary.summarise(study, changed=claim.analysis.shows_on_report)
     record_result(claim.analysis, study.pk, {"status": Status.FAILED, "code": code})
     notifications.analysis_failed(claim.analysis)
@@ -195,6 +198,7 @@ def cancel(analysis: Analysis, user: User) -> None:
         Conflict: ``not_cancelable``.
     """
     study = cases.lock_row(analysis.image.study_id)
+    before = current_of(analysis)
     stopped = (
         Analysis.objects.unfinished()
         .filter(pk=analysis.pk)
@@ -202,6 +206,7 @@ def cancel(analysis: Analysis, user: User) -> None:
     )
     if not stopped:
         raise Conflict("not_cancelable", _("The analysis has already ended. Reload the page to see the result."))
+    hand_over_warnings(before)
     summary.summarise(study, changed=analysis.shows_on_report)
     audit.record("cancel", user=user, obj=analysis, case_id=study.pk)
     analysis.refresh_from_db()
@@ -216,6 +221,7 @@ def retry(analysis: Analysis, user: User) -> None:
     """
     study = cases.lock(analysis.image.study_id)
     cases.require_unsigned(study)
+    before = current_of(analysis)
     now = timezone.now()
     requeued = Analysis.objects.filter(pk=analysis.pk, status__in=(Status.FAILED, Status.CANCELLED)).update(
         status=Status.QUEUED,
@@ -232,6 +238,7 @@ def retry(analysis: Analysis, user: User) -> None:
     )
     if not requeued:
         raise Conflict("not_retriable", _("Only a failed or cancelled analysis can be repeated."))
+    hand_over_warnings(before)
     summary.summarise(study, changed=analysis.shows_on_report)
     audit.record("retry", user=user, obj=analysis, case_id=study.pk)
     transaction.on_commit(lambda: wake(analysis.pk))

@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import Department
 from accounts.tests.factories import UserFactory
 from analyses.models import Analysis, ReadingRevision, ReadingState, Review, Study, UnaidedReading
 from analyses.pipeline import queue, summary
@@ -151,6 +152,25 @@ def test_a_newer_answer_is_told_and_not_shown(page, study):
     assert "A newer answer has arrived since" in text
     assert "bonescan-next" not in text
     assert "Suspicious for malignancy" in text
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_a_second_analysis_that_fails_is_not_told_as_a_newer_answer(page, study, doctor, locks):
+    if locks:
+        page.post(at("unaided_open", study))
+        page.post(at("unaided_lock", study), CONTENT)
+    else:
+        Department.objects.filter(pk=doctor.department_id).update(reading_mode="at_once")
+    first = Analysis.objects.get()
+    reanalyse_case(study.pk)
+    again = Analysis.objects.exclude(pk=first.pk).get()
+    queue.fail(queue.claim(again.pk, "w"), "unreadable", "Export it again.")
+    text = shown(page, study)
+    assert "Suspicious for malignancy" in text
+    assert "A newer answer has arrived since" not in text
+    poll = page.get(reverse("analyses:case_panel", args=[study.pk, again.pk]), {"seen": "1-1"})
+    assert poll.status_code == 200, "a page that waited for the second analysis is told that the first stands"
+    assert "Suspicious for malignancy" in poll.content.decode()
 
 
 def test_a_failed_film_that_was_tried_again_after_the_lock_shows_what_stood_then(page, doctor, study):

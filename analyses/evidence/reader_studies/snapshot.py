@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db.models import Prefetch
 
+from analyses.answers.current import current_analyses, current_by_image
 from analyses.models import Analysis, Image, ReaderStudyCase, Study, Task
 
 NO_FILM, BURNED_IN = "no_film", "burned_in"
@@ -31,22 +32,19 @@ def take(case: Study) -> list[dict[str, Any]]:
     images = case.images.prefetch_related(Prefetch("analyses", queryset=newest)).order_by("created_at", "id")
     films = []
     for image in images:
-        analyses = list(image.analyses.all())
-        if image.canonical_file and analyses:
-            answer = {name: getattr(analyses[0], name) for name in ANSWER_FIELDS}
+        current = current_by_image(image.analyses.all()).get(image.pk)
+        if image.canonical_file and current is not None:
+            answer = {name: getattr(current, name) for name in ANSWER_FIELDS}
             films.append({"image": str(image.pk), "answer": answer})
     return films
 
 
 def unfit_code(case: Study) -> str:
     """Why a case cannot be read in a reader study: ``no_film``, ``burned_in``; empty where it can."""
-    newest: dict[Any, Analysis] = {}
-    rows = Analysis.objects.of_task(Task.TUMOUR).filter(image__study=case).order_by("-created_at", "id")
-    for analysis in rows.select_related("image"):
-        newest.setdefault(analysis.image_id, analysis)
-    if not any(analysis.image.canonical_file for analysis in newest.values()):
+    current = current_analyses(case, Task.TUMOUR)
+    if not any(analysis.image.canonical_file for analysis in current):
         return NO_FILM
-    if any(warning.get("code") == WARNING for analysis in newest.values() for warning in analysis.warnings):
+    if any(warning.get("code") == WARNING for analysis in current for warning in analysis.warnings):
         return BURNED_IN
     return ""
 

@@ -124,6 +124,13 @@ def test_again_makes_another_analysis_of_the_same_film(submit):
     assert len(files()) == 1
 
 
+def test_the_same_film_is_answered_with_the_answer_that_stands_when_its_second_analysis_failed(submit):
+    first, second = submit(), submit(again=True)
+    Analysis.objects.filter(pk=first.analysis.pk).update(status="succeeded", outcome="benign")
+    Analysis.objects.filter(pk=second.analysis.pk).update(status="failed")
+    assert submit().analysis == first.analysis
+
+
 def test_again_on_a_signed_case_makes_a_new_case(submit):
     first = submit().analysis
     Study.objects.update(reading_state="final")

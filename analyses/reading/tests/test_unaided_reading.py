@@ -195,6 +195,23 @@ def test_the_answer_that_was_running_at_the_lock_is_kept_when_it_comes(study, do
     assert unaided.revealed_at is not None
 
 
+def test_a_second_analysis_that_fails_after_the_lock_leaves_the_earlier_answer_of_the_film(study, doctor):
+    first = Analysis.objects.get()
+    reanalyse_case(study.pk)
+    unaided = locked(study, doctor)
+    assert not unaided.answer["complete"]
+    again = Analysis.objects.exclude(pk=first.pk).get()
+    claim = queue.claim(again.pk, "w")
+    assert claim is not None
+    queue.fail(claim, "unreadable", "Export it again.")
+    unaided.refresh_from_db()
+    assert unaided.answer["complete"]
+    assert unaided.answer["outcome"] == "malignant"
+    assert [film["analysis"] for film in unaided.answer["films"]] == [str(first.pk)]
+    review = reading.save_reading(study, user=doctor, reading="malignant", agrees_with_model=True)
+    assert review.model_outcome == "malignant"
+
+
 def test_a_newer_answer_changes_nothing_of_what_is_compared_signed_and_reported(study, doctor):
     first = Analysis.objects.get()
     locked(study, doctor)

@@ -18,7 +18,7 @@ from analyses.evidence.reader_studies import design, reading, services, snapshot
 from analyses.evidence.reader_studies.forms import ReaderStudyCasesForm, parse_rows
 from analyses.evidence.reader_studies.tests import draft, read_session, signed_case, started
 from analyses.models import Analysis, Condition, Image, ReaderStudyReading, Study
-from analyses.tests.factories import REGION, StudyFactory, result
+from analyses.tests.factories import REGION, AnalysisFactory, StudyFactory, result
 
 pytestmark = pytest.mark.django_db
 
@@ -181,6 +181,12 @@ def test_films_are_kept_in_the_order_in_which_they_came_and_not_by_suspicion(dep
     for outcome in ("normal", "malignant", "benign"):
         result(outcome, study=case)
     assert [film["answer"]["outcome"] for film in snapshot.take(case)] == ["normal", "malignant", "benign"]
+
+
+def test_a_film_whose_second_analysis_failed_is_kept_with_the_answer_that_stands(department):
+    first = result("malignant", study=StudyFactory(owner=department))
+    AnalysisFactory(image=first.image, status="failed", error_code="unreadable")
+    assert [film["answer"]["outcome"] for film in snapshot.take(first.image.study)] == ["malignant"]
 
 
 def test_the_seed_stands_neither_in_the_log_nor_anywhere_else_before_the_closing(administrator, department):
