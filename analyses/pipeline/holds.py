@@ -56,12 +56,13 @@ def in_force(use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> ModelHold | None:
 
 def shown_uses() -> list[IntendedUse]:
     """The uses that pages call withheld for all; up to some seconds old."""
-    found = cache.get(_SHOWN)
-    if found is None:
+    try:
+        return [IntendedUse(modality, task) for modality, task in cache.get(_SHOWN)]
+    except (TypeError, ValueError):  # nothing is kept there, or nothing of ours
         rows = ModelHold.objects.filter(lifted_at__isnull=True).order_by("id")
         found = list(rows.values_list("modality", "task"))
         cache.set(_SHOWN, found, _SHOWN_S)
-    return [IntendedUse(*use) for use in found]
+        return [IntendedUse(*use) for use in found]
 
 
 def history(use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> list[ModelHold]:

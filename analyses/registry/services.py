@@ -136,7 +136,7 @@ def shown_model() -> ModelIdentity | None:
     None where it cannot be read.
     """
     key = cache.get(_SHOWN)
-    if key is None:
+    if not isinstance(key, str):
         key = active_model(TUMOUR_ON_RADIOGRAPHS)
         cache.set(_SHOWN, key, _SHOWN_S)
     try:
