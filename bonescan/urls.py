@@ -18,4 +18,5 @@ urlpatterns = [
 handler400 = "bonescan.views.bad_request"
 handler403 = "bonescan.views.permission_denied"
 handler404 = "bonescan.views.not_found"
+handler429 = "bonescan.views.too_many_requests"
 handler500 = "bonescan.views.server_error"

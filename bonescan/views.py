@@ -9,6 +9,7 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
+from accounts.sign_in.limits import wait_at_page_s
 from bonescan.middleware import answer_language, unavailable
 from bonescan.monitoring.health import readiness
 
@@ -55,6 +56,13 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return _problem(request, 404, "not_found", _("This page does not exist, or your account has no access to it."))
+
+
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    """What a limit of allauth answers, with the seconds until it lets the caller through again."""
+    answer = _problem(request, 429, "throttled", _("Too many requests. Wait a moment, then try again."))
+    answer["Retry-After"] = str(wait_at_page_s(request))
+    return answer
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -16,9 +16,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
 from accounts.sign_in.client_ip import client_ip
+from accounts.sign_in.limits import wait_s
 
 log = structlog.get_logger(__name__)
-LOCKED_FOR_S = 300
 # Sentences of allauth's forms that no adapter replaces. Its own German says "du": marked here, ours comes first.
 SAID_BY_ALLAUTH = (_("You must type the same password each time."),)
 
@@ -76,8 +76,9 @@ class AccountAdapter(DefaultAccountAdapter):
                 allowed=False,
                 detail={"reason": "too_many_attempts"},
             )
-            page = render(request, "account/locked.html", {"minutes": LOCKED_FOR_S // 60}, status=429)
-            page["Retry-After"] = str(LOCKED_FOR_S)
+            wait = wait_s(request, "login_failed", self._get_login_attempts_cache_key(request, **credentials))
+            page = render(request, "account/locked.html", {"minutes": -(-wait // 60)}, status=429)
+            page["Retry-After"] = str(wait)
             raise ImmediateHttpResponse(page) from error
 
     def forgive_failed_attempts(self, request: HttpRequest, email: str) -> None:

@@ -4,6 +4,7 @@ import re
 from smtplib import SMTPException
 
 import pytest
+import time_machine
 from django.core import mail
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
@@ -15,6 +16,12 @@ from accounts.tests.factories import PASSWORD, UserFactory
 
 pytestmark = pytest.mark.django_db
 NEW = "another long passphrase"
+
+
+@pytest.fixture
+def stopped_clock():
+    with time_machine.travel(1_800_000_000.5, tick=False) as traveller:
+        yield traveller
 
 
 def sign_in(client: Client, email: str, password: str = PASSWORD, **extra):
@@ -79,7 +86,7 @@ def test_a_failed_attempt_is_recorded_and_says_nothing_about_the_account(client,
     assert event.detail == {"reason": reason}
 
 
-def test_the_sixth_attempt_meets_a_calm_page_even_with_the_right_password(client, doctor):
+def test_the_sixth_attempt_meets_a_calm_page_even_with_the_right_password(client, doctor, stopped_clock):
     for _ in range(5):
         assert sign_in(client, doctor.email, "wrong password entirely").status_code == 200
     answer = sign_in(client, doctor.email)
@@ -88,6 +95,58 @@ def test_the_sixth_attempt_meets_a_calm_page_even_with_the_right_password(client
     assert "Too many attempts" in answer.content.decode()
     assert AuditEvent.objects.first().detail == {"reason": "too_many_attempts"}
     assert client.get(reverse("accounts:profile")).status_code == 302
+
+
+def comes_back(traveller, again) -> None:
+    """Whoever waits as long as was said is let in, and a second less is too early."""
+    answer = again()
+    assert answer.status_code == 429
+    wait_s = int(answer["Retry-After"])
+    traveller.shift(wait_s - 1)
+    early = again()
+    assert (early.status_code, early["Retry-After"]) == (429, "1")
+    traveller.shift(1)
+    assert again().status_code in (200, 302)
+
+
+def test_a_locked_account_is_told_the_seconds_that_are_left(client, doctor, stopped_clock):
+    for _ in range(5):
+        sign_in(client, doctor.email, "wrong password entirely")
+        stopped_clock.shift(10)
+    answer = sign_in(client, doctor.email)
+    assert answer["Retry-After"] == "250"
+    assert "blocked for 5 minutes" in answer.content.decode()
+    comes_back(stopped_clock, lambda: sign_in(client, doctor.email))
+
+
+def test_an_address_that_tried_many_accounts_is_told_the_rest_of_its_minute(client, doctor, stopped_clock):
+    for number in range(10):
+        sign_in(client, f"user{number}@example.org", "wrong password entirely")
+        stopped_clock.shift(2.25)
+    answer = sign_in(client, doctor.email)
+    assert answer["Retry-After"] == "38"
+    assert "blocked for 1 minute to" in answer.content.decode()
+    comes_back(stopped_clock, lambda: sign_in(client, doctor.email))
+
+
+def test_too_many_attempts_of_one_address_are_told_when_to_come_back(client, doctor, stopped_clock):
+    for _ in range(30):
+        sign_in(client, doctor.email, "")
+        stopped_clock.shift(1)
+    assert sign_in(client, doctor.email)["Retry-After"] == "30"
+    assert sign_in(client, doctor.email, headers={"Accept": "application/json"}).json()["code"] == "throttled"
+    comes_back(stopped_clock, lambda: sign_in(client, doctor.email))
+
+
+def test_too_many_requests_for_a_link_are_told_when_to_come_back(client, doctor, stopped_clock):
+    def ask():
+        return client.post(reverse("account_reset_password"), {"email": "Doctor@example.org"})
+
+    for _ in range(5):
+        assert ask().status_code == 302
+        stopped_clock.shift(3)
+    assert ask()["Retry-After"] == "45"
+    comes_back(stopped_clock, ask)
 
 
 def test_a_lock_out_of_one_account_does_not_lock_another(client, doctor, clerk):

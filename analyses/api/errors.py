@@ -1,6 +1,7 @@
 """Turns whatever went wrong into the one error shape of the API: ``{code, detail, fields}``."""
 
 import errno
+import math
 from typing import Any
 
 import structlog
@@ -60,7 +61,7 @@ def _answer_to(exc: exceptions.APIException) -> Response:
     if header := getattr(exc, "auth_header", None):
         headers["WWW-Authenticate"] = header
     if isinstance(exc, exceptions.Throttled):
-        wait_s = int(getattr(exc, "wait", None) or 0) + 1
+        wait_s = max(1, math.ceil(getattr(exc, "wait", None) or 0))
         return _answer(
             429, "throttled", f"Too many calls. Try again in {wait_s} s.", headers={"Retry-After": f"{wait_s}"}
         )

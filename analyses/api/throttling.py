@@ -26,10 +26,12 @@ class TokenRateThrottle(BaseThrottle):
         if limit <= 0 or not (request.user and request.user.is_authenticated):
             return True
         caller = f"token:{request.auth.pk}" if request.auth is not None else f"user:{request.user.pk}"
-        return self._count(f"api-throttle:{caller}:{int(time.time()) // WINDOW_S}") <= limit
+        self.asked_at = time.time()
+        return self._count(f"api-throttle:{caller}:{int(self.asked_at) // WINDOW_S}") <= limit
 
     def wait(self) -> float:
-        return WINDOW_S - time.time() % WINDOW_S
+        """The rest of the minute in which the call was counted, whichever it is by now."""
+        return max(0.0, (self.asked_at // WINDOW_S + 1) * WINDOW_S - time.time())
 
     def _count(self, key: str) -> int:
         try:

@@ -11,6 +11,7 @@ from django.db.models import Count, Min, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from accounts import sessions
 from analyses.models import Analysis, IdempotencyKey, ProcessSeen, Stage, Status
 from analyses.notifications import services as notifications
 from analyses.pipeline import queue, summary
@@ -107,9 +108,10 @@ def seen(kind: str, name: str, started_at: datetime) -> None:
 
 
 def tidy() -> None:
-    """Forget processes that are long gone and idempotency keys that no client repeats any more."""
+    """Forget processes long gone, idempotency keys that no client repeats any more, and sessions past their end."""
     ProcessSeen.objects.filter(seen_at__lt=Now() - FORGET_AFTER).delete()
     IdempotencyKey.objects.filter(created_at__lt=Now() - KEYS_KEPT).delete()
+    sessions.forget_expired()
 
 
 def status_summary() -> dict[str, Any]:

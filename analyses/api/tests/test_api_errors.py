@@ -113,8 +113,18 @@ def test_one_call_too_many_is_told_when_to_come_back(client, three_a_minute):
     assert_refused(answer, 429, "throttled")
     wait_s = int(answer["Retry-After"])
     assert 0 < wait_s <= 60
-    three_a_minute.shift(wait_s)
+    assert wait_s == 40
+    three_a_minute.shift(wait_s - 1)
+    assert client.get(ANALYSES)["Retry-After"] == "1"
+    three_a_minute.shift(1)
     assert client.get(ANALYSES).status_code == 200
+
+
+def test_at_the_very_start_of_a_minute_the_wait_is_one_minute(client, three_a_minute):
+    three_a_minute.shift(40)
+    answers = [client.get(ANALYSES) for _ in range(4)]
+    assert (answers[-1].status_code, answers[-1]["Retry-After"]) == (429, "60")
+    assert answers[-1].json()["detail"] == "Too many calls. Try again in 60 s."
 
 
 def test_a_throttled_post_stores_nothing(client, three_a_minute):

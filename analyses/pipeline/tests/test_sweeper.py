@@ -6,6 +6,7 @@ from io import StringIO
 
 import pytest
 import structlog
+from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db import OperationalError
 from django.utils import timezone
@@ -117,6 +118,15 @@ def test_what_is_long_gone_is_forgotten(doctor):
     sweeper.tidy()
     assert ProcessSeen.objects.get().name == "new"
     assert IdempotencyKey.objects.get().key == "new"
+
+
+def test_sessions_past_their_end_are_forgotten_and_living_ones_stay(client, doctor):
+    client.force_login(doctor)
+    for name, hours in (("ended", -1), ("living", 1)):
+        Session.objects.create(session_key=name, expire_date=timezone.now() + timedelta(hours=hours))
+    sweeper.tidy()
+    assert set(Session.objects.values_list("session_key", flat=True)) == {"living", client.session.session_key}
+    assert client.get("/account/").status_code == 200
 
 
 def test_the_summary_counts_without_naming_anybody(worker):
