@@ -19,14 +19,14 @@ def add_service_error(form: Form, error: ServiceError) -> None:
         form.add_error(None, error.message)
 
 
-def csv_download(name: str, rows: Iterable[Iterable[Any]], *, start: str = "") -> HttpResponse:
+def csv_download(name: str, rows: Iterable[Iterable[Any]]) -> HttpResponse:
     """Rows as a CSV file that nobody between here and the reader keeps.
 
     Args:
         name: of the file, with its ending.
-        start: what comes before the first row.
+        rows: the head among them.
     """
-    response = HttpResponse([start, *csv_lines(rows)], content_type="text/csv; charset=utf-8")
+    response = HttpResponse(csv_lines(rows), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["Cache-Control"] = "private, no-store"
     return response

@@ -1,5 +1,6 @@
 """The auditor's page and export."""
 
+import codecs
 import csv
 import io
 from datetime import UTC, datetime
@@ -27,7 +28,10 @@ def actions_shown(answer) -> list[str]:
 
 
 def lines(answer) -> list[dict[str, str]]:
-    text = b"".join(answer.streaming_content).decode("utf-8-sig")
+    data = b"".join(answer.streaming_content)
+    assert data.startswith(codecs.BOM_UTF8)
+    assert data.count(codecs.BOM_UTF8) == 1
+    text = data.decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text)))
 
 

@@ -1,6 +1,7 @@
 """The audit log for auditors: filtered, paged, exported; whatever names a patient is masked."""
 
 from collections.abc import Collection, Iterator
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from accounts import audit
 from accounts.audit.masking import masked
-from accounts.csv_lines import BYTE_ORDER_MARK, csv_lines, safe_cell
+from accounts.csv_lines import csv_lines, safe_cell
 from accounts.forms import AuditFilterForm
 from accounts.models import AuditEvent, AuditEventQuerySet
 from accounts.permissions import Action, requires
@@ -136,9 +137,8 @@ def detail_text(detail: dict[str, Any]) -> str:
 
 
 def _lines(rows: AuditEventQuerySet, hidden: Collection[UUID]) -> Iterator[str]:
-    yield BYTE_ORDER_MARK
-    yield from csv_lines([COLUMNS])
-    yield from csv_lines(map(safe_cell, _values(row, hidden)) for row in rows.iterator(chunk_size=500))
+    cells = (map(safe_cell, _values(row, hidden)) for row in rows.iterator(chunk_size=500))
+    return csv_lines(chain([COLUMNS], cells))
 
 
 def _values(row: AuditEvent, hidden: Collection[UUID]) -> list[Any]:

@@ -1,6 +1,5 @@
 """Several reports as one ZIP archive, written while it is sent, with a list of what it holds."""
 
-import csv
 import io
 import re
 import zipfile
@@ -8,7 +7,7 @@ from collections.abc import Iterator
 
 from django.utils import timezone
 
-from accounts.csv_lines import safe_cell
+from accounts.csv_lines import csv_lines, safe_cell
 from analyses.models import Report
 from analyses.reports import services as report_services
 
@@ -83,9 +82,10 @@ def _unique_names(reports: list[Report]) -> list[str]:
 
 
 def _index(reports: list[Report], names: list[str]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(HEAD)
+    return "".join(csv_lines([HEAD, *_index_rows(reports, names)]))
+
+
+def _index_rows(reports: list[Report], names: list[str]) -> Iterator[list[str]]:
     for report, name in zip(reports, names, strict=True):
         study, review = report.study, getattr(report.study, "review", None)
         patient = study.patient
@@ -102,5 +102,4 @@ def _index(reports: list[Report], names: list[str]) -> str:
             report.verification_code,
             report.pdf_sha256,
         )
-        writer.writerow([safe_cell(cell) for cell in cells])
-    return text.getvalue()
+        yield [safe_cell(cell) for cell in cells]

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from accounts.csv_lines import FORMULA_STARTS
+from accounts.csv_lines import FORMULA_STARTS, SEPARATOR_LINE, decoded
 from analyses.errors import Invalid
 from analyses.evidence.outcomes.services import OutcomeFields
 
@@ -35,7 +35,7 @@ class CaseKey:
 class FileLine:
     """One line of the file, or why it cannot be read (``problem``)."""
 
-    number: int  # as an editor counts, the head being line 1
+    number: int  # as an editor counts
     label: str  # how it names its case, for the answer
     key: CaseKey = CaseKey()
     fields: OutcomeFields | None = None
@@ -46,21 +46,22 @@ def read_lines(data: bytes) -> list[FileLine]:
     """The lines below the head; blank ones are left out.
 
     Raises:
-        Invalid: ``bad_file``: too large, not UTF-8 text, no head, unknown columns, no or too many lines.
+        Invalid: ``bad_file``: too large, not UTF-8 text or UTF-16 with its mark, no head, unknown columns, no or
+            too many lines.
     """
-    text = _text(data)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
+    text, separator, above = _separated(_text(data))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         head = _head(next(reader, []))
         lines = []
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                lines.append(_line(reader.line_num, head, cells))
+                lines.append(_line(above + reader.line_num, head, cells))
                 if len(lines) > MAX_ROWS:
                     raise _bad(_("The file has more than %(most)s lines. Split it.") % {"most": MAX_ROWS})
     except csv.Error as error:
         message = _("Line %(line)s cannot be read: a quotation mark is not closed, or a cell is too long.")
-        raise _bad(message % {"line": reader.line_num}) from error
+        raise _bad(message % {"line": above + reader.line_num}) from error
     if not lines:
         raise _bad(_("The file has no line below the header."))
     return lines
@@ -70,7 +71,7 @@ def _text(data: bytes) -> str:
     if len(data) > MAX_BYTES:
         raise _bad(_("The file is larger than %(most)s MB. Split it.") % {"most": MAX_BYTES // 1024 // 1024})
     try:
-        text = data.decode("utf-8-sig")
+        text = decoded(data)
     except UnicodeDecodeError as error:
         raise _bad(_("The file is not UTF-8 text. Save it as CSV UTF-8.")) from error
     if "\x00" in text:
@@ -78,9 +79,12 @@ def _text(data: bytes) -> str:
     return text
 
 
-def _separator(text: str) -> str:
-    head = text.lstrip("\r\n").split("\n", 1)[0]
-    return ";" if head.count(";") > head.count(",") else ","
+def _separated(text: str) -> tuple[str, str, int]:
+    """The text from its head on, what separates its cells, and how many lines stand above the head."""
+    if named := SEPARATOR_LINE.match(text):
+        return text[named.end() :], named[1], 1
+    head = next((line for line in text.splitlines() if line), "")
+    return text, max(",", ";", "\t", key=head.count), 0
 
 
 def _head(cells: list[str]) -> list[str]:
@@ -105,7 +109,7 @@ def _line(number: int, head: list[str], cells: list[str]) -> FileLine:
     surplus = [cell for cell in cells[len(head) :] if cell.strip()]
     given = dict(zip(head, (_cell(text) for text in cells), strict=False))
     label = " ".join(given[name] for name in KEYS if given.get(name))[:120]
-    if surplus or len(cells) < len(head):
+    if surplus:  # fewer cells are the rule: spreadsheet programs leave out empty ones at the end
         said = _("The line has %(cells)s cells, the header has %(head)s.") % {"cells": len(cells), "head": len(head)}
         return FileLine(number, label, problem=said)
     try:

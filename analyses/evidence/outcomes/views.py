@@ -20,7 +20,7 @@ from analyses.evidence.outcomes.csv_file import COLUMNS, MAX_BYTES, MAX_ROWS
 from analyses.evidence.outcomes.csv_import import FINE, ImportResult, import_outcomes
 from analyses.evidence.outcomes.forms import OutcomeFileForm, OutcomeForm
 from analyses.models import Study, Truth, TruthMethod, TumourGrade, TumourStage
-from analyses.pages import add_service_error
+from analyses.pages import add_service_error, csv_download
 
 SHOWN_LINES = 500
 
@@ -99,9 +99,7 @@ def outcome_import_page(request: HttpRequest) -> HttpResponse:
 @requires(Action.ENTER_OUTCOMES)
 def outcome_template(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
     """The head of a file of outcomes, with the mark by which spreadsheets know UTF-8."""
-    response = HttpResponse("\ufeff" + ",".join(COLUMNS) + "\r\n", content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = 'attachment; filename="outcomes-template.csv"'
-    return response
+    return csv_download("outcomes-template.csv", [COLUMNS])
 
 
 def _show_newest(form: OutcomeForm, study: Study) -> None:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from accounts import audit
-from accounts.csv_lines import BYTE_ORDER_MARK, safe_cell
+from accounts.csv_lines import safe_cell
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller
 from analyses.evidence.performance import figures
@@ -65,11 +65,11 @@ def performance_rows(request: HttpRequest) -> HttpResponse:
     audit.record("export_performance", user=caller(request), detail={"cases": len(rows)})
     lines = ([safe_cell(cell) for cell in row] for row in cells(rows))
     name = f"performance-{timezone.localdate():%Y-%m-%d}.csv"
-    return csv_download(name, [list(DICTIONARY), *lines], start=BYTE_ORDER_MARK)
+    return csv_download(name, [list(DICTIONARY), *lines])
 
 
 @require_safe
 @requires(Action.VIEW_PERFORMANCE)
 def performance_dictionary(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
     """What each column of the rows holds, as CSV."""
-    return csv_download("performance-dictionary.csv", [("column", "holds"), *DICTIONARY.items()], start=BYTE_ORDER_MARK)
+    return csv_download("performance-dictionary.csv", [("column", "holds"), *DICTIONARY.items()])

@@ -1,6 +1,5 @@
 """All readings of a closed reader study as a ZIP of two CSV files: the readings and the dictionary of their columns."""
 
-import csv
 import io
 import zipfile
 from collections.abc import Callable, Iterable
@@ -12,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit
+from accounts.csv_lines import csv_lines
 from accounts.models import User
 from accounts.permissions import Action, require
 from analyses.answers.suspicion import rank
@@ -166,6 +166,4 @@ def export(reader_study: ReaderStudy, by: User) -> bytes:
 
 
 def _csv(rows: Iterable[Iterable[Any]]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue()
+    return "".join(csv_lines(rows))

@@ -7,6 +7,7 @@ from django import forms
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from accounts.csv_lines import SEPARATOR_LINE, decoded
 from accounts.models import Department
 from analyses.evidence.reader_studies.services import MAX_CASES, MAX_WASHOUT_DAYS, Row
 from analyses.models import ReaderStudyReader, Reading, ReferenceTruth
@@ -76,20 +77,24 @@ class ReaderStudyCasesForm(forms.Form):
             )
             return ""
         try:
-            return file.read().decode("utf-8-sig")
+            return decoded(file.read())
         except UnicodeDecodeError:
             self.add_error("file", gettext("The file is not UTF-8 text. Save the list as CSV (UTF-8)."))
             return ""
 
 
 def parse_rows(text: str) -> list[Row]:
-    """(case id, truth) of each line, parted by comma, semicolon or tab; without a head line and empty lines.
+    """(case id, truth) of each line, parted by comma, semicolon or tab.
+
+    A head line, empty lines and a first line ``sep=;`` are left out.
 
     Raises:
         ValidationError: a cell is longer than the parser takes.
     """
     found: list[Row] = []
     for number, line in enumerate(text.splitlines(), start=1):
+        if number == 1 and SEPARATOR_LINE.match(line):
+            continue
         mark = next((mark for mark in ("\t", ";", ",") if mark in line), ",")
         try:
             cells = [cell.strip() for cell in next(csv.reader([line], delimiter=mark), [])]

@@ -1,5 +1,6 @@
 """The clerk's page, downloads and the archive: who finds what, and what the log keeps."""
 
+import codecs
 import csv
 import io
 import zipfile
@@ -242,7 +243,8 @@ def test_an_archive_holds_the_chosen_reports_with_a_list_and_is_recorded_for_eac
     assert archive.namelist() == [*names, "index.csv"]
     for study, name in zip((signed, second, third), names, strict=True):
         assert archive.read(name) == report_services.report_bytes(Report.objects.get(study=study))
-    rows = list(csv.DictReader(io.StringIO(archive.read("index.csv").decode())))
+    assert archive.read("index.csv").startswith(codecs.BOM_UTF8)
+    rows = list(csv.DictReader(io.StringIO(archive.read("index.csv").decode("utf-8-sig"))))
     assert [row["file"] for row in rows] == names
     assert rows[0]["patient_id"] == signed.patient.patient_id
     assert rows[0]["signed_by"] == doctor.email

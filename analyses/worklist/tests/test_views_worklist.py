@@ -1,5 +1,6 @@
 """The case list, its waiting rows and its export."""
 
+import codecs
 import csv
 import io
 
@@ -195,7 +196,9 @@ def test_the_export_holds_the_filtered_rows_of_the_own_department(web, departmen
     result("normal", study=case_of(department, "N"))
     result("malignant", study=case_of(other_department, "THEIRS"))
     response = web.get("/cases/export.csv?outcome=malignant")
-    rows = list(csv.DictReader(io.StringIO(b"".join(response.streaming_content).decode())))
+    data = b"".join(response.streaming_content)
+    assert data.startswith(codecs.BOM_UTF8)
+    rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"))))
     assert [(row["patient_id"], row["outcome"]) for row in rows] == [("M", "malignant")]
     assert "attachment" in response["Content-Disposition"]
     assert "no-store" in response["Cache-Control"]

@@ -1,5 +1,6 @@
 """Outcomes by CSV: an answer to every line, all of them stored or none, and nothing learnt about other departments."""
 
+import codecs
 from datetime import date
 from uuid import uuid4
 
@@ -142,6 +143,29 @@ def test_a_case_that_is_not_signed_is_named_as_such(doctor):
     assert answers(file(line(accession="OPEN-1")), doctor) == ["not_signed"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("first", ["", "sep={}\r\n", "SEP={}\n", '"sep={}"\r\n', "sep={}{}{}\r\n"])
+def test_a_table_is_read_as_spreadsheet_programs_write_it(doctor, study, encoding, separator, first):
+    mark = "\ufeff" if encoding.startswith("utf-16") else ""
+    rows = [HEAD, line(accession="ACC-1", source="Pathologie Süd").rstrip(","), ",,", ""]
+    text = mark + first.replace("{}", separator) + "\r\n".join(row.replace(",", separator) for row in rows)
+    assert answers(text.encode(encoding), doctor) == ["accepted"]
+    assert CaseOutcome.objects.get().source == "Pathologie Süd"
+
+
+def test_a_line_below_a_named_separator_keeps_the_number_that_an_editor_shows(doctor, study):
+    data = b"sep=,\r\n" + file(line(accession="ACC-1"), line(accession="NO"))
+    assert [row.line.number for row in import_outcomes(data, user=doctor).rows] == [3, 4]
+
+
+@pytest.mark.parametrize("kept", range(5, 8))
+def test_a_short_row_lacks_what_its_missing_cells_would_say(doctor, study, kept):
+    cells = line(accession="ACC-1").split(",")[:kept]
+    assert answers(file(",".join(cells)), doctor) == ["malformed"]
+    assert not CaseOutcome.objects.exists()
+
+
 @pytest.mark.parametrize(
     "row",
     [
@@ -181,7 +205,10 @@ def test_the_apostrophe_that_our_export_puts_before_a_formula_is_no_part_of_a_nu
         (file("", ",,,,,,,,,,"), "no line below"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "not UTF-8"),
         (b"PK\x03\x04\x14\x00\x00\x00", "not a text file"),
-        (HEAD.encode("utf-16"), "not UTF-8"),
+        (HEAD.encode("utf-16"), "no line below"),
+        (HEAD.encode("utf-16")[:-1], "not UTF-8"),
+        (HEAD.encode("utf-16-le"), "not a text file"),
+        (b"sep=;\r\n", "Missing columns"),
         (file(line(accession="A")).replace(b"A", "Ä".encode("latin-1"), 1), "not UTF-8"),
         (file("x", head="case,truth"), "Missing columns: method, date"),
         (file("x", head="method,date,truth"), "one of case"),
@@ -246,6 +273,7 @@ def test_the_page_refuses_rubbish_with_its_sentence(web, data):
 
 def test_the_template_has_the_columns_that_are_read(web, doctor, study):
     template = web.get("/outcomes/template.csv")
+    assert template.content.startswith(codecs.BOM_UTF8)
     assert template.content.decode("utf-8-sig").strip().split(",") == list(outcome_csv.COLUMNS)
     row = line(accession="ACC-1")
     assert send(web, template.content + row.encode()).status_code == 200

@@ -1,5 +1,6 @@
 """Performance at this site: every figure equals one computed separately, and small numbers are not shown as rates."""
 
+import codecs
 import csv
 import io
 import random
@@ -353,7 +354,9 @@ def test_the_export_has_the_rows_behind_the_figures_and_names_nobody(web, site, 
     for word in (colleague.email, site[0]["patient"].patient_id, site[0]["patient"].patient_name):
         assert word not in text
     assert AuditEvent.objects.get(action="export_performance").detail == {"cases": len(site)}
-    told = dict(csv.reader(io.StringIO(web.get("/performance/dictionary.csv").content.decode("utf-8-sig"))))
+    files = [web.get(f"/performance/{name}.csv").content for name in ("rows", "dictionary")]
+    assert all(data.startswith(codecs.BOM_UTF8) for data in files)
+    told = dict(csv.reader(io.StringIO(files[1].decode("utf-8-sig"))))
     assert {name: told[name] for name in DICTIONARY} == DICTIONARY
 
 

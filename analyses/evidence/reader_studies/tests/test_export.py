@@ -1,5 +1,6 @@
 """The export of a reader study: every reading, explained, and nobody's identity."""
 
+import codecs
 import csv
 import io
 import re
@@ -22,7 +23,9 @@ def exported(admin, reader_study) -> dict[str, list[dict[str, str]]]:
     answer = admin.get(reverse("analyses:reader_study_export", args=[reader_study.pk]))
     assert (answer.status_code, answer["Content-Type"]) == (200, "application/zip")
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
-        return {name: list(csv.DictReader(io.StringIO(archive.read(name).decode()))) for name in archive.namelist()}
+        files = {name: archive.read(name) for name in archive.namelist()}
+    assert all(data.startswith(codecs.BOM_UTF8) for data in files.values())
+    return {name: list(csv.DictReader(io.StringIO(data.decode("utf-8-sig")))) for name, data in files.items()}
 
 
 def test_the_export_holds_every_reading_and_explains_every_column(admin, administrator, reader_study, reader):

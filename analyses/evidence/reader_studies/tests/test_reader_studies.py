@@ -116,6 +116,7 @@ def test_one_bad_row_keeps_all_rows_out_and_every_bad_row_is_named(administrator
 def test_a_list_of_cases_is_read_with_any_of_three_separators_and_without_its_head():
     assert parse_rows("case,truth\na,benign\n\nb , normal ") == [("a", "benign"), ("b", "normal")]
     assert parse_rows("a;malignant") == parse_rows("a\tmalignant") == [("a", "malignant")]
+    assert parse_rows("sep=;\r\ncase;truth\na;benign") == [("a", "benign")]
     assert parse_rows('"a","benign"') == [("a", "benign")]
     assert parse_rows("only-an-id") == [("only-an-id", "")]
 

@@ -1,5 +1,6 @@
 """Allocations of a trial: balanced, unpredictable, unchangeable; nothing tells the arm before it may be known."""
 
+import codecs
 import csv
 import io
 from collections import Counter
@@ -223,9 +224,11 @@ def test_the_export_has_every_column_of_its_dictionary_and_no_identity(reader, t
     study = result("benign", image__study__owner=reader.department).image.study
     unaided_reading.open_reading(study, reader)
     trials.close_trial(trial, administrator)
-    text = admin_page.get(reverse("analyses:trial_export", args=[trial.pk])).content.decode()
+    files = [admin_page.get(reverse("analyses:trial_export", args=[trial.pk])).content]
+    files.append(admin_page.get(reverse("analyses:trial_dictionary")).content)
+    assert all(data.startswith(codecs.BOM_UTF8) for data in files)
+    text, dictionary = (data.decode("utf-8-sig") for data in files)
     rows = list(csv.DictReader(io.StringIO(text)))
-    dictionary = admin_page.get(reverse("analyses:trial_dictionary")).content.decode()
     assert list(rows[0]) == [name for name, _, _ in DICTIONARY]
     assert [line["column"] for line in csv.DictReader(io.StringIO(dictionary))] == list(rows[0])
     assert rows[0]["arm"] in ("shown", "hidden")
