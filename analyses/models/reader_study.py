@@ -1,4 +1,4 @@
-"""Reader reader studies: cases with a known truth, read by several doctors without and with the model's answer."""
+"""Reader studies: cases with a known truth, read by several doctors without and with the model's answer."""
 
 import uuid
 from typing import ClassVar

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts import sessions
+from analyses.answers.current import current_of, hand_over_warnings
 from analyses.models import Analysis, IdempotencyKey, ProcessSeen, Stage, Status
 from analyses.notifications import services as notifications
 from analyses.pipeline import queue, summary
@@ -69,6 +70,7 @@ def _fail_exhausted() -> int:
 @transaction.atomic
 def _fail(analysis: Analysis, still: Q) -> bool:
     study = cases.lock_row(analysis.image.study_id)
+    before = current_of(analysis)
     ended = Analysis.objects.filter(still, pk=analysis.pk, attempts__gte=settings.MAX_ATTEMPTS).update(
         status=Status.FAILED,
         finished_at=Now(),
@@ -78,7 +80,8 @@ def _fail(analysis: Analysis, still: Q) -> bool:
         lease_expires_at=None,
     )
     if ended:
-        summary.summarise(study, changed=True)
+        hand_over_warnings(before)
+        summary.summarise(study, changed=analysis.shows_on_report)
         queue.record_result(analysis, study.pk, {"status": Status.FAILED, "code": EXHAUSTED})
         notifications.analysis_failed(analysis)
     return bool(ended)

@@ -71,7 +71,7 @@ def keep_draft(
 
     Raises:
         Invalid: ``bad_field``.
-        Conflict: ``not_open``, ``unaided_reading_locked``.
+        Conflict: ``not_open``, ``own_reading_locked``.
     """
     require(user, Action.READ_CASE)
     unaided = _unaided_for_update(study, user)
@@ -90,7 +90,7 @@ def lock_reading(
 
     Raises:
         Invalid: ``bad_field``.
-        Conflict: ``not_open``, ``already_signed``; ``unaided_reading_locked``: it is locked with another content.
+        Conflict: ``not_open``, ``already_signed``; ``own_reading_locked``: it is locked with another content.
     """
     require(user, Action.READ_CASE)
     locked = cases.lock(study.pk)

@@ -1,1 +1,1 @@
-"""Reader reader studies: how they are drawn, read, closed, analysed and exported."""
+"""Reader studies: how they are drawn, read, closed, analysed and exported."""

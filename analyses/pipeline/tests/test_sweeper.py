@@ -15,6 +15,7 @@ from analyses.management.commands import sweep as command
 from analyses.models import Analysis, IdempotencyKey, ProcessSeen
 from analyses.pipeline import queue, sweeper
 from analyses.pipeline.sweeper import SweepReport
+from analyses.record import identity
 from analyses.tests.factories import AnalysisFactory, result
 
 pytestmark = pytest.mark.django_db
@@ -92,6 +93,15 @@ def test_a_row_tried_too_often_fails_and_says_what_to_do(woken, settings, status
     assert (poison.status, poison.error_code) == ("failed", "attempts_exhausted")
     assert "export it again" in poison.error_message
     assert poison.image.study.status == "failed"
+
+
+def test_what_was_found_while_a_film_was_asked_again_stays_when_it_was_tried_too_often(woken, settings):
+    first = result("benign")
+    found = [identity.warning("laterality", identity.AGAINST_RECORD)]
+    AnalysisFactory(image=first.image, attempts=settings.MAX_ATTEMPTS, warnings=found)
+    assert sweeper.sweep() == SweepReport(failed=1)
+    first.refresh_from_db()
+    assert first.open_warnings == found
 
 
 def test_the_last_attempt_is_not_cut_short(woken, settings):
