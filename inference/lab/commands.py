@@ -16,7 +16,6 @@ from inference.lab.data.folder import LabelledFilm, data_root, load_films
 from inference.lab.data.leakage_commands import add_leakage
 from inference.lab.data.protocols import DEFAULT_HELD_OUT, FOLDS, PROTOCOLS, load_split
 from inference.lab.data.sources import SOURCES, load_sources
-from inference.lab.evaluation.baselines import BASELINES, measure_baselines
 from inference.lab.evaluation.compare import compare
 from inference.lab.evaluation.evaluate import (
     evaluate_model,
@@ -27,13 +26,14 @@ from inference.lab.evaluation.evaluate import (
     write_measurement,
 )
 from inference.lab.evaluation.measure_again import SECTIONS, measure_section_again
-from inference.lab.evaluation.travel import measure_travel, travel_summary
 from inference.lab.gate.training import add_gate
 from inference.lab.recipes.experiment import EXPERIMENTS, load_experiment
 from inference.lab.reports.documents import describe, write_documents
 from inference.lab.training.outputs import Outputs
 from inference.lab.training.rows import load_probe, train_row
 from inference.lab.training.runs import read_run
+from inference.lab.transfer.baselines import BASELINES, measure_baselines
+from inference.lab.transfer.travel import measure_travel, travel_summary
 
 FILMS_FOLDER = "btxrd"
 DEFAULT_RUNS = Path("runs")

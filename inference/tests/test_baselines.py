@@ -17,7 +17,7 @@ from inference.lab.data.appearance import (
     orientation,
 )
 from inference.lab.data.folder import load_films
-from inference.lab.evaluation.baselines import guess, measure_baselines
+from inference.lab.transfer.baselines import guess, measure_baselines
 from inference.tests.test_transplant import film
 from inference.tests.toy import toy_data, toy_labelled
 

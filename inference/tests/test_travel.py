@@ -9,9 +9,9 @@ from inference.__main__ import main
 from inference.lab.data.protocols import load_split
 from inference.lab.data.sources import load_sources
 from inference.lab.evaluation.cases import Cases
-from inference.lab.evaluation.source_probe import probe_figures
-from inference.lab.evaluation.travel import CutOffs, measure_travel, travel_summary
 from inference.lab.training.train import Look
+from inference.lab.transfer.source_probe import probe_figures
+from inference.lab.transfer.travel import CutOffs, measure_travel, travel_summary
 from inference.tests.toy import toy_data, toy_sources
 
 

@@ -13,13 +13,13 @@ from inference.calibration import OUTCOMES
 from inference.lab.data.folder import LabelledFilm, read_squares
 from inference.lab.data.sources import Source, SourceSplit
 from inference.lab.evaluation.cases import Cases
-from inference.lab.evaluation.source_probe import probe_figures
 from inference.lab.metrics.intervals import auroc_interval, macro_auroc_interval, share_interval
 from inference.lab.metrics.resampling import rounded
 from inference.lab.training.fitting import specificity_cut_off
 from inference.lab.training.progress import say
 from inference.lab.training.rows import Probe
 from inference.lab.training.train import raw_probabilities
+from inference.lab.transfer.source_probe import probe_figures
 
 Figures = dict[str, Any]
 NORMALS_KEPT = 0.85
