@@ -1,6 +1,7 @@
 """Wiring, start-up checks and operating commands."""
 
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 
 
 class BonescanConfig(AppConfig):
@@ -8,6 +9,9 @@ class BonescanConfig(AppConfig):
     verbose_name = "BoneScan"
 
     def ready(self) -> None:
+        from bonescan import database_file
+
+        connection_created.connect(database_file.keep_private)
         # These register the start-up checks and the name of a request in each answer.
         from bonescan import checks  # noqa: F401
         from bonescan.monitoring import request_id  # noqa: F401

@@ -50,6 +50,21 @@ class UnavailableMiddleware:
         return unavailable(request, exception)
 
 
+class NothingKeptMiddleware:
+    """Whatever says nothing else is kept by no browser and by nobody in between: pages name patients.
+
+    Static files are answered before it is asked; pictures of films and scripts say for themselves what may be kept.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
+
+
 def answer_language(request: HttpRequest) -> str:
     """The language of an error's answer, also where the middleware that chooses it was not reached.
 

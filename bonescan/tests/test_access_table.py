@@ -165,6 +165,30 @@ def test_a_stranger_at_a_case_is_recorded(world, name):
     assert event.object_id in {str(world.keys["study_id"]), str(world.keys["analysis_id"])}
 
 
+# Pictures and grey values of films: the browser asks each time whether it may show them again.
+ASKED_EACH_TIME = {f"analyses:film_{part}" for part in ("image", "saliency", "thumbnail", "values")}
+FOR_EVERYBODY = {"words"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", [name for name, route in TABLE.items() if name not in FOR_EVERYBODY])
+def test_nobody_keeps_what_a_signed_in_caller_is_answered(world, name):
+    route = TABLE[name]
+    url = address(name, route, world.keys)
+    body = {key: str(world.keys[key]) for key in route.body}
+    for expected, method in ((route.get, "get"), (route.post, "post")):
+        for who in [caller for caller in CALLERS if expected and caller != "anonymous"]:
+            with transaction.atomic():
+                answer = getattr(deepcopy(world.clients[who]), method)(url, body if method == "post" else None)
+                told = answer["Cache-Control"]
+                transaction.set_rollback(True)
+            if name in ASKED_EACH_TIME and answer.status_code == 200:
+                assert told == "private, no-cache"
+                assert answer["ETag"]
+            else:
+                assert "no-store" in told, f"{method} {name} to {who}: {answer.status_code} {told}"
+
+
 # What views read of a request beside the fields of forms.
 READ_BY_VIEWS = (
     *("action", "again", "case", "choice", "code", "confirmed", "default", "document", "field", "film", "id"),

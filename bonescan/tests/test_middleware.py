@@ -60,6 +60,21 @@ def test_what_a_page_is_sent_is_read_as_utf8_whatever_charset_a_header_names(pat
     assert doctor.name == "\\ud800"
 
 
+@pytest.mark.parametrize("fault", [away, lambda *_: 1 / 0])
+def test_no_page_about_a_fault_is_kept(patient_client, monkeypatch, fault):
+    monkeypatch.setattr(account, "role_names", fault)
+    answer = patient_client.get("/account/")
+    assert (answer.status_code >= 500, answer["Cache-Control"]) == (True, "private, no-store")
+    assert patient_client.get("/no-such-page/")["Cache-Control"] == "private, no-store"
+
+
+def test_static_files_may_be_kept(patient_client):
+    answer = patient_client.get("/static/css/base.css")
+    assert (answer.status_code, b"".join(answer.streaming_content) != b"") == (200, True)
+    answer.close()
+    assert "no-store" not in answer.get("Cache-Control", "")
+
+
 def test_any_other_fault_is_a_server_error(patient_client, monkeypatch):
     monkeypatch.setattr(account, "role_names", lambda _user: 1 / 0)
     answer = patient_client.get("/account/")
