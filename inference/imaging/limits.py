@@ -47,6 +47,7 @@ DECODE_WARNINGS: dict[str, str] = {
     "rescale_ignored": "The value scaling in the file is invalid and was ignored.",
     "lut_ignored": "A lookup table in the file is invalid and was ignored.",
     "pixel_aspect_ignored": "The stated pixel aspect ratio is implausible and was ignored; proportions may be wrong.",
+    "spacing_ignored": "The stated pixel spacing is implausible and was ignored; sizes in mm may be missing.",
     "orientation_ignored": "The stated orientation is unreadable; the image may be rotated.",
     "preamble_missing": "The file has no DICOM preamble; it was read as DICOM from its first element.",
 }

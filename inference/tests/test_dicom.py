@@ -264,6 +264,81 @@ def test_spacing_is_called_calibrated_only_when_it_is(elements, spacing, source)
 
 
 @pytest.mark.parametrize(
+    ("pixel", "plane"),
+    [
+        (("0.143", "0.143"), ("0.143000006", "0.143000006")),
+        (("0.1430000066757", "0.1430000066757"), ("0.143", "0.143")),
+        (("0.194556", "0.194556"), ("0.1946", "0.1946")),
+        (("0.2", "0.2"), ("0.19999999", "0.2")),
+        (("0.14", "0.14"), ("0.143", "0.143")),
+        (("0.1", "0.2"), ("0.1000001", "0.1999999")),
+    ],
+)
+@pytest.mark.parametrize("keyword", ["ImagerPixelSpacing", "NominalScannedPixelSpacing"])
+def test_spacings_that_are_one_number_but_for_rounding_are_not_calibrated(keyword, pixel, plane):
+    meta = decode_bytes(dicom(RAMP, **WINDOW, PixelSpacing=list(pixel), **{keyword: list(plane)})).meta
+    assert meta["spacing_source"] == "detector plane, uncalibrated"
+    assert meta["warnings"] == []
+
+
+@pytest.mark.parametrize(("pixel", "plane"), [("0.136", "0.143"), ("0.0976", "0.1"), ("0.1", "0.2"), ("0.17", "0.194")])
+def test_spacings_of_a_magnified_film_are_calibrated(pixel, plane):
+    meta = decode_bytes(dicom(RAMP, **WINDOW, PixelSpacing=[pixel] * 2, ImagerPixelSpacing=[plane] * 2)).meta
+    assert (meta["spacing_source"], meta["warnings"]) == ("calibrated", [])
+
+
+LONG = ramp(0, 4095, width=20, height=4000)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "elements"),
+    [
+        (RAMP, {"PixelSpacing": ["143", "143"]}),
+        (RAMP, {"PixelSpacing": ["100", "100"], "ImagerPixelSpacing": ["0.1", "0.1"]}),
+        (RAMP, {"PixelSpacing": ["143", "143"], "PixelSpacingCalibrationType": "FIDUCIAL"}),
+        (RAMP, {"PixelSpacing": ["143", "143"], "Modality": "MR"}),
+        (RAMP, {"ImagerPixelSpacing": ["143", "143"]}),
+        (RAMP, {"NominalScannedPixelSpacing": ["2.1", "2.1"]}),
+        (RAMP, {"PixelSpacing": ["0.000143", "0.000143"]}),
+        (RAMP, {"PixelSpacing": ["0.143", "0.009"]}),
+        (RAMP, {"PixelSpacing": ["0.0001", "0.0001"]}),
+        (RAMP, {"PixelSpacing": ["100000", "100000"]}),
+        (RAMP, {"ImagerPixelSpacing": ["0.009", "0.009"]}),
+        (RAMP, {"PixelSpacing": ["0.05", "0.05"]}),  # 3.2 mm wide
+        (LONG, {"PixelSpacing": ["0.6", "0.6"]}),  # 2.4 m tall
+        (LONG, {"ImagerPixelSpacing": ["1.43", "1.43"]}),
+        (RAMP, {"PixelSpacing": ["1.43", "1.43"], "ImagerPixelSpacing": ["0.143", "0.143"]}),
+        (LONG, {"PixelSpacing": ["0.0143", "0.0143"], "ImagerPixelSpacing": ["0.143", "0.143"]}),
+    ],
+)
+def test_an_implausible_spacing_is_left_out_with_a_remark(pixels, elements):
+    meta = decode_bytes(dicom(pixels, **WINDOW, **elements)).meta
+    assert (meta["pixel_spacing_mm"], meta["canonical_pixel_spacing_mm"], meta["spacing_source"]) == (None, None, "")
+    assert "spacing_ignored" in meta["warnings"]
+
+
+def test_an_implausible_spacing_of_the_detector_proves_nothing():
+    elements = {"PixelSpacing": ["0.143", "0.143"], "ImagerPixelSpacing": ["143", "143"]}
+    meta = decode_bytes(dicom(RAMP, **WINDOW, **elements)).meta
+    assert (meta["pixel_spacing_mm"], meta["spacing_source"]) == ([0.143, 0.143], "calibration not stated")
+    assert meta["warnings"] == ["spacing_ignored"]
+
+
+@pytest.mark.parametrize(
+    ("pixels", "elements"),
+    [
+        (RAMP, {"PixelSpacing": ["4.07", "4.07"], "Modality": "PT"}),
+        (LONG, {"ImagerPixelSpacing": ["0.45", "0.45"]}),  # a whole body
+        (LONG, {"PixelSpacing": ["0.02", "0.02"]}),  # a dental sensor
+    ],
+)
+def test_small_and_large_films_keep_their_spacing(pixels, elements):
+    meta = decode_bytes(dicom(pixels, **WINDOW, **elements)).meta
+    assert meta["pixel_spacing_mm"] is not None
+    assert meta["warnings"] == []
+
+
+@pytest.mark.parametrize(
     ("elements", "shape", "spacing"),
     [
         ({"PixelSpacing": ["0.2", "0.1"]}, (96, 64), [0.1, 0.1]),

@@ -42,7 +42,7 @@ def decode_dicom(data: bytes, limits: Limits) -> tuple[np.ndarray, dict[str, Any
     ds = _read(data, file_meta)
     rows, columns = _check(ds, limits)
     identity = dicom_identity.read_identity(ds, found)
-    spacing, source = dicom_identity.read_spacing(ds)
+    spacing, source = dicom_identity.read_spacing(ds, (rows, columns), found)
     burned_in = dicom_identity.burned_in_annotation(ds)
     if burned_in == "YES":
         found.append("burned_in_annotation")

@@ -45,6 +45,13 @@ KEYWORDS = (
 NOT_STATED = "calibration not stated"
 # Pixel Spacing of a slice is a distance in the patient (PS3.3, C.7.6.2.1.1); a projection magnifies.
 _SLICES = frozenset({"CT", "MR", "PT", "NM"})
+# Pixels from dental sensors to coarse fluoroscopy, and of nuclear medicine; films from a tooth to a whole body that a
+# slot scanner took (1.8 m).
+_SPACING_MM = (0.01, 2.0)
+_MOST_OF_SLICES_MM = 10.0
+_FILM_MM = (5.0, 2000.0)
+# Calibrated to the detector's: magnified five times at most, and no smaller than life but for the error of a ruler.
+_PIXEL_TO_PLANE = (0.2, 1.25)
 
 
 def empty_identity() -> dict[str, str]:
@@ -81,22 +88,55 @@ def read_identity(ds: Dataset, found: list[str]) -> dict[str, str]:
     return identity
 
 
-def read_spacing(ds: Dataset) -> tuple[tuple[float, float] | None, str]:
-    """Return ((row, column) spacing in mm, its source), or (None, "").
+def read_spacing(ds: Dataset, shape: tuple[int, int], found: list[str]) -> tuple[tuple[float, float] | None, str]:
+    """Return ((row, column) spacing in mm, its source), or (None, "") for a film of `shape` (rows, columns).
 
     PS3.3, 10.7.1.1: of a projection, a Pixel Spacing that differs from the detector's or the scanner's, or that comes
-    with a calibration type, is calibrated; one that is equal was only copied there; with nothing to compare it with,
-    nobody can tell.
+    with a calibration type, is calibrated; one that is equal but for rounding was only copied there; with nothing to
+    compare it with, nobody can tell. An implausible one is left out, and `found` gains its remark.
     """
-    pixel, plane = _pair(ds, "PixelSpacing"), _pair(ds, "ImagerPixelSpacing") or _pair(ds, "NominalScannedPixelSpacing")
-    if pixel is None:
-        return (plane, DETECTOR_PLANE) if plane is not None else (None, "")
     slices = clean_text(_first(ds, "Modality")).upper() in _SLICES
-    if slices or clean_text(_first(ds, "PixelSpacingCalibrationType")):
-        return pixel, CALIBRATED
-    if plane is None:
-        return pixel, NOT_STATED
-    return pixel, DETECTOR_PLANE if plane == pixel else CALIBRATED
+    pixel, plane = _pair(ds, "PixelSpacing"), _pair(ds, "ImagerPixelSpacing") or _pair(ds, "NominalScannedPixelSpacing")
+    typed = bool(clean_text(_first(ds, "PixelSpacingCalibrationType")))
+    likely_pixel, likely_plane = (
+        pair if pair is not None and _is_plausible(pair, shape, slices) else None for pair in (pixel, plane)
+    )
+    if likely_pixel and likely_plane and not slices and not typed and not _is_projected(likely_pixel, likely_plane):
+        likely_pixel = None
+    if (likely_pixel, likely_plane) != (pixel, plane):
+        found.append("spacing_ignored")
+    if pixel is None:
+        return (likely_plane, DETECTOR_PLANE) if likely_plane is not None else (None, "")
+    if likely_pixel is None:
+        return None, ""
+    if slices or typed:
+        return likely_pixel, CALIBRATED
+    if likely_plane is None:
+        return likely_pixel, NOT_STATED
+    same = all(map(_is_rounded, likely_pixel, likely_plane))
+    return likely_pixel, DETECTOR_PLANE if same else CALIBRATED
+
+
+def _is_plausible(spacing: tuple[float, float], shape: tuple[int, int], slices: bool) -> bool:
+    """Whether pixels and film have a size that a detector and a body have: metres and micrometres have not."""
+    least, most = _SPACING_MM
+    longest = max(mm * count for mm, count in zip(spacing, shape, strict=True))
+    in_range = all(least <= mm <= (_MOST_OF_SLICES_MM if slices else most) for mm in spacing)
+    return in_range and _FILM_MM[0] <= longest <= _FILM_MM[1]
+
+
+def _is_projected(pixel: tuple[float, float], plane: tuple[float, float]) -> bool:
+    """Whether `pixel` can be `plane` divided by a magnification, which is never far below 1."""
+    least, most = _PIXEL_TO_PLANE
+    return all(least <= one / other <= most for one, other in zip(pixel, plane, strict=True))
+
+
+def _is_rounded(one: float, other: float) -> bool:
+    """Whether two spacings are one number: within 1 per cent, or one is the other with two decimals (0.14, 0.143)."""
+    low, high = sorted((one, other))
+    if high - low <= 0.01 * high:
+        return True
+    return any(b >= 0.1 and round(a, 2) == b != round(b, 1) for a, b in ((one, other), (other, one)))
 
 
 def pixel_ratio(ds: Dataset) -> float:
@@ -170,4 +210,4 @@ def _pair(ds: Dataset, keyword: str) -> tuple[float, float] | None:
         first, second = float(value[0]), float(value[1])
     except (TypeError, ValueError, IndexError):
         return None
-    return (first, second) if 1e-4 < first < 1e4 and 1e-4 < second < 1e4 else None
+    return (first, second) if 1e-9 < first < 1e9 and 1e-9 < second < 1e9 else None
