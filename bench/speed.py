@@ -60,10 +60,8 @@ def forward_ms(predictor: Any, passes: int = 20) -> float:
 
 
 def forwards(predictor: Any) -> int:
-    """Forward passes of a whole answer: every member over every variant, and the gate."""
-    from inference.variants import VARIANTS
-
-    return len(predictor.model.members) * len(VARIANTS) + 1
+    """Forward passes of a whole answer: every member over every view, and the gate."""
+    return len(predictor.model.members) * predictor.model.views_count + 1
 
 
 def whole_round(running: Portal, client: Client, count: int, first: int) -> tuple[float, float]:

@@ -24,21 +24,31 @@ class Calibration:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """The cut-offs of one model version; `chosen_on` says on which films and by which rule."""
+    """The cut-offs of one model version; `chosen_on` says on which films and by which rule.
+
+    `tumour_first`: malignant is called only where a tumour is, for P(malignant) = t m passes a low cut-off where t is
+    small. Without it malignancy is asked first.
+    """
 
     name: str
     malignant: float
     tumour: float
     chosen_on: str
+    tumour_first: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Return the entry of a card; cards from before `tumour_first` go on reading as they were written."""
+        entry = asdict(self)
+        if not self.tumour_first:
+            del entry["tumour_first"]
+        return entry
 
     def outcome(self, tumour: float, malignant: float) -> str:
-        """Return the outcome for P(tumour) and P(malignant): malignancy is asked first, then tumour or none."""
-        if malignant >= self.malignant:
+        """Return the outcome for P(tumour) and P(malignant) by the rule of this point."""
+        found = tumour >= self.tumour
+        if malignant >= self.malignant and (found or not self.tumour_first):
             return "malignant"
-        return "benign" if tumour >= self.tumour else "normal"
+        return "benign" if found else "normal"
 
 
 def sigmoid(values: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ NOT_A_BONE = "not_a_bone_radiograph"
 BLANK = "blank_image"
 # Why an answer is withheld; the card holds the sentences.
 SET_UNDECIDED, UNLIKE_TRAINING, UNSTABLE = "set_undecided", "unlike_training", "unstable"
+ORIENTATION = "orientation"
 
 
 @dataclass(frozen=True)

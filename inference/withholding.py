@@ -69,14 +69,22 @@ def fit_distance(features: np.ndarray, directions: int = 48) -> Distance:
 
 
 def reasons_to_withhold(
-    leaning: int, members: np.ndarray, outcomes_of_views: Sequence[int], distance: float, furthest: float
+    leaning: int,
+    members: np.ndarray,
+    outcomes_of_views: Sequence[int],
+    distance: float,
+    furthest: float,
+    dissent: tuple[str, int] = (UNSTABLE, 0),
 ) -> tuple[str, ...]:
-    """Return the codes, none where the answer stands; `members` is the conformal set, bool (3,)."""
+    """Return the codes, none where the answer stands; `members` is the conformal set, bool (3,).
+
+    `dissent` holds the code for views that are called otherwise, and how many of them may be.
+    """
     reasons = []
     if not (members[leaning] and members.sum() == 1):
         reasons.append(SET_UNDECIDED)
     if distance > furthest:
         reasons.append(UNLIKE_TRAINING)
-    if any(outcome != leaning for outcome in outcomes_of_views):
-        reasons.append(UNSTABLE)
+    if sum(outcome != leaning for outcome in outcomes_of_views) > dissent[1]:
+        reasons.append(dissent[0])
     return tuple(reasons)

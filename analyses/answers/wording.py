@@ -48,6 +48,7 @@ WITHHELD = {
         "The model cannot decide between {classes}: at its guaranteed error rate, each remains possible."
     ),
     "unlike_training": _("The film differs from the films used to train the model."),
+    "orientation": _("The answer depends on which way up the film lies."),
     "unstable": _("The answer changes with small changes of the film, such as a slight rotation or crop."),
     "withheld_for_all": _("The model's answers are currently withheld for all films."),
 }

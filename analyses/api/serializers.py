@@ -152,7 +152,8 @@ class ResultSerializer(serializers.Serializer):
     )
     withheld_reasons = serializers.ListField(
         child=serializers.CharField(),
-        help_text="`set_undecided`, `unlike_training`, `unstable`, `withheld_for_all`; empty unless withheld.",
+        help_text="`set_undecided`, `unlike_training`, `unstable`, `orientation`, `withheld_for_all`; empty unless "
+        "withheld.",
     )
     prediction_set = serializers.ListField(
         child=serializers.CharField(),

@@ -30,7 +30,7 @@ from inference.lab.gate.training import add_gate
 from inference.lab.recipes.experiment import EXPERIMENTS, load_experiment
 from inference.lab.reports.documents import describe, write_documents
 from inference.lab.training.outputs import Outputs
-from inference.lab.training.rows import load_probe, train_row
+from inference.lab.training.rows import in_four_turns, load_probe, train_row
 from inference.lab.training.runs import read_run
 from inference.lab.transfer.baselines import BASELINES, measure_baselines
 from inference.lab.transfer.travel import measure_travel, travel_summary
@@ -119,6 +119,9 @@ def _add_travel(commands: argparse._SubParsersAction) -> None:
     travel.add_argument("--run", dest="trained", type=Path, required=True, help="folder of the training run")
     travel.add_argument("--data", type=Path, help="data folder (default: the variable BONESCAN_DATA)")
     travel.add_argument("--experiments", type=Path, default=EXPERIMENTS, help="folder of TOML files")
+    travel.add_argument(
+        "--four-turns", action="store_true", help="see each film at four right angles, as from 3.0.0 on"
+    )
     travel.add_argument("--json", type=Path, required=True, help="where the figures go")
     travel.set_defaults(run=_travel)
 
@@ -185,8 +188,10 @@ def _travel(options: argparse.Namespace) -> int:
     trained_on = tuple(run.facts.get("sources", {}).get("train", ()))
     away = tuple(name for name in SOURCES if name not in trained_on)
     probe, _ = load_probe(run, options.experiments)
+    probe = in_four_turns(probe) if options.four_turns else probe
     measured = measure_travel(probe, split.validation, load_sources(root, left_out=away, held_out=held_out))
-    about = {"run": run.key, "command": "python -m inference travel --run RUN --data DIR --json OUT"}
+    told = "python -m inference travel --run RUN --data DIR --json OUT" + " --four-turns" * options.four_turns
+    about = {"run": run.key, "command": told}
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(about | measured, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     print(travel_summary(measured))

@@ -52,6 +52,18 @@ def test_malignancy_is_asked_first_and_cut_offs_count_as_reached(tumour, maligna
     assert OperatingPoint("balanced", 0.3, 0.5, "").outcome(tumour, malignant) == outcome
 
 
+@pytest.mark.parametrize(
+    ("tumour", "malignant", "outcome"), [(0.9, 0.3, "malignant"), (0.49, 0.3, "normal"), (0.9, 0.29, "benign")]
+)
+def test_where_the_tumour_is_asked_first_nothing_below_its_cut_off_is_malignant(tumour, malignant, outcome):
+    assert OperatingPoint("balanced", 0.3, 0.5, "", tumour_first=True).outcome(tumour, malignant) == outcome
+
+
+def test_a_point_is_written_as_the_older_cards_wrote_it_unless_it_asks_for_the_tumour_first():
+    assert "tumour_first" not in OperatingPoint("balanced", 0.3, 0.5, "").as_dict()
+    assert OperatingPoint("balanced", 0.3, 0.5, "", tumour_first=True).as_dict()["tumour_first"] is True
+
+
 def test_youden_puts_the_cut_off_between_the_classes():
     threshold = youden_threshold(np.array([0.1, 0.2, 0.6, 0.9]), np.array([0, 0, 1, 1]))
     assert threshold == pytest.approx(0.4)

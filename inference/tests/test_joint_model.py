@@ -8,12 +8,14 @@ import torch
 
 from inference.calibration import OUTCOMES
 from inference.errors import WeightsError
-from inference.families.joint.model import folded
+from inference.families.joint.model import folded, look_at
 from inference.families.joint.network import build
+from inference.imaging.prepare import common_square
 from inference.outline import regions_of
 from inference.predictor import Predictor
 from inference.tests.toy import JOINT_SUBTYPES, toy_film, toy_joint
-from inference.variants import turned, variants_of
+from inference.variants import turned, variants_of, views_of_card
+from inference.withholding import reasons_to_withhold
 
 
 @pytest.fixture(scope="module")
@@ -76,12 +78,36 @@ def test_a_label_that_flips_between_views_is_withheld(predictor, tmp_path):
     assert "unstable" in answer.withheld_reasons
 
 
-def _logits_by_view(predictor, film):
-    from inference.families.joint.model import look_at
-    from inference.imaging.prepare import common_square
-
+def _logits_by_view(predictor, film, views=None):
     square = torch.from_numpy(common_square(film).copy())[None, None].float().div_(255)
-    return look_at(predictor.model.members, square).logits.mean(axis=0)
+    return look_at(predictor.model.members, square, views).logits.mean(axis=0)
+
+
+def test_seen_in_four_turns_a_film_gets_the_same_answer_however_it_lies(tmp_path):
+    film = common_square(toy_film(1))
+    predictor = predictor_with(tmp_path, views="quarter_turns")
+    point = predictor.points["balanced"]
+    upright = predictor.model.judge(film, point)
+    for turns in (1, 2, 3):
+        lying = predictor.model.judge(np.rot90(film, turns), point)
+        assert lying.probabilities == pytest.approx(upright.probabilities, abs=1e-6)
+        assert lying.withheld_reasons == upright.withheld_reasons
+        assert np.allclose(np.rot90(lying.cells, -turns), upright.cells, atol=1e-5)
+        assert lying.distance == pytest.approx(upright.distance, abs=1e-3)
+
+
+@pytest.mark.parametrize(("dissenters", "withheld"), [(1, False), (2, True), (3, True)])
+def test_two_quarter_turns_that_disagree_withhold_the_answer_and_one_does_not(dissenters, withheld):
+    views = views_of_card("quarter_turns")
+    outcomes = [0] * dissenters + [1] * (4 - dissenters)
+    members = np.array([False, True, False])
+    reasons = reasons_to_withhold(1, members, outcomes, 0.0, 1.0, (views.reason, views.dissenters))
+    assert (reasons == ("orientation",)) is withheld
+
+
+def test_a_card_that_asks_for_unknown_views_is_refused(tmp_path):
+    with pytest.raises(WeightsError, match="upside"):
+        predictor_with(tmp_path, views="upside")
 
 
 def test_saliency_is_kept_back_unless_the_card_lets_it_be_shown(tmp_path):

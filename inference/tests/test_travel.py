@@ -9,6 +9,7 @@ from inference.__main__ import main
 from inference.lab.data.protocols import load_split
 from inference.lab.data.sources import load_sources
 from inference.lab.evaluation.cases import Cases
+from inference.lab.training.rows import in_four_turns
 from inference.lab.training.train import Look
 from inference.lab.transfer.source_probe import probe_figures
 from inference.lab.transfer.travel import CutOffs, measure_travel, travel_summary
@@ -69,6 +70,21 @@ def test_the_measurement_names_home_turns_and_every_source_and_never_reads_test(
     assert found["worst_left_out"]["source"] in ("hands", "bone_other_source")
     assert "worst source left out" in travel_summary(found)
     json.dumps(found, allow_nan=False)
+
+
+def test_seen_in_four_turns_no_outcome_hangs_on_how_a_film_lies(root):
+    split = load_split(root / "btxrd", "patient")
+    found = measure_travel(in_four_turns(probe), split.validation, load_sources(root, names=("knees",)))
+    assert {row["outcome_changes"]["estimate"] for row in found["turned"].values()} == {0.0}
+    alone = measure_travel(probe, split.validation, load_sources(root, names=("knees",)))
+    assert max(row["outcome_changes"]["estimate"] for row in alone["turned"].values()) > 0
+
+
+def test_maps_of_turned_films_are_turned_back_before_they_are_averaged():
+    squares = np.arange(2 * 16, dtype=np.uint8).reshape(2, 4, 4)
+    seen = in_four_turns(lambda films: Look(np.zeros((len(films), 2)), films.astype(float), None, None))(squares)
+    assert np.allclose(seen.cells, squares)
+    assert seen.features is None
 
 
 def test_without_a_source_left_out_there_is_no_worst_one(root):

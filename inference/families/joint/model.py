@@ -19,14 +19,14 @@ from inference.families.joint.network import build as build_joint
 from inference.outline import regions_of
 from inference.prediction import Judgement
 from inference.saliency import attribution
-from inference.variants import VARIANTS, variants_of
+from inference.variants import SMALL_CHANGES, Views, views_of_card
 from inference.withholding import ConformalSets, Distance, reasons_to_withhold
 
 
 @dataclass(frozen=True)
 class Looks:
     """Raw answers of M members on V variants of one film: `logits` (M, V, 2), `cells` (h, w) and `subtypes` (S,) are
-    probabilities averaged over them, `features` (D,) are the first member's of the original variant."""
+    probabilities averaged over them, `features` (D,) are the first member's."""
 
     logits: np.ndarray
     cells: np.ndarray
@@ -39,21 +39,21 @@ def image_of(square: np.ndarray) -> Tensor:
     return torch.from_numpy(np.array(square))[None, None].float().div_(255)
 
 
-def look_at(members: list[JointNet], square: Tensor) -> Looks:
-    """Look at one image (1, 1, 256, 256) in [0, 1]; the turned one tells classes only: its outline lies elsewhere."""
-    variants = variants_of(square).contiguous(memory_format=torch.channels_last)
+def look_at(members: list[JointNet], square: Tensor, views: Views | None = None) -> Looks:
+    """Look at one image (1, 1, 256, 256) in [0, 1] in all `views`, small changes of it where none are named."""
+    views = views or views_of_card(SMALL_CHANGES)
+    seen = views.of(square).contiguous(memory_format=torch.channels_last)
     logits, cells, subtypes, features = [], [], [], None
     with torch.inference_mode():
         for member in members:
-            answer = member(variants)
+            answer = member(seen)
             assert answer.masks is not None
             assert answer.features is not None
             logits.append(answer.logits.double().numpy())
-            straight = torch.sigmoid(answer.masks[:2].float())
-            cells.append(((straight[0] + straight[1].flip(-1)) / 2).numpy())
+            cells.append(views.cells(torch.sigmoid(answer.masks.float()).numpy()))
             if answer.subtypes is not None:
                 subtypes.append(torch.softmax(answer.subtypes.double(), dim=1).mean(dim=0).numpy())
-            features = answer.features[0].double().numpy() if features is None else features
+            features = views.features(answer.features.double().numpy()) if features is None else features
     assert features is not None
     named = np.mean(subtypes, axis=0) if subtypes else np.zeros(0)
     return Looks(np.stack(logits), np.mean(cells, axis=0), named, features)
@@ -93,6 +93,7 @@ class JointModel:
             self.members.append(member)
         self.gate = folded(_filled(build_gate(shape["gate"]), tensors, "gate."))
         self._gate_side = int(shape["gate"]["size"])
+        self._views = views_of_card(card.get("views", SMALL_CHANGES))
         self._steps = [Calibration(**card["calibration"][name]) for name in ("tumour", "malignant")]
         withheld = card["withheld"]
         self._sets = ConformalSets(withheld["level"], tuple(withheld["cut_offs"]))
@@ -101,6 +102,12 @@ class JointModel:
         self._outline = card["outline"]
         self._subtypes = tuple(card["subtypes"])
         self._saliency_shown = card["saliency"]["status"] == "shown"
+
+    @property
+    def views_count(self) -> int:
+        """In how many views each member sees a film."""
+        side = 32
+        return len(self._views.of(torch.zeros(1, 1, side, side)))
 
     def gate_score(self, square: np.ndarray) -> float:
         """Return the gate's probability that a square is a bone radiograph."""
@@ -121,7 +128,7 @@ class JointModel:
         Raises:
             InferenceError: the networks gave no number.
         """
-        looks = look_at(self.members, image_of(square))
+        looks = look_at(self.members, image_of(square), self._views)
         if not np.isfinite(looks.logits).all():
             raise InferenceError(
                 "not_finite", "The model returned no valid figure for this image: inform the operator."
@@ -134,7 +141,8 @@ class JointModel:
         ]
         members = self._sets.members(shares)
         distance = float(self._distance.of(looks.features[None])[0])
-        reasons = reasons_to_withhold(OUTCOMES.index(leaning), members, by_view, distance, self._furthest)
+        dissent = (self._views.reason, self._views.dissenters)
+        reasons = reasons_to_withhold(OUTCOMES.index(leaning), members, by_view, distance, self._furthest, dissent)
         tumour_called = leaning != "normal"
         return Judgement(
             probabilities=dict(zip(OUTCOMES, (float(share) for share in shares), strict=True)),
@@ -164,4 +172,4 @@ class JointModel:
         return attribution(self.members[0], image, 1 if judgement.leaning == "malignant" else 0)
 
 
-__all__ = ["VARIANTS", "JointModel", "Looks", "image_of", "look_at"]
+__all__ = ["JointModel", "Looks", "image_of", "look_at"]
