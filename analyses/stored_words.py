@@ -120,6 +120,7 @@ FAULTS = (
     _("The model's weights do not match its card: install a matching pair."),
     _("The model %(key)s is not installed: install it or activate another model."),
     _("The card describes %(key)s, but the folder has another name: rename the folder."),
+    _("The model's card has no acceptance rule: install a card that states one."),
 )
 # Why the analysis of a film failed, as the decoder, the networks and the queue say it.
 FAILURES = (

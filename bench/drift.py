@@ -8,7 +8,7 @@ sample of its own (1,743 films as in the card, or 200 local ones). Every change 
 
 import numpy as np
 
-from analyses.statistics.drift import CUTS, Reference, compare, holm, of_quantiles, of_shares
+from inference.shift.bins import CUTS, Reference, compare, holm, of_quantiles, of_shares
 
 WINDOW, LEVEL, MOST_WINDOWS = 100, 0.01, 40
 CARD, LOCAL = 1743, 200

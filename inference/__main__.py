@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from inference.acceptance.command import add_accept
 from inference.errors import InferenceError
 from inference.imaging.decode import decode_bytes
 from inference.lab.commands import add_commands
@@ -68,6 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument("--json", action="store_true", help="print a list of answers as JSON")
     predict.add_argument("--weights", type=Path, help="folder with weights and card (default: the shipped model)")
     predict.set_defaults(run=_predict)
+    add_accept(commands)
     add_commands(commands)
     return parser
 

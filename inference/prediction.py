@@ -45,6 +45,7 @@ class Prediction:
     """The whole answer for one film; `saliency` is uint8 (h, w) stretched over the film, None where not to be shown.
 
     `leaning` is the outcome by the rule as if nothing were withheld, "" where the film is not analysable.
+    `features` are the first coordinates of what the distance is taken of.
     """
 
     outcome: str
@@ -62,6 +63,7 @@ class Prediction:
     subtypes: tuple[tuple[str, float], ...] = ()
     regions: tuple[Region, ...] = ()
     distance: float | None = None
+    features: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,4 +78,5 @@ class Judgement:
     subtypes: tuple[tuple[str, float], ...] = ()
     regions: tuple[Region, ...] = ()
     distance: float | None = None
+    features: tuple[float, ...] = ()
     cells: np.ndarray | None = None

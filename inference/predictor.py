@@ -123,6 +123,7 @@ class Predictor:
             subtypes=found.subtypes,
             regions=found.regions,
             distance=found.distance,
+            features=found.features,
         )
 
     def check(self, canonical: np.ndarray) -> Gate:

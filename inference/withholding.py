@@ -53,9 +53,13 @@ class Distance:
     mean: np.ndarray
     basis: np.ndarray
 
+    def coordinates(self, features: np.ndarray) -> np.ndarray:
+        """Return the coordinates (N, k) of features (N, D) along the directions, of unit variance in training."""
+        return (features - self.mean) @ self.basis
+
     def of(self, features: np.ndarray) -> np.ndarray:
         """Return root-mean-square standard deviations (N,) of features (N, D); 1 is usual."""
-        return np.sqrt((((features - self.mean) @ self.basis) ** 2).mean(axis=1))
+        return np.sqrt((self.coordinates(features) ** 2).mean(axis=1))
 
 
 def fit_distance(features: np.ndarray, directions: int = 48) -> Distance:

@@ -20,6 +20,7 @@ from analyses.record.fields import stated_reason
 from analyses.registry.uses import GROUPS, TASKS, TUMOUR_ON_RADIOGRAPHS, IntendedUse, all_uses, group_of, uses_of
 from analyses.stored_words import fault_words
 from inference import card as cards
+from inference.acceptance.rule import rule_of
 from inference.card import ModelIdentity
 from inference.errors import WeightsError
 
@@ -205,7 +206,7 @@ def activate_model(use: IntendedUse, key: str, *, reason: str, by: User) -> Mode
 
     Raises:
         Invalid: ``bad_field`` without a reason; and as ``require_fit``.
-        Conflict: ``already_active``; and as ``require_fit``.
+        Conflict: ``already_active``; ``no_acceptance_rule``: the card does not state one; and as ``require_fit``.
     """
     return _put_in_force(use, key, reason, by)
 
@@ -222,11 +223,22 @@ def roll_back_model(use: IntendedUse, *, reason: str, by: User) -> ModelActivati
     return _put_in_force(use, target, reason, by, back=True)
 
 
+def _require_acceptance_rule(found: InstalledModel) -> None:
+    """Refuse a model of which no department could say whether to accept it."""
+    try:
+        rule_of(found.card or {})
+    except WeightsError as error:
+        why = fault_words(error.message)
+        message = gettext("%(model)s cannot be activated. %(why)s") % {"model": found.key, "why": why}
+        raise Conflict("no_acceptance_rule", message, fields={"model": [message]}) from error
+
+
 def _put_in_force(use: IntendedUse, key: str, reason: str, by: User, *, back: bool = False) -> ModelActivation:
     reason = stated_reason(reason)
     # Outside the transaction: comparing megabytes with their hash must not hold a lock.
     found = require_fit(key, use)
     assert found.card is not None
+    _require_acceptance_rule(found)
     with transaction.atomic():
         newest = _activations(use).select_for_update().first()
         before = newest.model_key if newest else default_model(use)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm, t
 
-from inference.lab.metrics.intervals import (
+from inference.intervals import (
     auroc_interval,
     auroc_parts,
     calibration_error,

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save
 
+from inference.acceptance.rule import rule_for
 from inference.families.gate.network import build as build_gate
 from inference.families.joint.network import build as build_joint
 from inference.families.paper_cnn.network import build
@@ -42,6 +43,7 @@ def toy_weights(folder: Path, *, gate_bias: float = 20.0, change: dict[str, torc
         "networks": networks,
         "operating_point": {"name": "balanced", "malignant": 0.3, "tumour": 0.5, "chosen_on": "nothing"},
         "gate": {"threshold": 0.5, "held_out_kinds": []},
+        "acceptance": rule_for(None).as_dict(),
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.safetensors").write_bytes(data)
@@ -85,6 +87,7 @@ def toy_joint(folder: Path, *, trained_on: tuple[np.ndarray, ...] = (), **change
         "withheld": {"level": 0.05, "cut_offs": [0.0, 0.0, 0.0], "distance": {"threshold": 1e9}},
         "saliency": {"method": "HiResCAM", "status": "shown"},
         "networks": {},
+        "acceptance": rule_for(0.05).as_dict(),
         "training_images": [canonical_sha256(common_square(image))[:HASH_CHARACTERS] for image in trained_on],
         **changes,
     }

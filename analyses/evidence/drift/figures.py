@@ -6,8 +6,8 @@ from typing import Any
 
 from analyses.models import Analysis, DriftSeries, Outcome
 from analyses.pipeline.holds import REASON
-from analyses.statistics import drift
-from analyses.statistics.drift import CUTS, Reference
+from inference.shift import bins as drift
+from inference.shift.bins import CUTS, Reference
 
 YES, NO = "yes", "no"
 

@@ -4,7 +4,7 @@ A window is ``WINDOW`` consecutive images that the active model answered (or sig
 do not overlap, and are of one modality and task. A figure is compared with the card's reference distribution; where the
 card has none, with the first ``LOCAL`` local rows, and is not tested while these are being collected. Where an
 administrator accepted an alarm as how this site is, the figure is compared with the ``LOCAL`` rows up to that window
-from then on. The chance of any false alarm in a window is ``LEVEL``, see ``analyses.statistics.drift``.
+from then on. The chance of any false alarm in a window is ``LEVEL``, see ``inference.shift.bins``.
 """
 
 from collections.abc import Sequence
@@ -41,10 +41,10 @@ from analyses.models import (
 from analyses.record.fields import MAX_REASON
 from analyses.registry import services as registry
 from analyses.registry.uses import TUMOUR_ON_RADIOGRAPHS, IntendedUse, all_uses
-from analyses.statistics.drift import Reference, compare, holm
 from analyses.stored_words import figure_word
 from inference import card as cards
 from inference.errors import WeightsError
+from inference.shift.bins import Reference, compare, holm
 
 log = structlog.get_logger(__name__)
 WINDOW, LOCAL, LEVEL = 100, 200, 0.01

@@ -127,6 +127,17 @@ def test_radiographs_are_one_group_and_others_have_none():
     assert {group_of(modality) for modality in ("MR", "CT", "US")} == {""}
 
 
+def test_a_card_without_its_acceptance_rule_cannot_be_activated_but_one_that_is_active_goes_on(
+    models_dir, toy, administrator
+):
+    registry.activate_model(USE, TOY, reason="better", by=administrator)
+    install_toy(models_dir, acceptance=None)
+    assert registry.active_model() == TOY
+    registry.activate_model(USE, registry.default_model(), reason="back", by=administrator)
+    assert code_of(registry.activate_model, USE, TOY, reason="again", by=administrator) == "no_acceptance_rule"
+    assert code_of(registry.roll_back_model, USE, reason="again", by=administrator) == "no_acceptance_rule"
+
+
 def test_activations_are_only_added(toy, administrator):
     row = registry.activate_model(USE, TOY, reason="x", by=administrator)
     with pytest.raises(TypeError):

@@ -19,6 +19,7 @@ from inference.families.joint.network import build as build_joint
 from inference.outline import regions_of
 from inference.prediction import Judgement
 from inference.saliency import attribution
+from inference.shift.sample import FEATURES
 from inference.variants import SMALL_CHANGES, Views, views_of_card
 from inference.withholding import ConformalSets, Distance, reasons_to_withhold
 
@@ -141,6 +142,7 @@ class JointModel:
         ]
         members = self._sets.members(shares)
         distance = float(self._distance.of(looks.features[None])[0])
+        features = self._distance.coordinates(looks.features[None])[0, :FEATURES]
         dissent = (self._views.reason, self._views.dissenters)
         reasons = reasons_to_withhold(OUTCOMES.index(leaning), members, by_view, distance, self._furthest, dissent)
         tumour_called = leaning != "normal"
@@ -153,6 +155,7 @@ class JointModel:
             subtypes=self._ranked(looks.subtypes) if tumour_called else (),
             regions=self.regions(looks.cells) if tumour_called else (),
             distance=round(distance, 4),
+            features=tuple(round(float(value), 3) for value in features),
             cells=looks.cells,
         )
 

@@ -14,6 +14,8 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from inference.acceptance.rule import rule_for
+from inference.acceptance.training_films import EXACT, EXACT_CHARACTERS, LOOKS, look_of
 from inference.calibration import OUTCOMES, OperatingPoint
 from inference.families.joint.network import JointNet
 from inference.imaging.canonical import PREPROCESSING_VERSION, canonical_sha256
@@ -25,6 +27,7 @@ from inference.lab.metrics.subtypes import adjust, choose_strength, shares_of
 from inference.lab.training.fitting import Steps, called, choose_points, fit_steps, mask_cut_off, specificity_cut_off
 from inference.lab.training.oof import OutOfFold, collect, halves, load_member, training_features
 from inference.lab.training.runs import Run, training_steps
+from inference.shift.sample import FEATURES, KEY, draw_sample
 from inference.withholding import ConformalSets, Distance, fit_conformal, fit_distance, reasons_to_withhold
 
 NAME = "bonescan-joint"
@@ -33,7 +36,7 @@ WEIGHTS_FILE = "model.safetensors"
 _UNLIKE = 0.01
 _QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 # Enough of a sha256 to recognise a film, at a quarter of the card's size.
-HASH_CHARACTERS = 16
+HASH_CHARACTERS = EXACT_CHARACTERS
 # The gate's logit is a margin: it lets pass what is not below zero.
 GATE_THRESHOLD = 0.5
 
@@ -79,7 +82,7 @@ def fit(material: OutOfFold, held_features: np.ndarray, train_features: np.ndarr
         sets=sets,
         distance=distance,
         furthest=furthest,
-        out_of_fold=_reference(material, steps, points["balanced"], sets, distance.of(held_features)),
+        out_of_fold=_reference(material, steps, points["balanced"], sets, distance, held_features),
     )
 
 
@@ -113,17 +116,29 @@ def withheld_out_of_fold(
 
 
 def _reference(
-    material: OutOfFold, steps: Steps, point: OperatingPoint, sets: ConformalSets, distances: np.ndarray
+    material: OutOfFold,
+    steps: Steps,
+    point: OperatingPoint,
+    sets: ConformalSets,
+    distance: Distance,
+    held_features: np.ndarray,
 ) -> dict[str, Any]:
-    """Return the reference distributions of inputs and outputs on the held-out films."""
+    """Return the reference distributions of inputs and outputs on the held-out films, and a sample of the films.
+
+    `held_features` (N1, D) are the first member's of its own held-out films, which stand first in the material: the
+    portal's features are the first member's as well.
+    """
     logits = material.logits.mean(axis=1)
     shares = steps.probabilities(logits)
     leaning, reasons = withheld_out_of_fold(material, steps, point, sets)
     withheld = np.array([bool(codes) for codes in reasons])
+    own = len(held_features)
+    features = distance.coordinates(held_features)[:, :FEATURES]
+    sample = draw_sample(material.labels[:own], shares[:own][:, [0, 2]], features, material.groups[:own])
     return {
         "grey mean": _quantiles(material.grey[:, 0], "of 255"),
         "grey spread": _quantiles(material.grey[:, 1], "standard deviation, of 255"),
-        "distance from the training films": _quantiles(distances, "standard deviations"),
+        "distance from the training films": _quantiles(distance.of(held_features), "standard deviations"),
         "probability of malignant": _quantiles(shares[:, 2], ""),
         "probability of normal": _quantiles(shares[:, 0], ""),
         "shares": {
@@ -138,6 +153,7 @@ def _reference(
             },
             "n": len(material.labels),
         },
+        KEY: sample.as_dict(),
     }
 
 
@@ -191,13 +207,14 @@ def assemble(
         },
         "networks": {f"member {number + 1}": _network_entry(run) for number, run in enumerate(runs)},
         "reference": fitted.out_of_fold,
+        "acceptance": rule_for(fitted.sets.level).as_dict(),
         **{key: value for key, value in STATEMENTS.items() if key not in ("withheld", "gate", "subtype_adjustment")},
         "protocol": {**STATEMENTS["protocol"], "folds_sha256": file_sha256(folder / "folds.csv")},
         "history": [
             *HISTORY,
             {"version": version, "date": datetime.now(UTC).date().isoformat(), "text": STATEMENTS["change"]},
         ],
-        "training_images": training_hashes(folder, runs),
+        **training_prints(folder, runs),
         "command": _command(runs, version, level),
     }
     target = out / f"{NAME}-{version}"
@@ -256,14 +273,16 @@ def _command(runs: list[Run], version: str, level: float) -> str:
     )
 
 
-def training_hashes(folder: Path, runs: list[Run]) -> list[str]:
-    """Return the first characters of the sha256 of every square that any member or any cut-off has seen."""
+def training_prints(folder: Path, runs: list[Run]) -> dict[str, list[str]]:
+    """Return what every film that any member or any cut-off has seen is known by: ``training_images``, the first
+    characters of the sha256 of its square, and ``training_looks``; each sorted, so that neither tells of the other."""
     films: dict[str, LabelledFilm] = {}
     for run in runs:
         split = load_split(folder, run.facts["protocol"], run.facts["held_out"])
         films |= {film.image_id: film for film in (*split.train, *split.validation)}
     squares = read_squares([film.path for film in films.values()])
-    return sorted({canonical_sha256(square)[:HASH_CHARACTERS] for square in squares})
+    exact = sorted({canonical_sha256(square)[:HASH_CHARACTERS] for square in squares})
+    return {EXACT: exact, LOOKS: sorted({look_of(square) for square in squares})}
 
 
 def write_card(card: dict[str, Any], folder: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from inference.calibration import OUTCOMES
 from inference.errors import DataError
+from inference.intervals import calibration_error, few_groups
 from inference.lab.data.folder import LabelledFilm
 from inference.lab.evaluation.cases import case_figures
 from inference.lab.evaluation.curves import (
@@ -22,7 +23,6 @@ from inference.lab.evaluation.lesions import read_truth
 from inference.lab.evaluation.saliency import saliency_figures
 from inference.lab.evaluation.subgroups import subgroup_figures, subtype_figures
 from inference.lab.evaluation.withheld import conformal_figures, flip_figures, gate_figures, withheld_figures
-from inference.lab.metrics.intervals import calibration_error, few_groups
 from inference.lab.metrics.resampling import Resampling, average_precisions, divide, mean_of
 from inference.lab.metrics.scores import RESAMPLES
 from inference.lab.training.outputs import Outputs, Thresholds

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from inference.lab.metrics.intervals import auroc_interval, macro_auroc_interval, share_interval
+from inference.intervals import auroc_interval, macro_auroc_interval, share_interval
 from inference.lab.metrics.scores import RESAMPLES, wilson
 
 Figure = dict[str, Any]

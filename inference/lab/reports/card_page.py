@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from inference.acceptance.rule import FIGURES, has_rule, rule_of
 from inference.card import key_of, modalities_of, operating_points
 from inference.lab.data.protocols import PROTOCOLS
 from inference.lab.reports.commands import made_with
@@ -231,6 +232,26 @@ def _reference(card: Card) -> str:
     )
 
 
+def _acceptance(card: Card) -> str:
+    """Return the rule by which a site accepts the model; a card without one cannot be activated."""
+    if not has_rule(card):
+        return ""
+    rule = rule_of(card)
+    rows = [
+        [label(bound.figure), FIGURES[bound.figure].replace("_", " "), _plain(bound.limit), _plain(bound.surely)]
+        for bound in rule.bounds
+    ]
+    return section(
+        "## Site acceptance",
+        f"A department accepts the model on its own films, at least {rule.least_tumour_free} tumour-free ones and "
+        f"{rule.least_tumours} with a tumour. Every figure must keep its limit, and the end of its 95 % interval that "
+        "speaks against the model must keep the second one; otherwise more films are needed.",
+        table(("figure of the site", "", "figure", "end of the interval"), rows),
+        f"Local cut-offs aim at {_plain(rule.aim_false_alarms)} of tumour-free films called a tumour and at most "
+        f"{_plain(rule.aim_malignant)} called malignant.",
+    )
+
+
 def _training(card: Card) -> str:
     data, protocol = card.get("training_data") or {}, card.get("protocol") or {}
     known = ("name", "citation", "licence")
@@ -271,6 +292,7 @@ def model_card_page(card: Card) -> str:
         _training(card),
         figures_section(card),
         _reference(card),
+        _acceptance(card),
         section("## History", bullets(history)),
         section("## Made with", made_with(card)),
         section("## Licence", card.get("licence", "")),

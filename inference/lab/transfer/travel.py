@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from inference.calibration import OUTCOMES
+from inference.intervals import auroc_interval, macro_auroc_interval, share_interval
 from inference.lab.data.folder import LabelledFilm, read_squares
 from inference.lab.data.sources import Source, SourceSplit
 from inference.lab.evaluation.cases import Cases
-from inference.lab.metrics.intervals import auroc_interval, macro_auroc_interval, share_interval
 from inference.lab.metrics.resampling import rounded
 from inference.lab.training.fitting import specificity_cut_off
 from inference.lab.training.progress import say

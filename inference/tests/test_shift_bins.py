@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from analyses.statistics import drift
-from analyses.statistics.drift import CUTS, compare, holm, of_categories, of_quantiles, of_shares, of_values
+from inference.shift import bins as drift
+from inference.shift.bins import CUTS, compare, holm, of_categories, of_quantiles, of_shares, of_values
 
 WINDOW, LEVEL = 100, 0.01
 
