@@ -9,6 +9,7 @@ _data = Path(os.environ.get("BONESCAN_DATA") or Path(__file__).resolve().parent.
 
 pytest_plugins = [
     "bonescan.tests.cast",
+    "analyses.tests.dicom_files",
     "analyses.tests.fakes",
     "analyses.tests.monitored_films",
     "analyses.tests.uses",

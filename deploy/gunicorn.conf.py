@@ -32,6 +32,13 @@ loglevel = os.environ.get("LOG_LEVEL", "INFO").lower()
 accesslog = "-" if loglevel in ("debug", "info") else None
 
 
+def post_worker_init(worker: Any) -> None:  # noqa: ARG001
+    """Start this process's decode server, which reads the headers of uploads, before the first upload waits for it."""
+    from analyses.intake import headers
+
+    headers.start()
+
+
 class JsonLogger(Logger):
     """gunicorn's two logs in the format of the portal's own."""
 

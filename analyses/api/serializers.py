@@ -43,7 +43,8 @@ class FilmSerializer(serializers.Serializer):
         max_length=64,
         required=False,
         allow_blank=True,
-        help_text="Films of one patient with the same accession number become one case.",
+        help_text="Films of one patient with the same accession number become one case, unless their headers name "
+        "different patients or examinations: then each becomes its own.",
     )
     modality = serializers.CharField(max_length=16, required=False, allow_blank=True, help_text="CR, DX, ...")
     body_part_examined = serializers.CharField(max_length=64, required=False, allow_blank=True)

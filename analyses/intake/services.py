@@ -17,7 +17,10 @@ from accounts import audit
 from accounts.models import ApiToken, Department, User
 from analyses.answers.current import current_by_image
 from analyses.errors import Invalid, ServiceError, Unprocessable
-from analyses.models import Analysis, IdempotencyKey, Image, ReadingState, Status, Study, Task
+from analyses.intake import headers
+from analyses.intake.headers import FileHeader
+from analyses.intake.joining import Wanted, case_to_join
+from analyses.models import Analysis, IdempotencyKey, Image, Status, Study, Task
 from analyses.pipeline import queue
 from analyses.record import cases, storage
 from analyses.record.fields import CASE_FIELDS, CaseFields, cleaned
@@ -33,7 +36,6 @@ LIMITS: dict[str, Any] = {
     "max_bytes": settings.MAX_UPLOAD_BYTES,
     "max_pixels": Limits.from_env().max_pixels,
 }
-UNSIGNED = (ReadingState.UNREAD, ReadingState.IN_READING, ReadingState.PRELIMINARY)
 
 __all__ = ["FORMATS", "LIMITS", "CaseFields", "Submission", "submit_image"]
 
@@ -58,6 +60,8 @@ class _Post:
     study: Study | None
     again: bool
     idempotency_key: str
+    header: FileHeader
+    together: bool
 
     @property
     def department_id(self) -> UUID:
@@ -87,18 +91,21 @@ def submit_image(
     study: Study | None = None,
     again: bool = False,
     idempotency_key: str = "",
+    together: bool = False,
 ) -> Submission:
     """Store one image and queue its analysis, or return the analysis that this patient's same bytes already have.
 
     The image joins ``study``; else the case with the same ``case_key``; else the patient's unsigned case with the same
-    accession number; else a new case. Its file is stored before the transaction, so that no lock waits for a disk, and
-    removed when the transaction fails or finds that there is nothing to add.
+    accession number; else a new case. A case whose films name another patient or examination in their headers is joined
+    only ``together``: by a person who was shown that they do. Without that word the image becomes a case of its own,
+    and is refused where ``study`` was named. Its file is stored before the transaction, so that no lock waits for a
+    disk, and removed when the transaction fails or finds that there is nothing to add.
 
     Raises:
         Invalid: ``no_department``, ``empty_file``, ``bad_field``.
         ServiceError: ``too_large`` (413), ``storage_unavailable`` (503).
         StorageFull: ``storage_full``.
-        Conflict: ``case_signed``.
+        Conflict: ``case_signed``, ``films_disagree``.
         Unprocessable: ``idempotency_key_reused``.
     """
     if user.department_id is None:
@@ -109,12 +116,13 @@ def submit_image(
         raise ServiceError("not_found", _("There is no such case."), status=404)
     fields = cleaned(fields)
     _check_size(upload)
+    header = headers.header_of(upload)
     file = storage.store_original(upload)
     try:
         if not file.size_bytes:
             raise _empty()
         with transaction.atomic():
-            post = _Post(user, token, file, fields, case_key, study, again, idempotency_key)
+            post = _Post(user, token, file, fields, case_key, study, again, idempotency_key, header, together)
             submission = _submit(post)
     except BaseException:
         storage.discard(file.name)
@@ -256,7 +264,8 @@ def _may_reuse(image: Image, post: _Post) -> bool:
 def _find_or_make_case(post: _Post) -> tuple[Study, list[dict[str, Any]]]:
     """The case that the image belongs to, and where what was typed contradicts it or its patient."""
     said = post.said
-    study = _named_case(post)
+    wanted = Wanted(post.department_id, post.study, post.case_key, post.fields, post.together)
+    study = case_to_join(wanted, post.header)
     if study is None:
         study = _new_case(post, said)
         patient_before: Mapping[str, str] = {}
@@ -278,26 +287,14 @@ def _find_or_make_case(post: _Post) -> tuple[Study, list[dict[str, Any]]]:
     return study, warnings
 
 
-def _named_case(post: _Post) -> Study | None:
-    if post.study is not None:
-        return cases.lock(post.study.pk)
-    rows = Study.objects.filter(department_id=post.department_id).order_by("-created_at")
-    if post.case_key is not None:
-        found = rows.filter(case_key=post.case_key).values_list("pk", flat=True).first()
-    elif post.fields.accession_number and post.fields.patient_id:
-        rows = rows.filter(accession_number=post.fields.accession_number, reading_state__in=UNSIGNED)
-        rows = rows.filter(patient__patient_id=post.fields.patient_id)
-        found = rows.values_list("pk", flat=True).first()
-    else:
-        found = None
-    return cases.lock(found) if found else None
-
-
 def _new_case(post: _Post, said: Mapping[str, str]) -> Study:
+    # A key whose case the film may not join stays that case's own.
+    same_key = Study.objects.filter(department_id=post.department_id, case_key=post.case_key)
+    is_key_taken = post.case_key is not None and same_key.exists()
     details = {name: value_of(name, said[name]) for name in CASE_FIELDS if said.get(name)}
     return Study(
         department_id=post.department_id,
-        case_key=post.case_key,
+        case_key=None if is_key_taken else post.case_key,
         created_by=post.user,
         api_token=post.token,
         **details,
@@ -312,4 +309,6 @@ def _make_image(post: _Post, study: Study) -> Image:
         original_size_bytes=post.file.size_bytes,
         view_position=post.fields.view_position,
         typed=post.said,
+        early_header=dict(post.header.identity) if post.header.is_known else None,
+        study_instance_uid=post.header.identity.get("study_instance_uid", ""),
     )

@@ -155,6 +155,7 @@ class Image(models.Model):
     display_file = models.CharField(max_length=200, blank=True)
     display = models.JSONField(null=True)
     view_position = models.CharField("view", max_length=32, blank=True)
+    study_instance_uid = models.CharField(max_length=64, blank=True, db_index=True, default="")
     series_instance_uid = models.CharField(max_length=64, blank=True)
     sop_instance_uid = models.CharField(max_length=64, blank=True)
     pixel_spacing_mm = models.JSONField(null=True)  # [row, column], mm per canonical pixel
@@ -162,6 +163,8 @@ class Image(models.Model):
     # What the uploader typed for this film and what its DICOM header says (DICOM keywords in snake_case).
     typed = models.JSONField(default=dict)
     header = models.JSONField(default=dict)
+    # What the header said at the door, before the file was decoded; null where it could not be asked.
+    early_header = models.JSONField(default=dict, null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ImageQuerySet.as_manager()
@@ -171,3 +174,8 @@ class Image(models.Model):
 
     def __str__(self) -> str:
         return f"film {self.pk}"
+
+    @property
+    def stated(self) -> dict[str, str] | None:
+        """What its file says of patient and examination, as far as it was read; None where nobody knows yet."""
+        return self.header or (self.header if self.file_format else self.early_header)

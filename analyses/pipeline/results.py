@@ -12,6 +12,7 @@ from analyses.pipeline import holds, queue, summary
 from analyses.pipeline.queue import Claim
 from analyses.record import cases
 from analyses.record.fields import IDENTITY_FIELDS
+from analyses.record.grouping import may_join
 from analyses.record.identity import (
     AGAINST_FILE,
     contradictions,
@@ -26,6 +27,7 @@ from analyses.registry.uses import IntendedUse
 from inference.prediction import Prediction, Region
 
 NO_MODEL = "no_model_for_modality"
+_UIDS = ("study_instance_uid", "series_instance_uid", "sop_instance_uid")
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,8 @@ def join_same_examination(
     if target is None:
         return study, None
     target = cases.lock(target.pk)
-    if cases.is_signed(target):
+    stated = (other.stated for other in target.images.only("header", "early_header", "file_format"))
+    if cases.is_signed(target) or not may_join(header, (said for said in stated if said)):
         return study, None
     image.study = target
     image.save(update_fields=["study"])
@@ -223,7 +226,7 @@ def _keep_image(image: Image, decoded: DecodedImage, header: Mapping[str, str]) 
         "spacing_source": meta.get("spacing_source", ""),
     }
     if header:
-        values |= {name: header.get(name, "") for name in ("series_instance_uid", "sop_instance_uid")}
+        values |= {name: header.get(name, "") for name in _UIDS}
         values |= {"header": header, "view_position": image.view_position or header.get("view_position", "")}
     Image.objects.filter(pk=image.pk).update(**values)
 

@@ -8,20 +8,21 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from inference.imaging.canonical import canonical_sha256
 from inference.imaging.limits import Limits, refusal
 from inference.imaging.supervisor import SupervisedServer
-from inference.imaging.wire import ProtocolError, address, read_reply, request_head
+from inference.imaging.wire import ProtocolError, address, read_header_reply, read_reply, request_head
 
 __all__ = ["DecodeClient", "DecodedRemote", "SupervisedServer"]
 
 KEEP_ALIVE_S = 2.0
 _RETRY_S = 0.05
 _CHUNK_BYTES = 1024 * 1024
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -57,17 +58,34 @@ class DecodeClient:
             raise refusal("empty_file")
         if len(data) > Limits.from_env().max_input_bytes:
             raise refusal("too_large")
+        reply = self._ask(data, read_reply, keep_alive=keep_alive)
+        return DecodedRemote(reply.grey, reply.png, canonical_sha256(reply.grey), reply.meta, reply.values)
+
+    def header(self, data: bytes) -> dict[str, Any]:
+        """Return what an upload, or its beginning, says of itself: ``{kind, identity, warnings, complete}``.
+
+        Raises DecodeError as `decode`, but for the codes that only pixels can cause.
+        """
+        return self._ask(data, read_header_reply, header_only=True)
+
+    def _ask(
+        self,
+        data: bytes,
+        read: Callable[[Callable[[int], bytes]], R],
+        *,
+        header_only: bool = False,
+        keep_alive: Callable[[], None] | None = None,
+    ) -> R:
         wait = _Wait(self._timeout_s, keep_alive)
         with contextlib.closing(wait):
             try:
                 wait.connect(self._path, self._connect_s)
-                wait.send(data)
-                reply = read_reply(wait.receive)
+                wait.send(request_head(len(data), header_only=header_only), data)
+                return read(wait.receive)
             except (OSError, ProtocolError) as exc:
                 if exc is wait.caller_error:
                     raise
                 raise refusal("decoder_unavailable") from None
-        return DecodedRemote(reply.grey, reply.png, canonical_sha256(reply.grey), reply.meta, reply.values)
 
 
 class _Wait:
@@ -102,10 +120,10 @@ class _Wait:
             time.sleep(_RETRY_S)
             self._link = _new_link()
 
-    def send(self, data: bytes) -> None:
+    def send(self, *parts: bytes) -> None:
         """Send the whole request. The server may refuse before it has read all: then its answer is what counts."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            for view in (memoryview(request_head(len(data))), memoryview(data)):
+            for view in [memoryview(part) for part in parts]:
                 while view:
                     self._tick()
                     with contextlib.suppress(TimeoutError):

@@ -12,6 +12,8 @@ import numpy as np
 from inference.errors import DecodeError
 from inference.imaging.canonical import canonicalise
 from inference.imaging.dicom.decoding import decode_dicom
+from inference.imaging.dicom.header import read_header
+from inference.imaging.dicom.identity import empty_identity
 from inference.imaging.dicom.meta import looks_like_dicom
 from inference.imaging.display import Values
 from inference.imaging.limits import Limits, refusal
@@ -57,6 +59,17 @@ def sniff(data: bytes) -> str:
     if data.startswith(_OTHER_FORMATS) or data[4:8] == b"ftyp":
         return "other"
     return ""
+
+
+def header_of(data: bytes) -> dict[str, Any]:
+    """Return ``{kind, identity, warnings, complete}`` of an upload or its beginning, without decoding any pixels.
+
+    Only DICOM says whose it is. Runs in the calling process, as `decode_bytes`; raises DecodeError.
+    """
+    kind = sniff(data)
+    if kind != "dicom":
+        return {"kind": kind, "identity": empty_identity(), "warnings": [], "complete": True}
+    return {"kind": kind, **read_header(data)}
 
 
 def decode_bytes(data: bytes, limits: Limits | None = None) -> Decoded:

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from inference.errors import DecodeError
 from inference.imaging.canonical import encode_png
-from inference.imaging.decode import decode_bytes
+from inference.imaging.decode import decode_bytes, header_of
 from inference.imaging.display import pack_film
 from inference.imaging.limits import Limits, refusal
 from inference.imaging.wire import (
@@ -21,6 +21,7 @@ from inference.imaging.wire import (
     REQUEST_HEAD_BYTES,
     ProtocolError,
     error_reply,
+    header_reply,
     image_reply,
     read_request_head,
 )
@@ -48,14 +49,13 @@ def run_child(link: socket.socket, limits: Limits, answering: mmap.mmap) -> NoRe
 def _serve(link: socket.socket, limits: Limits, answering: mmap.mmap) -> int:
     """Return the exit status after one request and its answer."""
     link.settimeout(limits.receive_s)
-    length = read_request_head(_receive(link, REQUEST_HEAD_BYTES))
+    length, header_only = read_request_head(_receive(link, REQUEST_HEAD_BYTES))
     parts: tuple[bytes | memoryview, ...]
     try:
         if length > limits.max_input_bytes:
             raise refusal("too_large")
-        decoded = decode_bytes(_receive(link, length), limits)
-        packed, facts = pack_film(decoded.values)
-        parts = image_reply(decoded.grey, encode_png(decoded.grey), {**decoded.meta, "display": facts}, packed)
+        data = _receive(link, length)
+        parts = (header_reply(header_of(data)),) if header_only else _decoded(data, limits)
     except DecodeError as error:
         parts = (error_reply(error),)
     except MemoryError:
@@ -67,6 +67,12 @@ def _serve(link: socket.socket, limits: Limits, answering: mmap.mmap) -> int:
     for part in parts:
         link.sendall(part)
     return 0
+
+
+def _decoded(data: bytes, limits: Limits) -> tuple[bytes | memoryview, ...]:
+    decoded = decode_bytes(data, limits)
+    packed, facts = pack_film(decoded.values)
+    return image_reply(decoded.grey, encode_png(decoded.grey), {**decoded.meta, "display": facts}, packed)
 
 
 def _receive(link: socket.socket, length: int) -> bytes:
