@@ -21,6 +21,7 @@ from accounts.forms import AuditFilterForm
 from accounts.models import AuditEvent, AuditEventQuerySet
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller
+from accounts.views.named import people_named
 
 PER_PAGE = 50
 COLUMNS = [
@@ -84,7 +85,8 @@ def _wanted(request: HttpRequest) -> tuple[AuditFilterForm, AuditEventQuerySet]:
     if wanted["action"]:
         rows = rows.filter(action=wanted["action"])
     if wanted["person"]:
-        rows = rows.filter(Q(user_label__icontains=wanted["person"]) | Q(user__name__icontains=wanted["person"]))
+        person = wanted["person"]
+        rows = rows.filter(Q(user_label__icontains=person) | Q(user__in=people_named(person)))
     if wanted["since"]:
         rows = rows.filter(at__date__gte=wanted["since"])
     if wanted["until"]:

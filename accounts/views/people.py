@@ -19,6 +19,7 @@ from accounts.models import Role, User
 from accounts.permissions import Action, requires
 from accounts.views.account import make_token
 from accounts.views.caller import caller, show_refusal
+from accounts.views.named import people_named
 
 PER_PAGE = 50
 
@@ -38,7 +39,7 @@ def people(request: HttpRequest) -> HttpResponse:
 
 def _filtered(rows: QuerySet[User], wanted: dict) -> QuerySet[User]:
     if wanted["q"]:
-        rows = rows.filter(Q(email__icontains=wanted["q"]) | Q(name__icontains=wanted["q"]))
+        rows = rows.filter(Q(email__icontains=wanted["q"]) | Q(pk__in=people_named(wanted["q"])))
     if wanted["role"]:
         rows = rows.filter(role_assignments__role=wanted["role"])
     if wanted["department"]:

@@ -11,8 +11,10 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from accounts.spelling import normal_number
 from analyses.blinding.rules import hidden_cases, with_shown_probability
 from analyses.models import Analysis, Outcome, Status
+from analyses.record.search import matching
 
 ORDERS = {
     "created_at": F("created_at").asc(),
@@ -41,13 +43,33 @@ class MomentFilter(filters.IsoDateTimeFilter):
     field_class = MomentField
 
 
+class NumberFilter(filters.CharFilter):
+    """A whole record or accession number, in whichever spelling."""
+
+    def filter(self, qs: QuerySet, value: str) -> QuerySet:
+        return super().filter(qs, normal_number(value))
+
+
 class AnalysisFilter(filters.FilterSet):
-    """Exact values only: searching words in names is what the pages are for."""
+    """What a list may be narrowed by."""
 
     status = filters.ChoiceFilter(choices=Status.choices)
     outcome = filters.ChoiceFilter(choices=Outcome.choices, method="with_outcome")
-    patient_id = filters.CharFilter("image__study__patient__patient_id", max_length=64, label="Record number, exact.")
-    accession_number = filters.CharFilter("image__study__accession_number", max_length=64, label="Exact.")
+    patient_id = NumberFilter(
+        "image__study__patient__patient_id_normal",
+        max_length=64,
+        label="Record number, complete; case, width and white space do not count.",
+    )
+    accession_number = NumberFilter(
+        "image__study__accession_number_normal",
+        max_length=64,
+        label="Complete; case, width and white space do not count.",
+    )
+    q = filters.CharFilter(
+        method="search",
+        max_length=200,
+        label="Words, each in the record number, the name or the accession number; no accents needed.",
+    )
     created_after = MomentFilter("created_at", "gte", label="At or after this time (ISO 8601).")
     created_before = MomentFilter("created_at", "lt", label="Before this time (ISO 8601).")
     ordering = filters.ChoiceFilter(
@@ -65,6 +87,10 @@ class AnalysisFilter(filters.FilterSet):
         if value.endswith("malignant_probability"):
             queryset = with_shown_probability(queryset, self._caller, CASE)
         return queryset.order_by(ORDERS[value], "id")
+
+    def search(self, queryset: QuerySet, _name: str, value: str) -> QuerySet:
+        """As people search on the pages."""
+        return matching(queryset, value, CASE)
 
     def with_outcome(self, queryset: QuerySet, _name: str, value: str) -> QuerySet:
         """Only films whose answer the caller may see."""

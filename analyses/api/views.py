@@ -72,7 +72,7 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
     def list(self, request: Request) -> Response:
         rows = self.filter_queryset(self.get_queryset())
         page = self.paginate_queryset(rows) or []
-        sought = [request.query_params.get(name, "") for name in ("patient_id", "accession_number")]
+        sought = [request.query_params.get(name, "") for name in ("patient_id", "accession_number", "q")]
         self._record(
             "search_cases" if any(sought) else "list_cases",
             subject=" ".join(filter(None, sought)),

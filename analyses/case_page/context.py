@@ -18,11 +18,12 @@ from analyses.blinding.case_state import CaseState
 from analyses.blinding.rules import case_without_answer, without_answer
 from analyses.case_page.reading_context import reading_context
 from analyses.case_page.unaided_context import unaided_context, withheld_from
-from analyses.models import Analysis, Image, Review, Stage, Status
+from analyses.models import Analysis, Image, Review, Stage, Status, Study
 from analyses.pipeline import queue
 from analyses.reading.forms import AddendumForm, initial_of_review
 from analyses.record import identity
 from analyses.record.names import written_name
+from analyses.record.patients import charts_of_same_number
 from analyses.stored_words import body_part_words
 
 STAGES = [stage for stage in Stage.values if stage != Stage.DONE]
@@ -118,7 +119,7 @@ def case_context(progress: dict[str, Any], **extra: Any) -> dict[str, Any]:
         "addendum_form": AddendumForm(),
         "agreeing": "" if state.is_blind else agreeing_reading(snapshots.answered_outcome(state)),
         "warnings": [_warning(film, warning) for film, warning in warnings],
-        "notes": sorted({wording.NOTES[code] for film in films for code in _note_codes(film.analysis)}),
+        "notes": [*_chart_notes(study), *_film_notes(films)],
         "reports": [] if state.is_blind else state.reports,
         "report_blocker": withheld_from(state) or _report_blocker(films, open_films, bool(warnings), signed),
         "trail": _trail(state),
@@ -202,8 +203,21 @@ def _choices(film: CaseFilm, field: str) -> list[dict[str, str]]:
     return list(found.values())
 
 
-def _note_codes(analysis: Analysis) -> list[str]:
-    return [warning["code"] for warning in analysis.warnings if warning.get("code") in wording.NOTES]
+def _film_notes(films: list[CaseFilm]) -> list[str]:
+    codes = {warning.get("code") for film in films for warning in film.analysis.warnings}
+    return sorted(str(wording.NOTES[code]) for code in codes if code in wording.NOTES)
+
+
+def _chart_notes(study: Study) -> list[str]:
+    """That the patient may have a second chart, which older versions made of another spelling of the number."""
+    others = charts_of_same_number(study.patient) if study.patient else []
+    if not others:
+        return []
+    said = gettext(
+        "The department has another patient record with the same number in a different spelling: %(numbers)s."
+        " Check both. If they are one patient, move the cases to one of them with Reassign."
+    )
+    return [said % {"numbers": ", ".join(other.patient_id for other in others)}]
 
 
 def _report_blocker(films: list[CaseFilm], open_films: list[CaseFilm], warnings: bool, signed: bool) -> str:

@@ -16,7 +16,7 @@ from analyses.notifications import services as notifications
 from analyses.record import identity
 from analyses.record.cases import lock, require_unsigned, touch
 from analyses.record.fields import CASE_FIELDS, IDENTITY_FIELDS, CaseFields, cleaned, stated_reason
-from analyses.record.patients import find_or_make, lock_department, require_same_person, value_of
+from analyses.record.patients import find_or_make, lock_department, require_same_person, value_of, with_number
 from analyses.reports import services as reports
 
 EDITABLE = tuple(name for name in CASE_FIELDS if name != "laterality")
@@ -79,7 +79,7 @@ def reassign(
     lock_department(study.department_id)
     locked = lock(study.pk)
     before = identity.recorded(locked)
-    said = given.said()
+    said = _own_number_as_recorded(locked, given.said())
     changed = [name for name, value in said.items() if value != before.get(name, "")]
     if not changed:
         raise Invalid("nothing_changed", _("Nothing was changed. Change the patient or the side."))
@@ -245,6 +245,14 @@ def _identity_values(fields: CaseFields) -> dict[str, str]:
         problem = {"patient_id": [_("A record number is required to assign the patient.")]}
         raise invalid_fields(problem, _("Enter the record number."))
     return {name: said.get(name, "") for name in IDENTITY_FIELDS}
+
+
+def _own_number_as_recorded(study: Study, said: dict[str, str]) -> dict[str, str]:
+    """The patient's own record number in another spelling is no other number."""
+    patient, number = study.patient, said.get("patient_id", "")
+    if patient is not None and number and with_number(study.department_id, number) == patient:
+        return {**said, "patient_id": patient.patient_id}
+    return said
 
 
 def _subject(record: Mapping[str, str]) -> str:

@@ -5,12 +5,14 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from accounts.spelling import normal_number
 from analyses.errors import Conflict
 from analyses.intake.headers import FileHeader
 from analyses.models import ReadingState, Study
 from analyses.record import cases, grouping
 from analyses.record.fields import CaseFields
 from analyses.record.identity import recorded
+from analyses.record.patients import with_number
 
 UNSIGNED = (ReadingState.UNREAD, ReadingState.IN_READING, ReadingState.PRELIMINARY)
 # So many open cases of one accession number are looked through for the one that a film belongs to.
@@ -47,8 +49,9 @@ def case_to_join(wanted: Wanted, header: FileHeader) -> Study | None:
     if wanted.case_key is not None:
         rows = rows.filter(case_key=wanted.case_key)
     elif wanted.fields.accession_number and wanted.fields.patient_id:
-        rows = rows.filter(accession_number=wanted.fields.accession_number, reading_state__in=UNSIGNED)
-        rows = rows.filter(patient__patient_id=wanted.fields.patient_id)
+        number = normal_number(wanted.fields.accession_number)
+        rows = rows.filter(accession_number_normal=number, reading_state__in=UNSIGNED)
+        rows = rows.filter(patient=with_number(wanted.department_id, wanted.fields.patient_id), patient__isnull=False)
     else:
         return None
     for found in rows.values_list("pk", flat=True)[:MOST_CANDIDATES]:

@@ -26,7 +26,7 @@ from analyses.record import cases, storage
 from analyses.record.fields import CASE_FIELDS, CaseFields, cleaned
 from analyses.record.identity import contradictions, recorded
 from analyses.record.names import name_words
-from analyses.record.patients import complete_case, find_or_make, lock_department, value_of
+from analyses.record.patients import complete_case, find_or_make, lock_department, value_of, with_number
 from analyses.record.storage import StoredFile
 from inference.imaging.limits import Limits
 
@@ -205,7 +205,7 @@ def _same_patient(image: Image, post: _Post) -> bool:
     if post.study is not None:
         return post.study.patient_id == image.study.patient_id if patient else post.study.pk == image.study_id
     if post.fields.patient_id:
-        return patient is not None and patient.patient_id == post.fields.patient_id
+        return patient is not None and patient == with_number(post.department_id, post.fields.patient_id)
     typed = image.typed
     born = post.said.get("patient_birth_date", "")
     return (

@@ -1,13 +1,15 @@
 """Patient, case and film. Names are DICOM keywords in snake_case where DICOM has the concept."""
 
 import uuid
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ApiToken, Department
+from accounts.spelling import normal_number, search_joined, search_words
 from analyses.models.querysets import ImageQuerySet, PatientQuerySet, StudyQuerySet
 from analyses.stored_words import body_part_words
 
@@ -42,6 +44,37 @@ class ReadingState(models.TextChoices):
 SIGNED_STATES = (ReadingState.FINAL, ReadingState.AMENDED)
 
 
+class Derived(models.TextField):
+    """What a function makes of another field of the row, written whenever the row is.
+
+    ``QuerySet.update`` passes it by: the field that it is made of is changed by ``save`` only.
+    """
+
+    def __init__(self, make: Callable[[str], str] | None = None, source: str = "", **options: Any) -> None:
+        self.make, self.source = make, source
+        super().__init__(**{"blank": True, "default": "", "editable": False, **options})
+
+    def deconstruct(self) -> Any:
+        """For migrations a column like others: what fills it is the code of today."""
+        name, _path, arguments, options = super().deconstruct()
+        return name, "django.db.models.TextField", arguments, options
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> str:  # noqa: ARG002
+        """The form of the source as it is now."""
+        value = self.make(getattr(model_instance, self.source)) if self.make else ""
+        setattr(model_instance, self.attname, value)
+        return value
+
+
+def with_derived(row: models.Model, options: dict[str, Any]) -> dict[str, Any]:
+    """The options of ``save``, where ``update_fields`` also names what is derived from them."""
+    named = options.get("update_fields")
+    if named is None:
+        return options
+    fields = [field for field in row._meta.concrete_fields if isinstance(field, Derived) and field.source in named]
+    return {**options, "update_fields": [*named, *(field.name for field in fields)]}
+
+
 class Patient(models.Model):
     """A person, known by the record number of one department."""
 
@@ -52,6 +85,11 @@ class Patient(models.Model):
     patient_birth_date = models.DateField("birth date", null=True, blank=True)
     patient_sex = models.CharField("sex", max_length=1, choices=Sex.choices, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    # By this a number is looked up. Not unique: charts whose numbers differ in spelling alone may be there already.
+    patient_id_normal = Derived(normal_number, "patient_id")
+    # By these a name is searched for.
+    search_words = Derived(search_words, "patient_name")
+    search_joined = Derived(search_joined, "patient_name")
 
     objects = PatientQuerySet.as_manager()
 
@@ -59,9 +97,14 @@ class Patient(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["department", "patient_id"], name="one_record_number_per_department")
         ]
+        indexes: ClassVar = [models.Index(fields=["department", "patient_id_normal"], name="patient_by_number")]
 
     def __str__(self) -> str:
         return f"patient {self.pk}"
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """Also what is derived from a field that is saved."""
+        super().save(*args, **with_derived(self, options))
 
 
 class Study(models.Model):
@@ -77,6 +120,7 @@ class Study(models.Model):
     department = models.ForeignKey(Department, on_delete=models.PROTECT, related_name="+")
     patient = models.ForeignKey(Patient, null=True, blank=True, on_delete=models.PROTECT, related_name="studies")
     accession_number = models.CharField(max_length=64, blank=True)
+    accession_number_normal = Derived(normal_number, "accession_number")
     modality = models.CharField(max_length=16, blank=True)
     body_part_examined = models.CharField("body part", max_length=64, blank=True)
     laterality = models.CharField("side", max_length=1, choices=Laterality.choices, blank=True)
@@ -109,7 +153,7 @@ class Study(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["department", "-created_at"], name="study_by_department"),
             models.Index(fields=["department", "reading_state", "created_at"], name="study_by_state"),
-            models.Index(fields=["department", "accession_number"], name="study_by_accession"),
+            models.Index(fields=["department", "accession_number_normal"], name="study_by_accession"),
             models.Index(fields=["department", "study_instance_uid"], name="study_by_uid"),
         ]
         constraints: ClassVar = [
@@ -122,6 +166,10 @@ class Study(models.Model):
 
     def __str__(self) -> str:
         return f"case {self.pk}"
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """Also what is derived from a field that is saved."""
+        super().save(*args, **with_derived(self, options))
 
     @property
     def examined(self) -> str:

@@ -24,15 +24,25 @@ MAX_LENGTHS = {
     "clinical_question": 2000,
 }
 _EARLIEST = date(1850, 1, 1)
-# Control and invisible characters, and halves of surrogate pairs: none can be typed by hand into a record on purpose.
-_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+# Control and invisible characters, halves of surrogate pairs and what stands for unreadable bytes: none can be typed by
+# hand into a record on purpose.
+_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\uffff\ud800-\udfff]")
 _FORBIDDEN_IN_TEXT = re.compile(_FORBIDDEN.pattern.replace("\x00-\x1f", "\x00-\x08\x0b\x0c\x0e-\x1f"))
 # In a number also whatever shows nothing, or a blot: two charts would carry what looks like one number.
-_FORBIDDEN_IN_NUMBER = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\uffff"
-    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]|" + _FORBIDDEN.pattern
+_UNSEEN = "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U0001d173-\U0001d17a"
+_FORBIDDEN_IN_NUMBER = re.compile(f"[{_UNSEEN}\U000e0000-\U000e0fff]|{_FORBIDDEN.pattern}")
+# In a name the same, but for the forms of an ideograph that registers tell apart (Unicode Technical Standard 37).
+_FORBIDDEN_IN_NAME = re.compile(
+    f"[{_UNSEEN}\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]"
+    "|(?<![\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af])[\U000e0100-\U000e01ef]"
+    f"|{_FORBIDDEN.pattern}"
 )
-_NUMBERS = ("patient_id", "accession_number")
+_UNREADABLE = "\ufffd"
+_RULES = {
+    "clinical_question": _FORBIDDEN_IN_TEXT,
+    **dict.fromkeys(("patient_id", "accession_number"), _FORBIDDEN_IN_NUMBER),
+    **dict.fromkeys(("patient_name", "referring_physician_name"), _FORBIDDEN_IN_NAME),
+}
 _CODE = re.compile(r"[A-Z0-9_ ]*")
 _CHOICES = {"patient_sex": Sex.values, "laterality": Laterality.values}
 _UPPER = ("modality", "body_part_examined", "view_position", "patient_sex", "laterality")
@@ -100,12 +110,11 @@ def _text(name: str, value: object, problems: dict[str, list[str]]) -> str:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if name in _UPPER:
         text = text.upper()
-    forbidden = _FORBIDDEN_IN_TEXT if name == "clinical_question" else _FORBIDDEN
-    if name in _NUMBERS:
-        forbidden = _FORBIDDEN_IN_NUMBER
     if len(text) > MAX_LENGTHS[name]:
         problems[name] = [_("At most %(most)s characters.") % {"most": MAX_LENGTHS[name]}]
-    elif forbidden.search(text):
+    elif _UNREADABLE in text:
+        problems[name] = [_("The text contains characters that could not be read. Send it as UTF-8.")]
+    elif _RULES.get(name, _FORBIDDEN).search(text):
         problems[name] = [_("Control characters are not allowed.")]
     elif name in _CHOICES and text and text not in _CHOICES[name]:
         problems[name] = [_("One of %(values)s, or empty.") % {"values": ", ".join(_CHOICES[name])}]

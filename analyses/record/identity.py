@@ -5,10 +5,10 @@ a doctor decides. It holds no values: those are ``image.typed``, ``image.header`
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from accounts.spelling import normal_number
 from analyses.models import Study
 from analyses.record.fields import IDENTITY_FIELDS
 from analyses.record.names import names_agree
@@ -23,15 +23,6 @@ _REGIONS = {
     " PELVIS HIP ILIUM",
     "head": "HEAD SKULL FACE JAW MANDIBLE MAXILLA NECK ORBIT NOSE CSPINE",
 }
-
-
-def normal_number(number: str) -> str:
-    """The form in which two record or accession numbers are one: no case, width or white space.
-
-    Leading zeros count: 0123 and 123 may be two people.
-    """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", number).casefold())
-    return "".join(folded.casefold().split())
 
 
 def ids_agree(one: str, other: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from accounts.models import Department
+from accounts.spelling import normal_number
 from analyses.errors import Conflict
 from analyses.models import Patient, Study
 from analyses.record.fields import CASE_FIELDS, IDENTITY_FIELDS
@@ -33,9 +34,26 @@ def value_of(name: str, text: str) -> Any:
         return None
 
 
+def with_number(department_id: Any, number: str) -> Patient | None:
+    """The patient whose record number is this one, in whichever spelling.
+
+    Where several charts carry it (older versions took each spelling for a number of its own), the one spelt exactly so,
+    else the oldest: they are never joined without a person's decision.
+    """
+    rows = Patient.objects.filter(department_id=department_id, patient_id_normal=normal_number(number))
+    found = list(rows.order_by("created_at", "id"))
+    return next((row for row in found if row.patient_id == number), found[0] if found else None)
+
+
+def charts_of_same_number(patient: Patient) -> list[Patient]:
+    """Other charts of the department whose record number is this patient's, spelt in another way."""
+    rows = Patient.objects.filter(department_id=patient.department_id, patient_id_normal=patient.patient_id_normal)
+    return list(rows.exclude(pk=patient.pk).order_by("created_at", "id"))
+
+
 def find_or_make(department_id: Any, values: Mapping[str, str]) -> Patient:
     """The patient with this record number, made from ``values`` if new, completed from them where its row is empty."""
-    patient = Patient.objects.filter(department_id=department_id, patient_id=values["patient_id"]).first()
+    patient = with_number(department_id, values["patient_id"])
     if patient is None:
         fields = {name: value_of(name, values[name]) for name in IDENTITY_FIELDS if values.get(name)}
         return Patient.objects.create(department_id=department_id, **fields)
@@ -71,7 +89,7 @@ def require_same_person(department_id: Any, values: Mapping[str, str]) -> None:
     Raises:
         Conflict: ``patient_mismatch`` with the fields in question.
     """
-    patient = Patient.objects.filter(department_id=department_id, patient_id=values["patient_id"]).first()
+    patient = with_number(department_id, values["patient_id"])
     if patient is None:
         return
     born = patient.patient_birth_date

@@ -10,6 +10,7 @@ from accounts.models import Role, User
 from accounts.permissions import Action, may
 from analyses.blinding.rules import hidden_cases
 from analyses.models import SIGNED_STATES, Reading, Report, Study
+from analyses.record.search import matching
 
 
 def may_see_unsigned(user: User) -> bool:
@@ -74,7 +75,7 @@ class ReportSearchForm(forms.Form):
         if not self.is_valid():
             return self.cases.none()
         asked = self.cleaned_data
-        rows = _matching(self.cases, asked["q"])
+        rows = matching(self.cases, asked["q"])
         exact = {
             "review__signed_at__date__gte": asked["signed_from"],
             "review__signed_at__date__lte": asked["signed_to"],
@@ -90,14 +91,3 @@ class ReportSearchForm(forms.Form):
         return rows.select_related("patient", "department", "review__reader").order_by(
             F("review__signed_at").desc(nulls_last=True), "-created_at", "id"
         )
-
-
-def _matching(rows: QuerySet[Study], words: str) -> QuerySet[Study]:
-    """Every word must occur in the record number, the name or the accession number."""
-    for word in words.replace(",", " ").split()[:6]:
-        rows = rows.filter(
-            Q(patient__patient_id__icontains=word)
-            | Q(patient__patient_name__icontains=word)
-            | Q(accession_number__icontains=word)
-        )
-    return rows

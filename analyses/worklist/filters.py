@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from analyses.models import Outcome, ReadingState, SecondReading, Sex, Status, Study
 from analyses.record.forms import DateInput
+from analyses.record.search import matching
 from analyses.stored_words import body_part_words
 from analyses.worklist import rows as worklist
 
@@ -105,13 +106,7 @@ class CaseFilter(django_filters.FilterSet):
 
     def search(self, rows: QuerySet[Study], name: str, words: str) -> QuerySet[Study]:
         """Every word must occur in the record number, the name or the accession number."""
-        for word in words.replace(",", " ").split()[:6]:
-            rows = rows.filter(
-                Q(patient__patient_id__icontains=word)
-                | Q(patient__patient_name__icontains=word)
-                | Q(accession_number__icontains=word)
-            )
-        return rows
+        return matching(rows, words)
 
     def by_outcome(self, rows: QuerySet[Study], name: str, value: str) -> QuerySet[Study]:
         """Cases answered so, as far as the user sees answers."""

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, require
+from accounts.spelling import normal_number
 from analyses.errors import Invalid
 from analyses.evidence.outcomes import services as outcomes
 from analyses.evidence.outcomes.csv_file import CaseKey, FileLine, read_lines
@@ -35,7 +36,7 @@ class RowAnswer(models.TextChoices):
 
 
 # How a line names its case, and where the case keeps that.
-WAYS = {"case": "pk", "accession_number": "accession_number", "patient_id": "patient__patient_id"}
+WAYS = {"case": "pk", "accession_number": "accession_number_normal", "patient_id": "patient__patient_id_normal"}
 FINE = (RowAnswer.ACCEPTED, RowAnswer.UNCHANGED)
 UNKNOWN = gettext_lazy("Your department has no case with this number.")
 AMBIGUOUS = gettext_lazy(
@@ -112,11 +113,11 @@ class _Cases:
         self._by: dict[tuple[str, Any], set[UUID]] = defaultdict(set)
         for study in self.studies.values():
             for name, value in zip(WAYS, (study.pk, study.accession_number, study.record_number), strict=True):
-                self._by[name, value].add(study.pk)
+                self._by[name, _looked_up(value)].add(study.pk)
 
     def named(self, key: CaseKey) -> tuple[list[Study], bool]:
         """The cases that a line means, and whether each of its ways finds one (but not together the same)."""
-        ways = [(name, getattr(key, name)) for name in WAYS if getattr(key, name)]
+        ways = [(name, _looked_up(getattr(key, name))) for name in WAYS if getattr(key, name)]
         sets = [self._by.get(way, set()) for way in ways]
         if not all(sets):
             return [], False
@@ -132,11 +133,16 @@ def _named_cases(keys: list[CaseKey], mine: StudyQuerySet) -> set[UUID]:
     """The cases that any of the keys names in one way."""
     found: set[UUID] = set()
     for name, field in WAYS.items():
-        values = sorted({getattr(key, name) for key in keys if getattr(key, name)})
+        values = sorted({_looked_up(getattr(key, name)) for key in keys if getattr(key, name)})
         for start in range(0, len(values), outcomes.CHUNK):
             rows = mine.filter(**{f"{field}__in": values[start : start + outcomes.CHUNK]})
             found.update(rows.order_by().values_list("pk", flat=True))
     return found
+
+
+def _looked_up(value: Any) -> Any:
+    """A number in the form in which the record looks it up; a case's own id as it is."""
+    return normal_number(value) if isinstance(value, str) else value
 
 
 def _judge(line: FileLine, found: _Cases, correct: bool) -> Judged:

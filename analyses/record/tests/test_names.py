@@ -20,6 +20,8 @@ STORED, WRITTEN = "Müller^Anna^Katharina", "MÜLLER, Anna Katharina"
         ("^Anna", "Anna"),
         ("Yamada^Tarou=山田^太郎=やまだ^たろう", "YAMADA, Tarou"),
         ("=山田^太郎", "山田, 太郎"),
+        ("Yamada=山田", "Yamada"),
+        ("=山田太郎=やまだ", "山田太郎"),
         ("^^^^", ""),
         ("Anna Müller", "Anna Müller"),
         ("", ""),

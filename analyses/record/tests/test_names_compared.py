@@ -45,6 +45,7 @@ ONE_PERSON = [
     ("=山田^太郎=ヤマダ^タロウ", "やまだ　たろう"),
     ("Hong^Gildong=洪^吉洞=홍^길동", "홍길동", "홍 길동"),
     ("Wang^Xiaoming=王^小明", "王小明", "王 小明"),
+    ("Sato^Yoko=佐藤^陽子", "Satou^Youko=佐藤^陽子", "佐藤陽子"),
     # other alphabets
     ("Семёнов^Артём", "СЕМЕНОВ АРТЕМ", "Семе\u0301нов Артём"),
     ("Παπαδάκης^Γιώργος", "ΠΑΠΑΔΑΚΗΣ ΓΙΩΡΓΟΣ"),
@@ -74,6 +75,9 @@ TWO_PEOPLE = [
     ("山田^太郎", "山田^花子"),
     ("Yamada^Tarou=山田^太郎", "Yamada^Hanako=山田^花子"),
     ("Yamada^Tarou=山田^太郎", "鈴木^花子=すずき^はなこ"),
+    ("Sato^Yoko=佐藤^陽子", "Sato^Yoko=佐藤^洋子"),
+    ("Sato^Yoko=佐藤^陽子=さとう^ようこ", "佐藤 洋子"),
+    ("Kim^Minsu=金^民秀=김^민수", "Kim^Minsu=金^敏洙=김^민수"),
     ("山田太郎", "Yamada^Tarou"),
     ("王小明", "王大明"),
     ("Андрей", "Андреи"),
@@ -146,6 +150,24 @@ def test_a_number_with_a_letter_that_cannot_be_seen_is_refused(field, code):
         cleaned(CaseFields(**{field: f"40{chr(code)}1"}))
     assert caught.value.code == "bad_field"
     assert list(caught.value.fields) == [field]
+
+
+@pytest.mark.parametrize("code", [*INVISIBLE, 0xFFFD, 0xE01EF], ids=hex)
+def test_a_name_with_a_letter_that_cannot_be_seen_is_refused(code):
+    with pytest.raises(Exception, match="Correct them") as caught:
+        cleaned(CaseFields(patient_name=f"M{chr(code)}ller"))
+    assert list(caught.value.fields) == ["patient_name"]
+
+
+def test_a_form_of_an_ideograph_is_part_of_a_name():
+    assert cleaned(CaseFields(patient_name="葛\U000e0100城")).patient_name == "葛\U000e0100城"
+
+
+@pytest.mark.parametrize("field", ["patient_name", "body_part_examined", "clinical_question", "patient_id"])
+def test_bytes_that_were_not_utf8_are_told_of(field):
+    with pytest.raises(Exception, match="Correct them") as caught:
+        cleaned(CaseFields(**{field: "M\ufffdller"}))
+    assert "UTF-8" in caught.value.fields[field][0]
 
 
 @pytest.mark.parametrize("number", ["40-1", "Ä/12 b", "患者１２", "Nº 7"])
