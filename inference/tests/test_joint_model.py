@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from inference.calibration import OUTCOMES
+from inference.contrast import stretched
 from inference.errors import WeightsError
 from inference.families.joint.model import folded, look_at
 from inference.families.joint.network import build
@@ -105,9 +106,21 @@ def test_two_quarter_turns_that_disagree_withhold_the_answer_and_one_does_not(di
     assert (reasons == ("orientation",)) is withheld
 
 
-def test_a_card_that_asks_for_unknown_views_is_refused(tmp_path):
+@pytest.mark.parametrize("entry", ["views", "preparation"])
+def test_a_card_that_asks_for_what_nobody_can_do_is_refused(tmp_path, entry):
     with pytest.raises(WeightsError, match="upside"):
-        predictor_with(tmp_path, views="upside")
+        predictor_with(tmp_path, **{entry: "upside"})
+
+
+def test_where_the_card_asks_for_it_a_dull_film_is_judged_as_its_stretched_copy(tmp_path):
+    dull = (common_square(toy_film(1)) // 6 + 10).astype(np.uint8)
+    wide = stretched(dull)
+    assert not np.array_equal(wide, dull)
+    plain = predictor_with(tmp_path / "plain")
+    asked = predictor_with(tmp_path / "asked", preparation="stretch")
+    point = plain.points["balanced"]
+    assert asked.model.judge(dull, point).probabilities == plain.model.judge(wide, point).probabilities
+    assert asked.model.judge(dull, point).probabilities != plain.model.judge(dull, point).probabilities
 
 
 def test_saliency_is_kept_back_unless_the_card_lets_it_be_shown(tmp_path):

@@ -55,7 +55,7 @@ def test_every_own_film_comes_once_an_epoch_and_the_sources_alike_often(split, s
     assert made.own_batch == 8
     assert made.steps_per_epoch == 6
     assert made.chances.sum() == pytest.approx(1)
-    assert made.chances[: len(sources.train[0].films)].sum() == pytest.approx(0.5)
+    assert made.chances[: len(sources.train[0].films)].sum() == pytest.approx(1 / 3)
 
 
 def test_a_moved_lesion_brings_its_class_and_outline(split, sources, tmp_path):
@@ -97,7 +97,7 @@ def test_an_interrupted_mixed_run_goes_on_to_the_same_end_and_names_its_sources(
     resumed = train_row(whole, split, tmp_path / "broken", sources=sources)
     assert resumed.facts["history"] == straight.facts["history"]
     assert straight.key == "tiny-patient-fold4-without-hands-bone_other_source"
-    assert straight.facts["sources"]["train"] == {"fracatlas": 6, "knees": 6}
+    assert straight.facts["sources"]["train"] == {"fracatlas": 6, "fractures": 2, "knees": 6}
     assert straight.facts["command"].endswith("--leave-out hands bone_other_source")
 
 

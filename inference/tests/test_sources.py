@@ -32,14 +32,27 @@ def test_every_film_of_a_source_is_normal_and_names_its_source(root):
 
 def test_what_is_left_out_is_on_no_other_list_and_test_is_on_none(root):
     found = load_sources(root, left_out=("hands", "bone_other_source"))
-    assert [source.name for source in found.train] == ["fracatlas", "knees"]
-    assert [_parts(source) for source in found.train] == [{"fold0"}, {"fold0"}]
-    assert [_parts(source) for source in found.validation] == [{"fold4"}, {"fold4"}]
+    assert [source.name for source in found.train] == ["fracatlas", "fractures", "knees"]
+    assert [_parts(source) for source in found.train] == [{"fold0"}, {"fold0"}, {"fold0"}]
+    assert [_parts(source) for source in found.validation] == [{"fold4"}, {"fold4"}, {"fold4"}]
     assert found.names_left_out == ("hands", "bone_other_source")
     assert [_parts(source) for source in found.left_out] == [{"fold0", "fold4"}, {""}]
 
 
-def test_films_with_a_fracture_or_with_a_twin_in_another_source_do_not_count_as_normal(root):
+@pytest.mark.parametrize("named", ["fracatlas", "fractures"])
+def test_who_leaves_out_one_source_of_a_hospital_leaves_out_the_other(root, named):
+    found = load_sources(root, left_out=(named,))
+    assert found.names_left_out == ("fracatlas", "fractures")
+    assert [source.name for source in found.train] == ["knees", "hands", "bone_other_source"]
+
+
+def test_films_with_a_fracture_are_a_source_of_their_own(root):
+    broken = {film.image_id for film in load_source(root, "fractures").films}
+    assert broken == {f"F{number}" for number in range(18, 24)}
+    assert broken.isdisjoint(film.image_id for film in load_source(root, "fracatlas").films)
+
+
+def test_films_with_a_fracture_or_with_a_twin_in_another_source_are_not_among_the_unbroken(root):
     table = root / "fracatlas" / "labels.csv"
     rows = table.read_text().replace("F00,0,0,not_fractured", "F00,0,0,fractured")
     table.write_text(rows.replace("F01,0,0,not_fractured,leg,0", "F01,0,0,not_fractured,leg,1"))

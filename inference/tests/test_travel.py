@@ -63,6 +63,7 @@ def test_the_measurement_names_home_turns_and_every_source_and_never_reads_test(
     parts = {name: (row["part"], row["films"]) for name, row in found["sources"].items()}
     assert parts == {
         "fracatlas": ("held-out fold", 6),
+        "fractures": ("held-out fold", 2),
         "knees": ("held-out fold", 6),
         "hands": ("left out", 12),
         "bone_other_source": ("left out", 4),

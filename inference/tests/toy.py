@@ -160,7 +160,8 @@ def toy_data(root: Path) -> Path:
 
 
 def toy_sources(root: Path) -> Path:
-    """Write tumour-free films of four other sources below a data folder, six of each part where a source has parts."""
+    """Write tumour-free films of other sources below a data folder, six of each part where a source has parts; of
+    fracatlas two more of each part show a fracture."""
     tables: dict[str, dict[str, str]] = {
         "fracatlas": {"label": "not_fractured", "body_part": "leg", "near_gate": "0"},
         "knees": {"kellgren_lawrence": "0"},
@@ -169,13 +170,16 @@ def toy_sources(root: Path) -> Path:
     for number, (name, known) in enumerate(tables.items()):
         (root / name / "images").mkdir(parents=True)
         labels, parts = [], []
-        for index in range(18):
+        for index in range(24 if name == "fracatlas" else 18):
             image_id = f"{name[0].upper()}{index:02d}"
             film = toy_film(500 + 50 * number + index)[:, : 96 - 12 * number]
             Image.fromarray(film).save(root / name / "images" / f"{image_id}.png")
-            group = str(index // 2)
-            labels.append({"image_id": image_id, "group_id": group, "patient_group": group, **known})
-            parts.append({"image_id": image_id, "part": ("fold0", "fold4", "test")[index // 6]})
+            group, group_part = str(index // 2), index // 2 - 9
+            about = {"image_id": image_id, "group_id": group, "patient_group": group, **known}
+            labels.append(about | ({"label": "fractured"} if index >= 18 else {}))
+            parts.append(
+                {"image_id": image_id, "part": ("fold0", "fold4", "test")[index // 6 if index < 18 else group_part]}
+            )
         _write_rows(root / name / "labels.csv", labels)
         _write_rows(root / name / "folds.csv", parts)
     folder = root / "gate" / "bone_other_source"

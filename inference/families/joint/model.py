@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from inference.calibration import OUTCOMES, Calibration, OperatingPoint, class_probabilities
+from inference.contrast import stretched
 from inference.errors import InferenceError, WeightsError
 from inference.families.gate.network import build as build_gate
 from inference.families.joint.network import JointNet
@@ -38,6 +39,13 @@ class Looks:
 def image_of(square: np.ndarray) -> Tensor:
     """Return a square uint8 (H, W) as float32 (1, 1, H, W) in [0, 1]."""
     return torch.from_numpy(np.array(square))[None, None].float().div_(255)
+
+
+def preparation_of_card(name: str) -> bool:
+    """Return whether a card asks for dull films to be stretched; WeightsError where it names anything else."""
+    if name not in ("none", "stretch"):
+        raise WeightsError("bad_card", f"The card asks for the preparation {name!r}; there are none and stretch.")
+    return name == "stretch"
 
 
 def look_at(members: list[JointNet], square: Tensor, views: Views | None = None) -> Looks:
@@ -95,6 +103,7 @@ class JointModel:
         self.gate = folded(_filled(build_gate(shape["gate"]), tensors, "gate."))
         self._gate_side = int(shape["gate"]["size"])
         self._views = views_of_card(card.get("views", SMALL_CHANGES))
+        self._stretches = preparation_of_card(card.get("preparation", "none"))
         self._steps = [Calibration(**card["calibration"][name]) for name in ("tumour", "malignant")]
         withheld = card["withheld"]
         self._sets = ConformalSets(withheld["level"], tuple(withheld["cut_offs"]))
@@ -129,7 +138,7 @@ class JointModel:
         Raises:
             InferenceError: the networks gave no number.
         """
-        looks = look_at(self.members, image_of(square), self._views)
+        looks = look_at(self.members, image_of(self._prepared(square)), self._views)
         if not np.isfinite(looks.logits).all():
             raise InferenceError(
                 "not_finite", "The model returned no valid figure for this image: inform the operator."
@@ -159,6 +168,9 @@ class JointModel:
             cells=looks.cells,
         )
 
+    def _prepared(self, square: np.ndarray) -> np.ndarray:
+        return stretched(square) if self._stretches else square
+
     def regions(self, cells: np.ndarray) -> tuple:
         """Return the outlines that the card's threshold leaves of cell probabilities (h, w)."""
         return regions_of(cells, self._outline["threshold"], self._outline["smallest_area"])
@@ -171,7 +183,7 @@ class JointModel:
         """Return the attribution of the deciding logit, uint8, or None where the card does not let it be shown."""
         if not self._saliency_shown:
             return None
-        image = image_of(square)
+        image = image_of(self._prepared(square))
         return attribution(self.members[0], image, 1 if judgement.leaning == "malignant" else 0)
 
 

@@ -1,9 +1,14 @@
-"""Grey-value preparation before training, compared as an approach of its own: none, CLAHE, denoising, both."""
+"""Grey-value preparation before training, compared as an approach of its own: none, CLAHE, denoising, both, or the
+stretching of dull films that the family does by itself where its card says so."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from PIL import Image, ImageFilter
+
+from inference.contrast import stretched
 
 _TILES = 8
 _CLIP = 2.0
@@ -51,9 +56,18 @@ def denoise(square: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(square).filter(ImageFilter.MedianFilter(_MEDIAN)))
 
 
+_STEPS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], ...]] = {
+    "none": (),
+    "denoise": (denoise,),
+    "clahe": (clahe,),
+    "both": (denoise, clahe),
+    "stretch": (stretched,),
+}
+PREPARATIONS = tuple(_STEPS)
+
+
 def prepare(squares: np.ndarray, kind: str) -> np.ndarray:
-    """Return uint8 squares (N, H, W) prepared by `kind`: none, clahe, denoise or both (denoised first)."""
-    steps = {"none": (), "denoise": (denoise,), "clahe": (clahe,), "both": (denoise, clahe)}[kind]
-    for step in steps:
+    """Return uint8 squares (N, H, W) prepared by `kind`, one of PREPARATIONS; both: denoised first."""
+    for step in _STEPS[kind]:
         squares = np.stack([step(square) for square in squares])
     return squares

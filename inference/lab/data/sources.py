@@ -41,10 +41,19 @@ class SourceSplit:
 
 def _fracatlas(root: Path) -> list[LabelledFilm]:
     """Films without a fracture; those with a twin among the films of another source are left out."""
+    return _of_fracatlas(root, "not_fractured", "fracatlas")
+
+
+def _fractures(root: Path) -> list[LabelledFilm]:
+    """Films of the same three hospitals with a fracture: broken bone is no tumour either."""
+    return _of_fracatlas(root, "fractured", "fractures")
+
+
+def _of_fracatlas(root: Path, label: str, source: str) -> list[LabelledFilm]:
     folder = root / "fracatlas"
     rows = read_rows(folder / "labels.csv", ("image_id", "label", "body_part", "group_id", "near_gate"))
-    chosen = [row for row in rows if row["label"] == "not_fractured" and row["near_gate"] == "0"]
-    return _films(folder, chosen, "fracatlas", lambda row: (row["group_id"], row["body_part"]))
+    chosen = [row for row in rows if row["label"] == label and row["near_gate"] == "0"]
+    return _films(folder, chosen, source, lambda row: (row["group_id"], row["body_part"]))
 
 
 def _knees(root: Path) -> list[LabelledFilm]:
@@ -72,11 +81,14 @@ def _bone_other_source(root: Path) -> list[LabelledFilm]:
 
 _LOADERS: dict[str, Callable[[Path], list[LabelledFilm]]] = {
     "fracatlas": _fracatlas,
+    "fractures": _fractures,
     "knees": _knees,
     "hands": _hands,
     "bone_other_source": _bone_other_source,
 }
 SOURCES = tuple(_LOADERS)
+# Sources of the same hospitals: who leaves one out leaves out both, or the scanner would be known.
+_SAME_PLACE = ({"fracatlas", "fractures"},)
 
 
 def _films(
@@ -121,6 +133,8 @@ def load_sources(
     unknown = [name for name in left_out if name not in names]
     if unknown:
         raise DataError("unknown_source", f"{', '.join(unknown)}: left out, but none of {', '.join(names)}.")
+    away_with = set(left_out).union(*(place for place in _SAME_PLACE if place & set(left_out)))
+    left_out = tuple(name for name in names if name in away_with)
     sources = [load_source(root, name) for name in names]
     for source in sources:
         _check_groups(source)

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from inference.errors import DataError
+from inference.lab.data.preparation import PREPARATIONS
 from inference.lab.recipes.augment import Augmentation
 from inference.lab.recipes.mixing import Mixing
 
 EXPERIMENTS = Path(__file__).parent / "experiments"
-PREPARATIONS = ("none", "clahe", "denoise", "both")
 STARTS = ("random", "imagenet")
 
 
