@@ -1,6 +1,6 @@
 """Which analysis of each film of a case is the current one, and the warnings that stand on it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from django.db.models import QuerySet
@@ -18,6 +18,23 @@ def recheck(study: Study, names: Iterable[str] = identity.AGREE) -> None:
         found = identity.contradictions(analysis.image.typed, analysis.image.header, record)
         against = [w for w in found if w["against"] == identity.AGAINST_RECORD]
         keep_warnings(analysis, identity.merged(analysis.warnings, against))
+
+
+def decide(study: Study, names: Collection[str]) -> None:
+    """A doctor has stated these values by hand: close the films' contradictions with them, also those not yet seen.
+
+    A film that still waits may name somebody else in its header; that is found, and asked, when it is read.
+    """
+    record = {name: value for name, value in identity.recorded(study).items() if name in names}
+    for analysis in current_analyses(study, Task.TUMOUR):
+        found = identity.contradictions(analysis.image.typed, analysis.image.header, record)
+        known = identity.merged(analysis.warnings, found)
+        keep_warnings(analysis, [closed(w, "edited") if w.get("field") in names else w for w in known])
+
+
+def closed(warning: Mapping[str, Any], how: str) -> dict[str, Any]:
+    """The warning as decided; an earlier decision stays."""
+    return {**warning, "confirmed": warning.get("confirmed") or how}
 
 
 def keep_warnings(analysis: Analysis, warnings: list[dict[str, Any]]) -> None:

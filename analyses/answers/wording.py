@@ -83,6 +83,18 @@ FIELDS = {
     "view_position": _("view"),
     "study_date": _("date of the examination"),
     "study_instance_uid": _("study"),
+    "same_film": _("film under another patient"),
+    "same_study": _("examination under another patient"),
+    "same_accession": _("accession number under another patient"),
+    "film_moved": _("film moved after the signature"),
+}
+
+# What is asked about a film because of other cases: the question, and what its decision says.
+ACROSS = {
+    "same_film": _("The same film is also filed under another patient."),
+    "same_study": _("The same examination (Study Instance UID) is also filed under another patient."),
+    "same_accession": _("The same accession number is also filed under another patient."),
+    "film_moved": _("A film of this case was moved to another case after the reading was signed."),
 }
 
 NOTES = {

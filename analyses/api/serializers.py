@@ -179,11 +179,14 @@ class ModelSerializer(serializers.Serializer):
 
 
 class WarningSerializer(serializers.Serializer):
-    """What was typed contradicts the file or the record. With a field, the report waits until a doctor decided."""
+    """Typed values contradict the file or the record, or another patient has the same film, examination or number.
+
+    With a field, the report waits until a doctor decided.
+    """
 
     code = serializers.CharField()
     field = serializers.CharField(allow_null=True)
-    against = serializers.CharField(allow_null=True, help_text="`file` or `record`.")
+    against = serializers.CharField(allow_null=True, help_text="`file` or `record`; `case`: another patient's case.")
     confirmed = serializers.CharField(allow_null=True, help_text="`typed`, `file` or `record`; null while undecided.")
 
 

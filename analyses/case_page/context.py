@@ -21,7 +21,7 @@ from analyses.case_page.unaided_context import unaided_context, withheld_from
 from analyses.models import Analysis, Image, Review, Stage, Status, Study
 from analyses.pipeline import queue
 from analyses.reading.forms import AddendumForm, initial_of_review
-from analyses.record import identity
+from analyses.record import across, identity
 from analyses.record.names import written_name
 from analyses.record.patients import charts_of_same_number
 from analyses.stored_words import body_part_words
@@ -118,7 +118,7 @@ def case_context(progress: dict[str, Any], **extra: Any) -> dict[str, Any]:
         **reading_context(study, review, _initial(state, review)),
         "addendum_form": AddendumForm(),
         "agreeing": "" if state.is_blind else agreeing_reading(snapshots.answered_outcome(state)),
-        "warnings": [_warning(film, warning) for film, warning in warnings],
+        "warnings": _warnings(study, warnings),
         "notes": [*_chart_notes(study), *_film_notes(films)],
         "reports": [] if state.is_blind else state.reports,
         "report_blocker": withheld_from(state) or _report_blocker(films, open_films, bool(warnings), signed),
@@ -174,6 +174,31 @@ def _initial(state: CaseState, review: Review | None) -> dict[str, Any]:
     if unaided is not None and unaided.is_locked and not drafted:
         initial = {"version": initial["version"], "reading": unaided.reading, "likelihood": unaided.likelihood}
     return initial if kept is None or kept.is_signed else initial | {"version": kept.version}
+
+
+def _warnings(study: Study, warnings: list[tuple[CaseFilm, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """What is to be decided; the other cases that it is about are looked up only where there are any."""
+    asked = {case for _film, warning in warnings if across.is_across(warning) for case in warning["cases"]}
+    rows = Study.objects.filter(pk__in=asked, department_id=study.department_id).select_related("patient")
+    others = {str(row.pk): row for row in rows} if asked else {}
+    return [
+        _question(film, warning, others) if across.is_across(warning) else _warning(film, warning)
+        for film, warning in warnings
+    ]
+
+
+def _question(film: CaseFilm, warning: dict[str, Any], others: dict[str, Study]) -> dict[str, Any]:
+    """A question about another case: who else is named there, and that this case may be confirmed."""
+    field = warning["field"]
+    stands = gettext("The reading still stands") if field == across.FILM_MOVED else gettext("This case is right")
+    return {
+        "analysis": film.analysis,
+        "number": film.number,
+        "field": field,
+        "sentence": wording.ACROSS[field],
+        "others": [others[case] for case in warning["cases"] if case in others],
+        "choices": [{"choice": "record", "word": stands, "value": ""}],
+    }
 
 
 def _warning(film: CaseFilm, warning: dict[str, Any]) -> dict[str, Any]:

@@ -1,19 +1,19 @@
 """The case as a whole: what it sums up to, whose it is, and every correction of that."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
-from analyses.answers.current import current_analyses, keep_warnings, recheck
+from analyses.answers.across import check_across
+from analyses.answers.current import closed, current_analyses, decide, keep_warnings, recheck
 from analyses.errors import Conflict, Invalid, invalid_fields
 from analyses.models import Analysis, ReadingState, Study, Task
 from analyses.notifications import services as notifications
-from analyses.record import identity
+from analyses.record import across, identity
 from analyses.record.cases import lock, require_unsigned, touch
 from analyses.record.fields import CASE_FIELDS, IDENTITY_FIELDS, CaseFields, cleaned, stated_reason
 from analyses.record.patients import find_or_make, lock_department, require_same_person, value_of, with_number
@@ -41,6 +41,7 @@ def assign_patient(study: Study, fields: CaseFields, user: User) -> None:
     require_same_person(locked.department_id, values)
     _give_patient(locked, values)
     recheck(locked)
+    check_across(locked)
     _after_identity_change(locked, "assigned to a patient", user)
     audit.record("assign_patient", user=user, obj=locked, case_id=locked.pk, subject=values["patient_id"])
     study.refresh_from_db()
@@ -91,7 +92,8 @@ def reassign(
     if "laterality" in changed:
         locked.laterality = said["laterality"]
         locked.save(update_fields=["laterality"])
-    _decide(locked, set(said))
+    decide(locked, set(said))
+    check_across(locked)
     _after_identity_change(locked, reason, user)
     subject = " -> ".join((_subject(before) or "unassigned", _subject(identity.recorded(locked)) or "unassigned"))
     audit.record(
@@ -111,11 +113,13 @@ def confirm_identity(analysis: Analysis, code_or_field: str, choice: str, user: 
     """Decide one contradiction of a film: what was typed, what its file says, or what the record says.
 
     A side that has no value stands for the record. The same contradiction of the case's other films is decided with it;
-    films that contradict the decision get a warning of their own.
+    films that contradict the decision get a warning of their own. What is asked about other cases is decided for this
+    one by ``record``: the film is in the right case.
 
     Raises:
         Invalid: ``bad_field`` for an unknown choice.
-        Conflict: ``nothing_to_confirm``.
+        Conflict: ``nothing_to_confirm``; ``films_disagree``: the files of other films name another patient than the
+            chosen one, so that the case cannot become that patient's.
     """
     if choice not in CHOICES:
         raise invalid_fields({"choice": [_("Unknown.")]}, _("Choose the entry or the value in the file."))
@@ -123,16 +127,24 @@ def confirm_identity(analysis: Analysis, code_or_field: str, choice: str, user: 
     lock_department(department_id)
     study = lock(Study.objects.only("pk").get(images=analysis.image_id).pk)
     row = Analysis.objects.select_for_update(of=("self",), no_key=True).select_related("image").get(pk=analysis.pk)
-    field = next((w["field"] for w in row.open_warnings if code_or_field in (w["field"], w["code"])), None)
-    if field is None:
+    warning = next((w for w in row.open_warnings if code_or_field in (w["field"], w["code"])), None)
+    if warning is None:
         raise Conflict("nothing_to_confirm", _("This has already been resolved. Reload the page."))
+    field = warning["field"]
+    if across.is_across(warning):
+        _keep_here(study, row, field, choice, user)
+        analysis.refresh_from_db()
+        return
     before = identity.recorded(study).get(field, "")
     value = {"typed": row.image.typed, "file": row.image.header}.get(choice, {}).get(field, "") or before
     if value != before:
         evidence = row.image.header if choice == "file" else row.image.typed
+        if field == "patient_id":
+            _require_agreement(study, row, value)
         _set(study, field, value, evidence)
     _decide_alike(study, row, field, choice)
     recheck(study, [field])
+    check_across(study)
     if field in ("patient_id", "laterality") and value != before:
         _after_identity_change(study, "identity confirmed otherwise", user)
     else:
@@ -157,6 +169,7 @@ def edit_case(study: Study, fields: CaseFields, user: User) -> None:
         Conflict: ``case_signed``.
     """
     given = cleaned(fields)
+    lock_department(study.department_id)
     locked = lock(study.pk)
     require_unsigned(locked)
     changed = [name for name in EDITABLE if getattr(locked, name) != getattr(given, name)]
@@ -165,7 +178,8 @@ def edit_case(study: Study, fields: CaseFields, user: User) -> None:
     for name in changed:
         setattr(locked, name, getattr(given, name))
     locked.save(update_fields=changed)
-    _decide(locked, set(changed))
+    decide(locked, set(changed))
+    check_across(locked)
     touch(locked)
     audit.record(
         "edit_case",
@@ -178,16 +192,38 @@ def edit_case(study: Study, fields: CaseFields, user: User) -> None:
     study.refresh_from_db()
 
 
-def _decide(study: Study, names: set[str]) -> None:
-    """A doctor has stated these values by hand: close the films' contradictions with them, also those not yet seen.
+def other_patients_film(analyses: Iterable[Analysis], row: Analysis, number: str) -> bool:
+    """Whether the file of another film than `row` names another record number than this one."""
+    others = (analysis.image.header.get("patient_id", "") for analysis in analyses if analysis.pk != row.pk)
+    return any(not identity.agree("patient_id", named, number) for named in others)
 
-    A film that still waits may name somebody else in its header; that is found, and asked, when it is read.
-    """
-    record = {name: value for name, value in identity.recorded(study).items() if name in names}
+
+def _require_agreement(study: Study, row: Analysis, number: str) -> None:
+    """Refuse to make the case the patient's with this number where other films' files name somebody else."""
+    if other_patients_film(current_analyses(study, Task.TUMOUR), row, number):
+        raise Conflict(
+            "films_disagree",
+            _("Other films of this case name another patient. Move this film to its own case instead."),
+        )
+
+
+def _keep_here(study: Study, row: Analysis, field: str, choice: str, user: User) -> None:
+    """Decide that the films which are asked about are in the right case; the other case is asked for itself."""
+    if choice != "record":
+        raise invalid_fields({"choice": [_("Unknown.")]}, _("Confirm this case, or move the film."))
     for analysis in current_analyses(study, Task.TUMOUR):
-        found = identity.contradictions(analysis.image.typed, analysis.image.header, record)
-        known = identity.merged(analysis.warnings, found)
-        keep_warnings(analysis, [_closed(w, "edited") if w.get("field") in names else w for w in known])
+        asked = [across.is_across(entry) and entry["field"] == field for entry in analysis.warnings]
+        pairs = zip(analysis.warnings, asked, strict=True)
+        keep_warnings(analysis, [closed(entry, choice) if mine else entry for entry, mine in pairs])
+    touch(study)
+    audit.record(
+        "confirm_identity",
+        user=user,
+        obj=row,
+        case_id=study.pk,
+        subject=study.record_number,
+        detail={"field": field, "choice": choice},
+    )
 
 
 def _decide_alike(study: Study, decided: Analysis, field: str, choice: str) -> None:
@@ -196,11 +232,7 @@ def _decide_alike(study: Study, decided: Analysis, field: str, choice: str) -> N
         pairs = ((analysis.image.typed, decided.image.typed), (analysis.image.header, decided.image.header))
         same = all(mine.get(field, "") == its.get(field, "") for mine, its in pairs)
         if analysis.pk == decided.pk or same:
-            keep_warnings(analysis, [_closed(w, choice) if w.get("field") == field else w for w in analysis.warnings])
-
-
-def _closed(warning: Mapping[str, Any], how: str) -> dict[str, Any]:
-    return {**warning, "confirmed": warning.get("confirmed") or how}
+            keep_warnings(analysis, [closed(w, choice) if w.get("field") == field else w for w in analysis.warnings])
 
 
 def _set(study: Study, field: str, value: str, evidence: Mapping[str, str]) -> None:

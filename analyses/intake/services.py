@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import ApiToken, Department, User
+from analyses.answers.across import check_across
 from analyses.answers.current import current_by_image
 from analyses.errors import Invalid, ServiceError, Unprocessable
 from analyses.intake import headers
@@ -62,6 +64,11 @@ class _Post:
     idempotency_key: str
     header: FileHeader
     together: bool
+
+    @cached_property
+    def may_be_elsewhere(self) -> bool:
+        """Whether anybody has sent these bytes before; nearly always nobody has, and this is asked first."""
+        return Image.objects.filter(original_sha256=self.file.sha256).exists()
 
     @property
     def department_id(self) -> UUID:
@@ -184,8 +191,7 @@ def _by_idempotency_key(post: _Post) -> Submission | None:
 
 def _same_image(post: _Post) -> Analysis | None:
     """The current analysis of the same bytes of the same patient that the poster may see, if any."""
-    # Nearly always nobody has sent these bytes: the cheap question first.
-    if not Image.objects.filter(original_sha256=post.file.sha256).exists():
+    if not post.may_be_elsewhere:
         return None
     rows = (
         Analysis.objects.of_task(Task.TUMOUR)
@@ -239,6 +245,9 @@ def _queue_image(post: _Post, department: Department, existing: Analysis | None)
     )
     if study.status != Status.QUEUED:
         Study.objects.filter(pk=study.pk).update(status=Status.QUEUED)
+    if study.patient_id is not None and (post.may_be_elsewhere or study.accession_number or image.study_instance_uid):
+        check_across(study)
+        analysis.refresh_from_db(fields=["warnings"])
     audit.record(
         "upload",
         user=post.user,

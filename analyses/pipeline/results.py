@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from analyses.answers import current
+from analyses.answers.across import check_across
 from analyses.models import SIGNED_STATES, Image, Outcome, ReadingState, Stage, Status, Study
 from analyses.pipeline import holds, queue, summary
 from analyses.pipeline.queue import Claim
@@ -79,14 +80,16 @@ def finish(claim: Claim, decoded: DecodedImage, answer: Answer) -> None:
     values, use = answer_fields(answer), answer.use
     if use is not None:
         values = holds.stored_fields(values, use)
-    warnings, moved_from = claim.analysis.warnings, None
+    warnings, moved_from = _current_warnings(claim), None
     if header:
         image = Image.objects.get(pk=image.pk)
-        warnings = _apply_header(study, image, header, _current_warnings(claim))
+        warnings = _apply_header(study, image, header, warnings)
         study, moved_from = join_same_examination(study, image, header, warnings)
     values["warnings"] = with_remarks(warnings, decoded.meta.get("warnings", []))
     queue.end(claim, Status.SUCCEEDED, stage=Stage.DONE, canonical_sha256=decoded.canonical_sha256, **values)
     _keep_image(image, decoded, header)
+    if header:
+        check_across(study)
     summary.summarise(study, changed=claim.analysis.shows_on_report)
     detail = {"status": Status.SUCCEEDED, "outcome": values["outcome"]}
     queue.record_result(claim.analysis, study.pk, detail | ({"moved_from": str(moved_from)} if moved_from else {}))

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, require
+from analyses.answers.across import require_identity
 from analyses.answers.agreement import agreement
 from analyses.blinding import snapshots
 from analyses.blinding.case_state import CaseState
@@ -233,11 +234,7 @@ def _signable(state: CaseState, analyses: list[Analysis], outcome: str, user: Us
         raise Conflict(
             "still_running", _("Not all films have been analysed. Wait for the analysis or cancel it, then sign.")
         )
-    if any(analysis.open_warnings for analysis in analyses):
-        raise Conflict(
-            "identity_unconfirmed",
-            _("The entry and the file differ. Confirm one of the two, then sign."),
-        )
+    require_identity(analyses, _("The entry and the file differ. Confirm one of the two, then sign."))
     state.require_locked()
     if review.model_outcome != outcome:
         raise _result_changed()

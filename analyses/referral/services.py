@@ -15,6 +15,7 @@ from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, require
 from accounts.services import portal_settings
+from analyses.answers.across import require_identity
 from analyses.blinding import snapshots
 from analyses.blinding.case_state import CaseState
 from analyses.errors import Conflict, ServiceError
@@ -97,11 +98,7 @@ def _check(state: CaseState, review: Review | None, analyses: list[Analysis]) ->
         )
     if state.study.patient_id is None:
         raise Conflict("unassigned", _("The case has no patient. Assign a patient, then refer."))
-    if any(analysis.open_warnings for analysis in analyses):
-        raise Conflict(
-            "identity_unconfirmed",
-            _("The entry and the file differ. Confirm one of the two, then refer."),
-        )
+    require_identity(analyses, _("The entry and the file differ. Confirm one of the two, then refer."))
     if not any(analysis.image.canonical_file for analysis in analyses):
         raise Conflict("no_film", _("This case has no displayable film. Add a readable film, then refer."))
 

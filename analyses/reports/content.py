@@ -200,7 +200,9 @@ def _notes(analysis: Analysis) -> list[str]:
     lines = []
     for warning in analysis.warnings:
         field, chosen = warning.get("field"), warning.get("confirmed")
-        if field and chosen:
+        if field in wording.ACROSS and chosen:
+            lines.append(f"{wording.ACROSS[field]} {_('A doctor confirmed this case.')}")
+        elif field and chosen:
             word = wording.FIELDS.get(field, field.replace("_", " "))
             kept = CONFIRMED.get(chosen, CONFIRMED["edited"])
             said = _("the sources contradicted each other; %(kept)s.") % {"kept": kept}

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
+from analyses.answers.across import require_identity
 from analyses.blinding import snapshots
 from analyses.blinding.case_state import CaseState
 from analyses.errors import Conflict, ServiceError, StorageFull
@@ -135,11 +136,8 @@ def kind_of(study: Study, review: Review | None, analyses: list[Analysis]) -> Re
 
 
 def _check_reportable(review: Review | None, analyses: list[Analysis]) -> None:
-    if any(analysis.open_warnings for analysis in analyses):
-        raise Conflict(
-            "identity_unconfirmed",
-            _("The entry and the file differ. A doctor of the department must confirm one of the two first."),
-        )
+    differ = _("The entry and the file differ. A doctor of the department must confirm one of the two first.")
+    require_identity(analyses, differ)
     signed = review is not None and review.is_signed
     if not signed and not any(analysis.status == Status.SUCCEEDED for analysis in analyses):
         raise Conflict(
