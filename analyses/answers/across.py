@@ -18,7 +18,7 @@ from analyses.record.across import (
     is_across,
     with_questions,
 )
-from analyses.record.identity import ids_agree
+from analyses.record.identity import ids_agree, normal_number
 
 # A number that stands on everything ("0", "unknown") is asked about, not searched to its end.
 MOST_MATCHES = 60
@@ -76,7 +76,7 @@ def _found(study: Study, analyses: list[Analysis]) -> dict[Any, dict[str, set[st
     holders: dict[tuple[str, str], Any] = {}
     for analysis in reversed(analyses):
         holders[SAME_STUDY, analysis.image.study_instance_uid] = analysis.pk
-        holders[SAME_ACCESSION, study.accession_number] = analysis.pk
+        holders[SAME_ACCESSION, normal_number(study.accession_number)] = analysis.pk
     films = [(analysis.image.original_sha256, analysis.pk) for analysis in analyses]
     for field, value, case, number in _matches(study, patient, analyses):
         if ids_agree(number, patient.patient_id):
@@ -102,9 +102,10 @@ def _matches(study: Study, patient: Patient, analyses: list[Analysis]) -> Iterab
     if uids:
         parts.append(_columns(films.filter(study_instance_uid__in=uids), SAME_STUDY))
     if study.accession_number:
-        same = Study.objects.filter(department_id=study.department_id, accession_number=study.accession_number)
+        number = normal_number(study.accession_number)
+        same = Study.objects.filter(department_id=study.department_id, accession_number_normal=number)
         same = same.filter(patient__isnull=False).exclude(patient=patient).order_by()
-        parts.append(same.values_list(Value(SAME_ACCESSION), F("accession_number"), F("pk"), F("patient__patient_id")))
+        parts.append(same.values_list(Value(SAME_ACCESSION), F("accession_number_normal"), F("pk"), F("patient__patient_id")))
     rows = parts[0].union(*parts[1:]) if len(parts) > 1 else parts[0].distinct()
     return rows[:MOST_MATCHES]
 

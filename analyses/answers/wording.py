@@ -122,6 +122,7 @@ ACTIONS = {
     "download_archive": _("report downloaded in an archive"),
     "assign_patient": _("patient assigned"),
     "reassign": _("case reassigned"),
+    "move_film": _("film moved to its own case"),
     "confirm_identity": _("identity confirmed"),
     "edit_case": _("case details changed"),
     "cancel": _("analysis cancelled"),

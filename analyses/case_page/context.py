@@ -16,12 +16,14 @@ from analyses.answers.suspicion import rank
 from analyses.blinding import snapshots
 from analyses.blinding.case_state import CaseState
 from analyses.blinding.rules import case_without_answer, without_answer
+from analyses.case_page.corrections import other_patients_film
 from analyses.case_page.reading_context import reading_context
 from analyses.case_page.unaided_context import unaided_context, withheld_from
 from analyses.models import Analysis, Image, Review, Stage, Status, Study
 from analyses.pipeline import queue
 from analyses.reading.forms import AddendumForm, initial_of_review
 from analyses.record import across, identity
+from analyses.record.grouping import PERSON_FIELDS
 from analyses.record.names import written_name
 from analyses.record.patients import charts_of_same_number
 from analyses.stored_words import body_part_words
@@ -118,7 +120,7 @@ def case_context(progress: dict[str, Any], **extra: Any) -> dict[str, Any]:
         **reading_context(study, review, _initial(state, review)),
         "addendum_form": AddendumForm(),
         "agreeing": "" if state.is_blind else agreeing_reading(snapshots.answered_outcome(state)),
-        "warnings": _warnings(study, warnings),
+        "warnings": _warnings(study, films, warnings),
         "notes": [*_chart_notes(study), *_film_notes(films)],
         "reports": [] if state.is_blind else state.reports,
         "report_blocker": withheld_from(state) or _report_blocker(films, open_films, bool(warnings), signed),
@@ -176,13 +178,16 @@ def _initial(state: CaseState, review: Review | None) -> dict[str, Any]:
     return initial if kept is None or kept.is_signed else initial | {"version": kept.version}
 
 
-def _warnings(study: Study, warnings: list[tuple[CaseFilm, dict[str, Any]]]) -> list[dict[str, Any]]:
+def _warnings(
+    study: Study, films: list[CaseFilm], warnings: list[tuple[CaseFilm, dict[str, Any]]]
+) -> list[dict[str, Any]]:
     """What is to be decided; the other cases that it is about are looked up only where there are any."""
     asked = {case for _film, warning in warnings if across.is_across(warning) for case in warning["cases"]}
     rows = Study.objects.filter(pk__in=asked, department_id=study.department_id).select_related("patient")
     others = {str(row.pk): row for row in rows} if asked else {}
+    rows_of = [film.analysis for film in films]
     return [
-        _question(film, warning, others) if across.is_across(warning) else _warning(film, warning)
+        _question(film, warning, others) if across.is_across(warning) else _warning(film, warning, rows_of)
         for film, warning in warnings
     ]
 
@@ -198,18 +203,29 @@ def _question(film: CaseFilm, warning: dict[str, Any], others: dict[str, Study])
         "sentence": wording.ACROSS[field],
         "others": [others[case] for case in warning["cases"] if case in others],
         "choices": [{"choice": "record", "word": stands, "value": ""}],
+        "may_move": field in (across.SAME_FILM, across.SAME_STUDY),
     }
 
 
-def _warning(film: CaseFilm, warning: dict[str, Any]) -> dict[str, Any]:
+def _warning(film: CaseFilm, warning: dict[str, Any], analyses: list[Analysis]) -> dict[str, Any]:
     field = warning["field"]
+    choices = _choices(film, field)
+    if field == "patient_id":
+        choices = [one for one in choices if one["choice"] == "record" or not _takes_along(film, one, analyses)]
     return {
         "analysis": film.analysis,
         "number": film.number,
         "field": field,
         "word": wording.FIELDS.get(field, field.replace("_", " ")),
-        "choices": _choices(film, field),
+        "choices": choices,
+        "may_move": field in PERSON_FIELDS,
     }
+
+
+def _takes_along(film: CaseFilm, option: dict[str, str], analyses: list[Analysis]) -> bool:
+    """Whether choosing a record number would make films another patient's whose files name somebody else."""
+    now = identity.recorded(film.image.study)["patient_id"] if film.image.study.patient else ""
+    return option["value"] != now and other_patients_film(analyses, film.analysis, option["value"])
 
 
 def _choices(film: CaseFilm, field: str) -> list[dict[str, str]]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit
@@ -11,7 +12,7 @@ from accounts.models import User
 from analyses.answers.across import check_across
 from analyses.answers.current import closed, current_analyses, decide, keep_warnings, recheck
 from analyses.errors import Conflict, Invalid, invalid_fields
-from analyses.models import Analysis, ReadingState, Study, Task
+from analyses.models import Analysis, ReadingState, Referral, Study, Task
 from analyses.notifications import services as notifications
 from analyses.record import across, identity
 from analyses.record.cases import lock, require_unsigned, touch
@@ -265,6 +266,7 @@ def _correct_patient(study: Study, values: Mapping[str, str]) -> None:
 
 def _after_identity_change(study: Study, reason: str, user: User) -> None:
     reports.void_reports(study, reason)
+    Referral.objects.filter(study=study, voided_at__isnull=True).update(voided_at=timezone.now())
     if study.reading_state == ReadingState.FINAL:
         Study.objects.filter(pk=study.pk).update(reading_state=ReadingState.AMENDED)
         notifications.amended(study, by=user)

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from analyses.case_page.corrections import REASSIGNMENT_REASON
 from analyses.models import Laterality
+from analyses.reading.film_move import MOVE_REASON
 from analyses.record.forms import MODALITIES, PatientForm, StudyForm
 
 
@@ -29,6 +30,17 @@ class EditForm(StudyForm):
         self.fields["modality"] = forms.ChoiceField(
             label=_("Modality"), required=False, choices=[("", _("not stated")), *((code, code) for code in codes)]
         )
+
+
+class MoveFilmForm(PatientForm):
+    """Whose film it is that moves to its own case; unassigned where no number is stated."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=MOVE_REASON,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Kept in the history of both cases."),
+    )
 
 
 class ReassignForm(PatientForm):

@@ -1,6 +1,6 @@
 """The case page, its poll, and what is done on it but for the reading (``reading``)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -20,13 +20,17 @@ from analyses.blinding.case_state import CaseState
 from analyses.case_page import corrections
 from analyses.case_page.context import case_context, progress_context
 from analyses.case_page.corrections import EDITABLE
-from analyses.case_page.forms import AssignForm, EditForm, ReassignForm
+from analyses.case_page.forms import AssignForm, EditForm, MoveFilmForm, ReassignForm
 from analyses.errors import ServiceError
 from analyses.models import Analysis, Study
 from analyses.pages import add_service_error
 from analyses.pipeline import queue
+from analyses.reading.film_move import move_film
 from analyses.record.cases import CASES
+from analyses.record.fields import IDENTITY_FIELDS
 from analyses.record.forms import to_case_fields
+from analyses.record.identity import ids_agree
+from analyses.record.patients import value_of
 
 
 def render_case(
@@ -95,6 +99,37 @@ def film_confirm(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> Htt
         lambda: corrections.confirm_identity(analysis, field, choice, caller(request)),
         _("Decision saved."),
     )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Action.EDIT_CASE)
+def film_move(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> HttpResponse:
+    """Move a film to its own case."""
+    study, analysis = _analysis_of(request, study_id, analysis_id)
+    form = MoveFilmForm(request.POST or None, initial=_named_in_file(analysis.image.header, study))
+
+    def write() -> None:
+        fields = to_case_fields(form.cleaned_data)
+        move_film(analysis.image, user=caller(request), reason=form.cleaned_data["reason"], fields=fields)
+
+    page = {
+        "title": _("Move film to its own case"),
+        "lead": _(
+            "Reports, referrals and the draft of this case become void; unaided readings no longer count. Without a "
+            "record number, the new case stays unassigned."
+        ),
+        "button": _("Move film and void reports"),
+        "danger": True,
+    }
+    return _form_page(request, study, form, write, _("Film moved to its own case."), page)
+
+
+def _named_in_file(header: Mapping[str, str], study: Study) -> dict[str, Any]:
+    """The patient whom the film's file names, unless it is the one of the case."""
+    number = header.get("patient_id", "")
+    if not number or ids_agree(number, study.record_number):
+        return {}
+    return {name: value_of(name, header.get(name, "")) for name in IDENTITY_FIELDS}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

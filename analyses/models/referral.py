@@ -30,6 +30,8 @@ class Referral(models.Model):
     letter_sha256 = models.CharField(max_length=64)
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     made_at = models.DateTimeField()
+    # It holds a film, or names a patient, that the case no longer has.
+    voided_at = models.DateTimeField(null=True)
 
     objects = ReferralQuerySet.as_manager()
 

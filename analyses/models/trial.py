@@ -44,6 +44,8 @@ class UnaidedReading(models.Model):
     locked_at = models.DateTimeField(null=True)
     locked_sha256 = models.CharField(max_length=64, blank=True)
     revealed_at = models.DateTimeField(null=True)
+    # The films were other ones than the case has now: the reading is kept, and counts in no figure.
+    voided_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "analyses_ownreading"  # the name of the table since its first version

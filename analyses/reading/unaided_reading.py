@@ -139,7 +139,7 @@ def record_final(review: Review, unaided: UnaidedReading | None, signed_at: date
     """Compare a reading that was just signed with its doctor's unaided one; a hidden answer counts as revealed now."""
     hidden = UnaidedReading.objects.filter(study=review.study_id, locked_at__isnull=False, revealed_at__isnull=True)
     hidden.update(revealed_at=signed_at)
-    if unaided is None or unaided.locked_at is None:
+    if unaided is None or unaided.locked_at is None or unaided.voided_at is not None:
         return None
     before, after = (unaided.reading, unaided.likelihood), (review.reading, review.likelihood)
     change = ReadingRevision.objects.create(

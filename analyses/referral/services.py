@@ -71,6 +71,7 @@ def _referral_of(study_id: UUID, user: User) -> Referral:
     analyses = snapshots.answered_analyses(state, user)
     _check(state, review, analyses)
     same = Referral.objects.filter(study=current, revision=current.revision, made_by=user, with_answer=seen)
+    same = same.filter(voided_at__isnull=True)
     return same.first() or _make(current, review, analyses, user, seen)
 
 

@@ -201,7 +201,8 @@ def _notes(analysis: Analysis) -> list[str]:
     for warning in analysis.warnings:
         field, chosen = warning.get("field"), warning.get("confirmed")
         if field in wording.ACROSS and chosen:
-            lines.append(f"{wording.ACROSS[field]} {_('A doctor confirmed this case.')}")
+            decided = _("A doctor confirmed this case.")
+            lines.append(f"{wording.ACROSS[field]} {decided}")
         elif field and chosen:
             word = wording.FIELDS.get(field, field.replace("_", " "))
             kept = CONFIRMED.get(chosen, CONFIRMED["edited"])

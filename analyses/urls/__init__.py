@@ -23,6 +23,7 @@ urlpatterns = [
     path("cases/<uuid:study_id>/films/<uuid:analysis_id>/cancel/", case_page.film_cancel, name="film_cancel"),
     path("cases/<uuid:study_id>/films/<uuid:analysis_id>/retry/", case_page.film_retry, name="film_retry"),
     path("cases/<uuid:study_id>/films/<uuid:analysis_id>/confirm/", case_page.film_confirm, name="film_confirm"),
+    path("cases/<uuid:study_id>/films/<uuid:analysis_id>/move/", case_page.film_move, name="film_move"),
     path("films/<uuid:analysis_id>/image.png", films.film_image, name="film_image"),
     path("films/<uuid:analysis_id>/saliency.png", films.film_saliency, name="film_saliency"),
     path("films/<uuid:analysis_id>/thumbnail.png", films.film_thumbnail, name="film_thumbnail"),

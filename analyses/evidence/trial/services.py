@@ -102,7 +102,8 @@ def trial_rows(trial: Trial) -> list[dict[str, Any]]:
     allocations = list(TrialAllocation.objects.filter(block__trial=trial).select_related("block__department", "study"))
     studies = [row.study_id for row in allocations]
     signed = {row.study_id: row for row in Review.objects.filter(study__in=studies, signed_at__isnull=False)}
-    unaided = {(row.study_id, row.reader_id): row for row in UnaidedReading.objects.filter(study__in=studies)}
+    readings = UnaidedReading.objects.filter(study__in=studies, voided_at__isnull=True)
+    unaided = {(row.study_id, row.reader_id): row for row in readings}
     changes = {row.unaided_id: row for row in ReadingRevision.objects.filter(unaided__study__in=studies)}
     truth = truths(studies)
     patients: dict[Any, int] = {}
