@@ -105,7 +105,9 @@ def _matches(study: Study, patient: Patient, analyses: list[Analysis]) -> Iterab
         number = normal_number(study.accession_number)
         same = Study.objects.filter(department_id=study.department_id, accession_number_normal=number)
         same = same.filter(patient__isnull=False).exclude(patient=patient).order_by()
-        parts.append(same.values_list(Value(SAME_ACCESSION), F("accession_number_normal"), F("pk"), F("patient__patient_id")))
+        parts.append(
+            same.values_list(Value(SAME_ACCESSION), F("accession_number_normal"), F("pk"), F("patient__patient_id"))
+        )
     rows = parts[0].union(*parts[1:]) if len(parts) > 1 else parts[0].distinct()
     return rows[:MOST_MATCHES]
 

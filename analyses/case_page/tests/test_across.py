@@ -55,7 +55,7 @@ def test_the_same_bytes_of_one_patient_ask_nothing(submit):
 def test_one_accession_number_with_two_patients_is_asked_about_on_the_first_film_of_both(submit):
     first = submit("R1", png_bytes(seed=1), accession_number="A1")
     later = submit("R1", png_bytes(seed=2), accession_number="A1")
-    other = submit("R2", png_bytes(seed=3), accession_number="A1")
+    other = submit("R2", png_bytes(seed=3), accession_number="a 1")
     assert asked(first) == [("same_accession", [str(other.image.study_id)])]
     assert asked(later) == []
     assert asked(other) == [("same_accession", [str(first.image.study_id)])]
