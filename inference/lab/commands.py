@@ -30,10 +30,12 @@ from inference.lab.gate.training import add_gate
 from inference.lab.recipes.experiment import EXPERIMENTS, load_experiment
 from inference.lab.reports.documents import describe, write_documents
 from inference.lab.training.outputs import Outputs
-from inference.lab.training.rows import in_four_turns, load_probe, train_row
-from inference.lab.training.runs import read_run
+from inference.lab.training.rows import load_probe, train_row
+from inference.lab.training.runs import Run, read_run
 from inference.lab.transfer.baselines import BASELINES, measure_baselines
+from inference.lab.transfer.journeys import Journey, joined, journey, kept_beside
 from inference.lab.transfer.travel import measure_travel, travel_summary
+from inference.variants import QUARTER_TURNS
 
 FILMS_FOLDER = "btxrd"
 DEFAULT_RUNS = Path("runs")
@@ -115,8 +117,15 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_travel(commands: argparse._SubParsersAction) -> None:
-    travel = commands.add_parser("travel", help="a run on its held-out fold, turned, and on films of other sources")
-    travel.add_argument("--run", dest="trained", type=Path, required=True, help="folder of the training run")
+    travel = commands.add_parser("travel", help="runs on their held-out folds, turned, and on films of other sources")
+    travel.add_argument(
+        "--run",
+        dest="trained",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="folders of training runs, joined out of fold",
+    )
     travel.add_argument("--data", type=Path, help="data folder (default: the variable BONESCAN_DATA)")
     travel.add_argument("--experiments", type=Path, default=EXPERIMENTS, help="folder of TOML files")
     travel.add_argument(
@@ -182,20 +191,27 @@ def _build(options: argparse.Namespace) -> int:
 
 def _travel(options: argparse.Namespace) -> int:
     torch.set_num_threads(1)
-    run, root = read_run(options.trained), data_root(options.data)
-    held_out = run.facts["held_out"]
-    split = load_split(root / FILMS_FOLDER, run.facts["protocol"], held_out)
-    trained_on = tuple(run.facts.get("sources", {}).get("train", ()))
-    away = tuple(name for name in SOURCES if name not in trained_on)
-    probe, _ = load_probe(run, options.experiments)
-    probe = in_four_turns(probe) if options.four_turns else probe
-    measured = measure_travel(probe, split.validation, load_sources(root, left_out=away, held_out=held_out))
+    root = data_root(options.data)
+    runs = [read_run(folder) for folder in options.trained]
+    found = joined([_journey(run, root, options) for run in runs])
+    measured = measure_travel(found, options.four_turns)
     told = "python -m inference travel --run RUN --data DIR --json OUT" + " --four-turns" * options.four_turns
-    about = {"run": run.key, "command": told}
+    about = {"runs": [run.key for run in runs], "command": told}
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(about | measured, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     print(travel_summary(measured))
     return 0
+
+
+def _journey(run: Run, root: Path, options: argparse.Namespace) -> Journey:
+    held_out = run.facts["held_out"]
+    split = load_split(root / FILMS_FOLDER, run.facts["protocol"], held_out)
+    trained_on = tuple(run.facts.get("sources", {}).get("train", ()))
+    away = tuple(name for name in SOURCES if name not in trained_on)
+    sources = load_sources(root, left_out=away, held_out=held_out)
+    probe, _ = load_probe(run, options.experiments)
+    sides = len(QUARTER_TURNS) if options.four_turns else 1
+    return journey(probe, split.validation, sources, sides, kept_beside(run))
 
 
 def _baselines(options: argparse.Namespace) -> int:

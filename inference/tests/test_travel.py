@@ -9,8 +9,8 @@ from inference.__main__ import main
 from inference.lab.data.protocols import load_split
 from inference.lab.data.sources import load_sources
 from inference.lab.evaluation.cases import Cases
-from inference.lab.training.rows import in_four_turns
 from inference.lab.training.train import Look
+from inference.lab.transfer.journeys import LEFT_OUT, joined, journey
 from inference.lab.transfer.source_probe import probe_figures
 from inference.lab.transfer.travel import CutOffs, measure_travel, travel_summary
 from inference.tests.toy import toy_data, toy_sources
@@ -53,7 +53,7 @@ def test_a_film_is_called_malignant_only_where_a_tumour_is_called():
 def test_the_measurement_names_home_turns_and_every_source_and_never_reads_test(root):
     split = load_split(root / "btxrd", "patient")
     sources = load_sources(root, left_out=("hands", "bone_other_source"))
-    found = measure_travel(probe, split.validation, sources)
+    found = measure_travel(journey(probe, split.validation, sources, sides=1))
     assert found["home"]["films"] == 12
     assert found["home"]["tumour_auroc"]["estimate"] > 0.9
     assert found["home"]["patients_by_class"] == {"normal": 2, "benign": 2, "malignant": 2}
@@ -75,22 +75,34 @@ def test_the_measurement_names_home_turns_and_every_source_and_never_reads_test(
 
 def test_seen_in_four_turns_no_outcome_hangs_on_how_a_film_lies(root):
     split = load_split(root / "btxrd", "patient")
-    found = measure_travel(in_four_turns(probe), split.validation, load_sources(root, names=("knees",)))
+    seen = journey(probe, split.validation, load_sources(root, names=("knees",)), sides=4)
+    found = measure_travel(seen, four_turns=True)
     assert {row["outcome_changes"]["estimate"] for row in found["turned"].values()} == {0.0}
-    alone = measure_travel(probe, split.validation, load_sources(root, names=("knees",)))
+    alone = measure_travel(seen)
     assert max(row["outcome_changes"]["estimate"] for row in alone["turned"].values()) > 0
 
 
-def test_maps_of_turned_films_are_turned_back_before_they_are_averaged():
-    squares = np.arange(2 * 16, dtype=np.uint8).reshape(2, 4, 4)
-    seen = in_four_turns(lambda films: Look(np.zeros((len(films), 2)), films.astype(float), None, None))(squares)
-    assert np.allclose(seen.cells, squares)
-    assert seen.features is None
+def test_several_runs_are_joined_out_of_fold_and_each_source_by_the_runs_that_never_saw_it(root):
+    def constant(value):
+        return lambda squares: Look(np.full((len(squares), 2), value), None, None, None)
+
+    def went(held_out, value, *away):
+        split = load_split(root / "btxrd", "patient", held_out)
+        return journey(constant(value), split.validation, load_sources(root, left_out=away, held_out=held_out), sides=1)
+
+    runs = [went("fold4", 1.0, "hands"), went("fold0", 2.0, "hands", "knees"), went("fold1", 4.0)]
+    found = joined(runs)
+    assert len(found.home.films) == sum(len(run.home.films) for run in runs)
+    assert found.away["hands"].part == found.away["knees"].part == LEFT_OUT
+    assert set(found.away["hands"].logits.ravel()) == {1.5}
+    assert set(found.away["knees"].logits.ravel()) == {2.0}
+    assert len(found.away["hands"].films) == 12
+    assert found.away["fracatlas"].part == "held-out fold"
 
 
 def test_without_a_source_left_out_there_is_no_worst_one(root):
     split = load_split(root / "btxrd", "patient")
-    found = measure_travel(probe, split.validation, load_sources(root, names=("knees",)))
+    found = measure_travel(journey(probe, split.validation, load_sources(root, names=("knees",)), sides=1))
     assert found["worst_left_out"] is None
 
 
@@ -117,4 +129,7 @@ def test_the_command_measures_a_trained_run(root, tmp_path, capsys):
     run = str(tmp_path / "tiny-patient-fold4-without-hands")
     assert main(["travel", "--run", run, "--json", str(out), *common]) == 0
     assert "hands (left out)" in capsys.readouterr().out
-    assert json.loads(out.read_text())["sources"]["hands"]["part"] == "left out"
+    measured = json.loads(out.read_text())
+    assert measured["sources"]["hands"]["part"] == "left out"
+    assert main(["travel", "--run", run, "--json", str(out), *common]) == 0
+    assert json.loads(out.read_text()) == measured

@@ -12,8 +12,9 @@ from torch.nn import functional
 from inference.families.joint.model import image_of, look_at
 from inference.families.joint.network import JointNet
 from inference.lab.data.examples import SIDE, load_examples
-from inference.lab.data.folder import LabelledFilm, file_sha256, read_masks, read_squares
+from inference.lab.data.folder import LabelledFilm, read_masks, read_squares
 from inference.lab.data.protocols import load_split
+from inference.lab.training.kept import Arrays, bound_to, kept_or_made
 from inference.lab.training.progress import say
 from inference.lab.training.runs import Run, load_network
 from inference.lab.training.train import look
@@ -43,39 +44,20 @@ def load_member(run: Run, experiments: Path) -> JointNet:
     return network
 
 
-def _bound_to(run: Run, films: list[LabelledFilm]) -> dict[str, np.ndarray]:
-    """What kept answers hold for: these weights and these films; a run trained again must be asked again."""
-    return {
-        "weights_sha256": np.array(file_sha256(run.folder / "weights.safetensors")),
-        "image_ids": np.array([film.image_id for film in films], dtype=np.str_),
-    }
-
-
-def _kept(cache: Path, bound: dict[str, np.ndarray]) -> dict[str, np.ndarray] | None:
-    """Return what is kept in `cache`, None where that is nothing or belongs to other weights or films."""
-    if not cache.is_file():
-        return None
-    with np.load(cache) as stored:
-        kept = dict(stored)
-    same = all(name in kept and np.array_equal(kept[name], value) for name, value in bound.items())
-    return kept if same else None
-
-
 def _answers(member: JointNet, squares: np.ndarray, cache: Path, bound: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Look at squares (N, 256, 256) as the portal does; kept beside the run, for it takes a minute."""
-    kept = _kept(cache, bound)
-    if kept is not None:
-        return kept
-    say(f"looking at {len(squares)} held-out films for {cache.parent.name}")
-    looks = [look_at([member], image_of(square)) for square in squares]
-    found = {
-        "logits": np.stack([one.logits[0] for one in looks]),
-        "cells": np.stack([one.cells for one in looks]).astype(np.float32),
-        "subtypes": np.stack([one.subtypes for one in looks]),
-        "features": np.stack([one.features for one in looks]),
-    }
-    np.savez(cache, **found, **bound)  # type: ignore[arg-type]
-    return found
+
+    def ask() -> Arrays:
+        say(f"looking at {len(squares)} held-out films for {cache.parent.name}")
+        looks = [look_at([member], image_of(square)) for square in squares]
+        return {
+            "logits": np.stack([one.logits[0] for one in looks]),
+            "cells": np.stack([one.cells for one in looks]).astype(np.float32),
+            "subtypes": np.stack([one.subtypes for one in looks]),
+            "features": np.stack([one.features for one in looks]),
+        }
+
+    return kept_or_made(cache, bound, ask)
 
 
 def coarse_masks(films: list[LabelledFilm]) -> np.ndarray:
@@ -94,7 +76,7 @@ def collect(folder: Path, runs: list[Run], experiments: Path) -> tuple[OutOfFold
         split = load_split(folder, run.facts["protocol"], run.facts["held_out"])
         member = load_member(run, experiments)
         own = read_squares([film.path for film in split.validation])
-        parts.append(_answers(member, own, run.folder / "held_out.npz", _bound_to(run, split.validation)))
+        parts.append(_answers(member, own, run.folder / "held_out.npz", bound_to(run, split.validation)))
         films += split.validation
         squares.append(own)
     examples = load_examples(films)
@@ -116,15 +98,15 @@ def training_features(folder: Path, run: Run, experiments: Path) -> np.ndarray:
     """Return what the head of the first run reads on its own training films, (N, D)."""
     cache = run.folder / "training_features.npz"
     split = load_split(folder, run.facts["protocol"], run.facts["held_out"])
-    bound = _bound_to(run, split.train)
-    kept = _kept(cache, bound)
-    if kept is not None:
-        return kept["features"]
-    say(f"reading features of {len(split.train)} training films")
-    found = look(load_member(run, experiments), read_squares([film.path for film in split.train]), SIDE)
-    assert found.features is not None
-    np.savez(cache, features=found.features, **bound)  # type: ignore[arg-type]
-    return found.features
+    bound = bound_to(run, split.train)
+
+    def read() -> Arrays:
+        say(f"reading features of {len(split.train)} training films")
+        found = look(load_member(run, experiments), read_squares([film.path for film in split.train]), SIDE)
+        assert found.features is not None
+        return {"features": found.features}
+
+    return kept_or_made(cache, bound, read)["features"]
 
 
 def halves(groups: np.ndarray) -> np.ndarray:

@@ -23,7 +23,6 @@ from inference.lab.training.mask_rcnn import MaskTrainer
 from inference.lab.training.mixed import MixedTrainer
 from inference.lab.training.runs import Run, load_network, minutes_with_below, read_run, recipe_of, run_key, write_run
 from inference.lab.training.train import Look, Trainer, look
-from inference.variants import QUARTER_TURNS
 
 Probe = Callable[[np.ndarray], Look]
 # Experiments that train no network: machines on texture, machines on the features of the run that they start from.
@@ -39,28 +38,6 @@ def _look(network: nn.Module, experiment: Experiment, squares: np.ndarray) -> Lo
 
 def _answers(machines: Classical | Hybrid, squares: np.ndarray) -> Look:
     return Look(machines.logits(squares), None, None, None)
-
-
-def in_four_turns(probe: Probe) -> Probe:
-    """Return a probe that sees every film at four right angles and gives their mean, maps turned back."""
-
-    def seen(squares: np.ndarray) -> Look:
-        turned = [probe(np.ascontiguousarray(np.rot90(squares, turn, axes=(1, 2)))) for turn in QUARTER_TURNS]
-
-        def mean(parts: list[np.ndarray | None]) -> np.ndarray | None:
-            known = [part for part in parts if part is not None]
-            return np.mean(known, axis=0) if len(known) == len(parts) else None
-
-        back = [
-            None if look.cells is None else np.rot90(look.cells, -turn, axes=(1, 2))
-            for turn, look in zip(QUARTER_TURNS, turned, strict=True)
-        ]
-        logits = np.mean([look.logits for look in turned], axis=0)
-        return Look(
-            logits, mean(back), mean([look.subtypes for look in turned]), mean([look.features for look in turned])
-        )
-
-    return seen
 
 
 def load_probe(run: Run, experiments: Path) -> tuple[Probe, nn.Module | None]:

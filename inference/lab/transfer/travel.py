@@ -11,14 +11,10 @@ import numpy as np
 
 from inference.calibration import OUTCOMES
 from inference.intervals import auroc_interval, macro_auroc_interval, share_interval
-from inference.lab.data.folder import LabelledFilm, read_squares
-from inference.lab.data.sources import Source, SourceSplit
 from inference.lab.evaluation.cases import Cases
 from inference.lab.metrics.resampling import rounded
 from inference.lab.training.fitting import specificity_cut_off
-from inference.lab.training.progress import say
-from inference.lab.training.rows import Probe
-from inference.lab.training.train import raw_probabilities
+from inference.lab.transfer.journeys import LEFT_OUT, Journey, Stay
 from inference.lab.transfer.source_probe import probe_figures
 
 Figures = dict[str, Any]
@@ -48,38 +44,36 @@ class CutOffs:
 _RANKED = ("macro_auroc", "malignant_auroc", "tumour_auroc")
 
 
-def measure_travel(probe: Probe, films: list[LabelledFilm], sources: SourceSplit) -> Figures:
-    """Return the figures of a run on its held-out fold `films` and on the films of other sources."""
-    say(f"{len(films)} held-out films, upright and turned")
-    squares = read_squares([film.path for film in films])
-    labels = np.array([OUTCOMES.index(film.label) for film in films])
-    groups = np.array([film.group_id for film in films])
-    look = probe(squares)
-    p = raw_probabilities(look.logits)
+def measure_travel(found: Journey, four_turns: bool = False) -> Figures:
+    """Return the figures of a run, or of several joined, at home and away.
+
+    `four_turns`: every film is judged by the mean of its four sides, as the family does from 3.0.0 on; else by how it
+    lies.
+    """
+    home, labels, groups = found.home, found.home.labels, found.home.groups
+    p = home.probabilities(None if four_turns else 0)
     cuts = CutOffs(p, labels)
-    found: Figures = {
+    figures: Figures = {
         "rule": RULE,
+        "seen": "the mean of four sides" if four_turns else "as it lies",
         "cut_offs": {"tumour": round(cuts.tumour, 5), "malignant": round(cuts.malignant, 5)},
         "home": _home(p, labels, groups, cuts),
-        "turned": {},
-        "sources": {},
+        "turned": {
+            name: _turned(home.probabilities(None if four_turns else side), p, labels, groups, cuts)
+            for name, side in QUARTER_TURNS.items()
+        },
+        "sources": {
+            name: {"part": stay.part, **_alarms(stay.probabilities(None if four_turns else 0), stay, cuts)}
+            for name, stay in found.away.items()
+        },
     }
-    for name, turns in QUARTER_TURNS.items():
-        turned = raw_probabilities(probe(np.ascontiguousarray(np.rot90(squares, turns, axes=(1, 2)))).logits)
-        found["turned"][name] = _turned(turned, p, labels, groups, cuts)
-    features = {"home": look.features[labels == 0] if look.features is not None else None}
-    for source, part in [(one, "held-out fold") for one in sources.validation] + [
-        (one, "left out") for one in sources.left_out
-    ]:
-        say(f"{len(source.films)} films of {source.name}")
-        away = probe(read_squares([film.path for film in source.films]))
-        found["sources"][source.name] = {"part": part, **_alarms(raw_probabilities(away.logits), source, cuts)}
-        features[source.name] = away.features
-    found["worst_left_out"] = _worst(found["sources"])
+    figures["worst_left_out"] = _worst(figures["sources"])
+    features = {"home": home.features[labels == 0] if home.features is not None else None}
+    features |= {name: stay.features for name, stay in found.away.items()}
     known = {name: values for name, values in features.items() if values is not None}
     if len(known) > 1:
-        found["source_probe"] = probe_figures(known)
-    return found
+        figures["source_probe"] = probe_figures(known)
+    return figures
 
 
 def _ranking(p: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Figures:
@@ -135,14 +129,14 @@ def _turned(p: np.ndarray, upright: np.ndarray, labels: np.ndarray, groups: np.n
     }
 
 
-def _alarms(p: np.ndarray, source: Source, cuts: CutOffs) -> Figures:
-    called, groups = cuts.called(p), np.array([film.group_id for film in source.films])
+def _alarms(p: np.ndarray, stay: Stay, cuts: CutOffs) -> Figures:
+    called, groups = cuts.called(p), stay.groups
     found = {
         "films": len(called),
         "called_a_tumour": _figure(share_interval(called > 0, groups)),
         "called_malignant": _figure(share_interval(called == 2, groups)),
     }
-    kinds = np.array([film.attributes.get("kind", "") for film in source.films])
+    kinds = np.array([film.attributes.get("kind", "") for film in stay.films])
     by_kind = {
         kind: {**_figure(share_interval(called[inside] > 0, groups[inside])), "n": int(inside.sum())}
         for kind in sorted(set(kinds.tolist()) - {""})
@@ -153,7 +147,7 @@ def _alarms(p: np.ndarray, source: Source, cuts: CutOffs) -> Figures:
 
 def _worst(sources: Figures) -> Figures | None:
     """The left-out source with the most false alarms: one number beside all means."""
-    away = {name: row["called_a_tumour"]["estimate"] for name, row in sources.items() if row["part"] == "left out"}
+    away = {name: row["called_a_tumour"]["estimate"] for name, row in sources.items() if row["part"] == LEFT_OUT}
     if not away:
         return None
     name = max(away, key=lambda one: away[one])
