@@ -40,6 +40,9 @@ REASONS = {
     "no_model_for_modality": _(
         "There is no validated model for this modality. Read the images without a second opinion."
     ),
+    "not_human": _(
+        "According to the file, the patient is an animal, so the model was not run. Check that the film belongs here."
+    ),
 }
 
 # Why an answer is withheld. ``{classes}`` are the outcomes that the conformal set holds.
@@ -97,7 +100,37 @@ ACROSS = {
     "film_moved": _("A film of this case was moved to another case after the reading was signed."),
 }
 
+# Remarks of the decoder that a reader has to know; the others are for whoever sends the files.
 NOTES = {
+    "charset_undecodable": _(
+        "A name or number in the file could not be decoded and was left out. Check the patient and enter it by hand."
+    ),
+    "charset_doubtful": _(
+        "The file states a character set in which a name or number makes no sense, so it was left out. Check the"
+        " patient and enter it by hand."
+    ),
+    "charset_corrected": _(
+        "The file states a wrong character set. Its text was read as UTF-8. Check the patient's name."
+    ),
+    "name_unreadable": _(
+        "A name in the file contains unreadable characters and was left out. Check the patient and enter it by hand."
+    ),
+    "number_unreadable": _(
+        "A record or accession number in the file is too long or contains unreadable characters, so it was left out."
+        " Check the patient and enter it by hand."
+    ),
+    "several_numbers": _(
+        "A record or accession number in the file has several parts, separated by a backslash. Check which one applies."
+    ),
+    "birth_date_implausible": _("The birth date in the file is in the future or before 1850 and was ignored."),
+    "study_date_implausible": _("The examination date in the file is in the future or before 1850 and was ignored."),
+    "birth_after_examination": _(
+        "In the file, the examination is before the birth date. Both dates were ignored. Check the patient."
+    ),
+    "date_unreadable": _("A date in the file is invalid and was ignored."),
+    "sex_unreadable": _("The sex stated in the file is not a DICOM value and was ignored."),
+    "laterality_unreadable": _("The side stated in the file is not a DICOM value and was ignored."),
+    "not_human": _("According to the file, the patient is an animal."),
     "burned_in_annotation": _("According to the file, text is burned into the image. It may identify the patient."),
 }
 

@@ -50,7 +50,7 @@ class DecodedImage:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model said; ``prediction`` and ``use`` are None where no model judges the modality."""
+    """What the model said; ``prediction`` and ``use`` are None where no model judges it, and ``why_not`` says why."""
 
     prediction: Prediction | None
     saliency_file: str
@@ -59,6 +59,7 @@ class Answer:
     preprocessing_version: str
     input_stats: Mapping[str, float] = field(default_factory=dict)
     use: IntendedUse | None = None
+    why_not: str = NO_MODEL
 
 
 @transaction.atomic
@@ -109,7 +110,7 @@ def answer_fields(answer: Answer) -> dict[str, Any]:
     }
     prediction = answer.prediction
     if prediction is None:
-        return fields | {"outcome": Outcome.NOT_ANALYSABLE, "reason_code": NO_MODEL}
+        return fields | {"outcome": Outcome.NOT_ANALYSABLE, "reason_code": answer.why_not}
     gate = prediction.gate
     chances = prediction.probabilities
     withheld = list(prediction.withheld_reasons)

@@ -29,6 +29,7 @@ from inference.card import operating_points
 from inference.errors import InferenceError
 from inference.imaging.canonical import PREPROCESSING_VERSION
 from inference.imaging.client import DecodeClient, DecodedRemote
+from inference.imaging.limits import NOT_HUMAN
 from inference.imaging.overlay import saliency_png
 from inference.imaging.stats import input_stats
 
@@ -234,7 +235,8 @@ def _analyse(claim: Claim, fetched: Fetched) -> None:
     waited = (analysis.started_at - analysis.queued_at).total_seconds() if analysis.started_at else 0.0
     timings = {"waiting": round(max(0.0, waited) * 1000, 1), "decoding": fetched.took_ms}
     prediction = None
-    use = _use(decoded, analysis)
+    is_animal = NOT_HUMAN in decoded.meta.get("warnings", [])
+    use = None if is_animal else _use(decoded, analysis)
     model = _model_for(analysis, use) if use else None
     if model is not None:
         chosen = cut_offs(model, analysis.department.operating_point)
@@ -262,6 +264,7 @@ def _analyse(claim: Claim, fetched: Fetched) -> None:
             PREPROCESSING_VERSION,
             seen,
             use if model else None,
+            why_not=NOT_HUMAN if is_animal else results.NO_MODEL,
         )
         results.finish(claim, found, answer)
     except BaseException:

@@ -117,7 +117,21 @@ def contradictions(
             found.append(warning(field, AGAINST_FILE))
         elif not agree(field, said, known) or not agree(field, read, known):
             found.append(warning(field, AGAINST_RECORD))
+    sources = (typed, record) if other_person else (typed, header, record)
+    if _born_after_examination(*sources) and "patient_birth_date" not in {w["field"] for w in found}:
+        found.append(warning("patient_birth_date", AGAINST_FILE if header else AGAINST_RECORD))
     return found
+
+
+def _born_after_examination(*sources: Mapping[str, str]) -> bool:
+    """Whether the earliest stated examination is before the stated birth: one of the two is another person's.
+
+    Typed dates and those of one header pass this rule by themselves; here one source meets another. ISO 8601 dates
+    stand in the order of their texts.
+    """
+    born = next((source["patient_birth_date"] for source in sources if source.get("patient_birth_date")), "")
+    examined = [source["study_date"] for source in sources if source.get("study_date")]
+    return bool(born) and any(day < born for day in examined)
 
 
 def merged(old: list[dict[str, Any]], new: list[dict[str, Any]], reopen: Collection[str] = ()) -> list[dict[str, Any]]:

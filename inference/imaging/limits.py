@@ -36,12 +36,30 @@ DECODE_CODES: dict[str, str] = {
     ),
 }
 
+# The one remark that keeps a film from the model: it is meant for people.
+NOT_HUMAN = "not_human"
 # Remarks on an image that was read. They travel in `meta["warnings"]`; none stops the analysis by itself.
 DECODE_WARNINGS: dict[str, str] = {
     "additional_images_ignored": "The file contains further images (previews, views); only the main image is used.",
     "burned_in_annotation": "According to the file, text is burned into the image; it may identify the patient.",
     "charset_undecodable": "Some text in the file could not be decoded; check name and numbers.",
+    "charset_doubtful": (
+        "The file states a character set in which a name or number makes no sense; it was left out. Enter it by hand."
+    ),
+    "charset_corrected": "The file states a wrong character set; its text was read as UTF-8. Check the names.",
+    "name_unreadable": "A name in the file contains control or replacement characters and was left out.",
+    "number_unreadable": (
+        "A record or accession number in the file is too long or contains characters that cannot be shown; it was left"
+        " out."
+    ),
+    "several_numbers": "A record or accession number in the file has several parts, separated by a backslash.",
     "date_unreadable": "A date in the file is invalid and was ignored.",
+    "birth_date_implausible": "The birth date in the file is in the future or before 1850 and was ignored.",
+    "study_date_implausible": "The examination date in the file is in the future or before 1850 and was ignored.",
+    "birth_after_examination": "In the file, the examination is before the birth date; both dates were ignored.",
+    "sex_unreadable": "The sex stated in the file is not a DICOM value and was ignored.",
+    "laterality_unreadable": "The side stated in the file is not a DICOM value and was ignored.",
+    NOT_HUMAN: "According to the file, the patient is an animal.",
     "no_window": "The file has no usable display window; the grey range was set from the image.",
     "window_unusable": "The display window in the file shows no content; the grey range was set from the image.",
     "rescale_ignored": "The value scaling in the file is invalid and was ignored.",

@@ -109,6 +109,15 @@ def test_a_modality_without_a_model_is_read_and_shown_but_not_judged(analyse, de
     assert predictor.calls == 0
 
 
+def test_an_animals_film_is_shown_and_remarked_on_but_not_judged(analyse, decoder, predictor):
+    decoder.warnings = ["not_human"]
+    done = analyse()
+    assert (done.status, done.outcome, done.reason_code) == ("succeeded", "not_analysable", "not_human")
+    assert [entry["code"] for entry in done.warnings] == ["not_human"]
+    assert done.image.canonical_file
+    assert predictor.calls == 0
+
+
 def test_a_file_that_cannot_be_read_fails_with_its_code_and_sentence(analyse, decoder):
     decoder.error = DecodeError("unreadable", "Export it again.")
     done = analyse()

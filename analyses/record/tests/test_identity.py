@@ -94,3 +94,27 @@ def test_what_a_doctor_decided_stays_decided_unless_it_is_reopened():
     news = [warning("laterality", "file"), warning("modality", "file")]
     assert [entry["confirmed"] for entry in merged(decided, news)] == ["typed", None]
     assert [entry["confirmed"] for entry in merged(decided, news, {"laterality"})] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("typed", "header", "record", "against"),
+    [
+        ({"patient_birth_date": "2001-05-01"}, {"study_date": "2001-04-30"}, {}, "file"),
+        ({"patient_birth_date": "2001-05-01"}, {"study_date": "2001-05-01"}, {}, ""),
+        ({"study_date": "2001-04-30"}, {"patient_birth_date": "2001-05-01"}, {}, "file"),
+        ({"study_date": "2001-04-30"}, {}, {"patient_birth_date": "2001-05-01"}, "record"),
+        ({}, {"study_date": "2001-04-30"}, {"patient_birth_date": "2001-05-01"}, "file"),
+        (
+            {},
+            {"study_date": "2001-04-30", "patient_id": "R2"},
+            {"patient_birth_date": "2001-05-01", "patient_id": "R1"},
+            "id",
+        ),
+    ],
+)
+def test_an_examination_before_the_birth_is_somebody_elses(typed, header, record, against):
+    found = [(entry["field"], entry["against"]) for entry in contradictions(typed, header, record)]
+    if against == "id":
+        assert found == [("patient_id", "record")]
+    else:
+        assert found == ([("patient_birth_date", against)] if against else [])

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import datetime
 import re
-import warnings
+from collections.abc import Mapping
 from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.valuerep import PersonName
 
+from inference.imaging.dicom import animals, charset
+from inference.imaging.limits import NOT_HUMAN
 from inference.imaging.size import CALIBRATED, DETECTOR_PLANE
 
 TEXT_CHARS = 64
 NAME_CHARS = 200
 _UID = re.compile(r"[0-9.]{1,64}")
+# As for typed values: no name and no number has these, and what stands beside them may be another's.
+_UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ue000-\uf8ff\ufff0-\uffff]")
+# Letters that show nothing: a name is the same without, a number would only look the same.
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]"
+)
+_EARLIEST = "1850-01-01"
+# The file may come from east of Greenwich.
+_GRACE = datetime.timedelta(days=1)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ud800-\udfff\ufffd]+")
 
-_TEXTS = {
-    "patient_id": "PatientID",
-    "accession_number": "AccessionNumber",
-    "modality": "Modality",
-    "body_part_examined": "BodyPartExamined",
-    "view_position": "ViewPosition",
-}
+_NUMBERS = {"patient_id": "PatientID", "accession_number": "AccessionNumber"}
+_TEXTS = {"modality": "Modality", "body_part_examined": "BodyPartExamined", "view_position": "ViewPosition"}
 _UIDS = {
     "study_instance_uid": "StudyInstanceUID",
     "series_instance_uid": "SeriesInstanceUID",
@@ -31,15 +38,17 @@ _UIDS = {
 }
 _NAMES = {"patient_name": "PatientName", "referring_physician_name": "ReferringPhysicianName"}
 _DATES = {"patient_birth_date": "PatientBirthDate", "study_date": "StudyDate"}
-_CODED = {"patient_sex": ("M", "F", "O"), "laterality": ("R", "L", "B", "U")}
-KEYS = (*_TEXTS, *_UIDS, *_NAMES, *_DATES, *_CODED)
+# PS3.3, C.2.3 and C.7.3.1; and the same in whole English words, which nobody can mistake.
+_SEXES = {"M": "M", "F": "F", "O": "O", "MALE": "M", "FEMALE": "F", "OTHER": "O"}
+_SIDES = {"R": "R", "L": "L", "B": "B", "U": "U", "RIGHT": "R", "LEFT": "L", "BOTH": "B", "UNPAIRED": "U"}
+KEYS = (*_NUMBERS, *_TEXTS, *_UIDS, *_NAMES, *_DATES, "patient_sex", "laterality")
 
 # What the dataset reader has to keep for the functions of this module.
 KEYWORDS = (
-    "SpecificCharacterSet", *_TEXTS.values(), *_UIDS.values(), *_NAMES.values(), *_DATES.values(),
+    "SpecificCharacterSet", *_NUMBERS.values(), *_TEXTS.values(), *_UIDS.values(), *_NAMES.values(), *_DATES.values(),
     "PatientSex", "Laterality", "ImageLaterality", "BurnedInAnnotation",
     "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelSpacingCalibrationType",
-    "PixelAspectRatio",
+    "PixelAspectRatio", *animals.KEYWORDS,
 )  # fmt: skip
 
 NOT_STATED = "calibration not stated"
@@ -67,22 +76,22 @@ def clean_text(value: object, limit: int = TEXT_CHARS) -> str:
 def read_identity(ds: Dataset, found: list[str]) -> dict[str, str]:
     """Return the identity of `ds`; values that cannot be trusted are empty, and `found` gains the reason's code."""
     identity = empty_identity()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        for key, keyword in _TEXTS.items():
-            identity[key] = clean_text(_first(ds, keyword))
-        for key, keyword in _NAMES.items():
-            identity[key] = _name(_first(ds, keyword))
-    if any("decode" in str(w.message).lower() or "encoding" in str(w.message).lower() for w in caught):
-        found.append("charset_undecodable")
+    declared = _declared(ds)
+    for key, keyword in _TEXTS.items():
+        identity[key] = clean_text(_first(ds, keyword))
+    for key, keyword in _NUMBERS.items():
+        identity[key] = _number(_text(ds, keyword, declared, found), found)
+    for key, keyword in _NAMES.items():
+        identity[key] = _name(_text(ds, keyword, declared, found), found)
     for key, keyword in _UIDS.items():
         uid = clean_text(_first(ds, keyword))
         identity[key] = uid if _UID.fullmatch(uid) else ""
-    for key, keyword in _DATES.items():
-        identity[key] = _date(clean_text(_first(ds, keyword)), found)
-    identity["patient_sex"] = _coded(_first(ds, "PatientSex"), _CODED["patient_sex"])
+    _read_dates(ds, identity, found)
+    identity["patient_sex"] = _coded(_first(ds, "PatientSex"), _SEXES, found, "sex_unreadable")
     side = _first(ds, "ImageLaterality") or _first(ds, "Laterality")
-    identity["laterality"] = _coded(side, _CODED["laterality"])
+    identity["laterality"] = _coded(side, _SIDES, found, "laterality_unreadable")
+    if animals.is_animal(ds):
+        _remark(found, NOT_HUMAN)
     for key in ("modality", "body_part_examined", "view_position"):
         identity[key] = identity[key].upper()[:16]
     return identity
@@ -150,7 +159,7 @@ def pixel_ratio(ds: Dataset) -> float:
 
 def burned_in_annotation(ds: Dataset) -> str:
     """Return YES, NO or "" as the file states it."""
-    return _coded(_first(ds, "BurnedInAnnotation"), ("YES", "NO"))
+    return _coded(_first(ds, "BurnedInAnnotation"), {"YES": "YES", "NO": "NO"}, [], "")
 
 
 def value_of(ds: Dataset, keyword: str) -> Any:
@@ -172,15 +181,83 @@ def _first(ds: Dataset, keyword: str) -> Any:
     return value[0] if hasattr(value, "__getitem__") else value
 
 
-def _name(value: Any) -> str:
-    """Return 'Family Given Middle' of the first component group that is not empty (PS3.5, 6.2.1)."""
-    if not isinstance(value, PersonName):
-        return clean_text(value, NAME_CHARS)
-    for group in (value.alphabetic, value.ideographic, value.phonetic):
-        text = clean_text(" ".join(group.split("^")[:3]), NAME_CHARS)
-        if text:
-            return text
-    return ""
+def _declared(ds: Dataset) -> list[str]:
+    """The values of Specific Character Set as they stand there."""
+    value = value_of(ds, "SpecificCharacterSet")
+    values = [value] if isinstance(value, str) else list(value or [])
+    return [str(one) for one in values]
+
+
+def _text(ds: Dataset, keyword: str, declared: list[str], found: list[str]) -> str:
+    """The letters of an element that names somebody: all of its values, as the file has them; "" where nobody can tell.
+
+    Read from its bytes, since what a library made of them may have been replaced, or cut at a backslash.
+    """
+    try:
+        element = ds.get_item(keyword)
+    except (KeyError, ValueError):
+        return ""
+    raw = getattr(element, "value", None)
+    if not isinstance(raw, bytes):
+        return _joined(raw)
+    text, remark = charset.decoded(raw.rstrip(b"\x00 "), declared)
+    _remark(found, remark)
+    return text
+
+
+def _joined(value: Any) -> str:
+    """A value that is no longer bytes; several are one text again."""
+    if value is None:
+        return ""
+    if isinstance(value, (str, PersonName)):
+        return str(value)
+    return "\\".join(map(str, value)) if hasattr(value, "__iter__") else str(value)
+
+
+def _number(text: str, found: list[str]) -> str:
+    """A record or accession number, whole or not at all: part of one is another patient's."""
+    number = text.strip()
+    if len(number) > TEXT_CHARS or _UNREADABLE.search(number) or _UNSEEN.search(number):
+        _remark(found, "number_unreadable")
+        return ""
+    if "\\" in number:
+        _remark(found, "several_numbers")
+    return number
+
+
+def _name(text: str, found: list[str]) -> str:
+    """A person's name as PS3.5, 6.2.1 writes it: groups apart by =, components by ^, without empty ones at the end."""
+    if _UNREADABLE.search(text):
+        _remark(found, "name_unreadable")
+        return ""
+    text = _UNSEEN.sub("", text)
+    groups = ["^".join(" ".join(part.split()) for part in group.split("^")).rstrip("^") for group in text.split("=")]
+    while groups and not groups[-1]:
+        groups.pop()
+    # Each group has 64 characters at most; of a longer one the first groups are kept whole.
+    while len(groups) > 1 and len("=".join(groups)) > NAME_CHARS:
+        groups.pop()
+    return "=".join(groups)[:NAME_CHARS].strip()
+
+
+def _read_dates(ds: Dataset, identity: dict[str, str], found: list[str]) -> None:
+    """Days that can be true, under the rules that typed ones obey."""
+    latest = (datetime.datetime.now(datetime.UTC).date() + _GRACE).isoformat()
+    for key, keyword in _DATES.items():
+        day = _date(clean_text(_first(ds, keyword)), found)
+        if day and not _EARLIEST <= day <= latest:
+            _remark(found, f"{key.removeprefix('patient_')}_implausible")
+            day = ""
+        identity[key] = day
+    born, examined = identity["patient_birth_date"], identity["study_date"]
+    if born and examined and born > examined:
+        _remark(found, "birth_after_examination")
+        identity["patient_birth_date"] = identity["study_date"] = ""
+
+
+def _remark(found: list[str], code: str) -> None:
+    if code and code not in found:
+        found.append(code)
 
 
 def _date(text: str, found: list[str]) -> str:
@@ -193,14 +270,16 @@ def _date(text: str, found: list[str]) -> str:
             raise ValueError
         return datetime.date(int(digits[:4]), int(digits[4:6]), int(digits[6:])).isoformat()
     except ValueError:
-        if "date_unreadable" not in found:
-            found.append("date_unreadable")
+        _remark(found, "date_unreadable")
         return ""
 
 
-def _coded(value: Any, allowed: tuple[str, ...]) -> str:
+def _coded(value: Any, words: Mapping[str, str], found: list[str], remark: str) -> str:
+    """The code that a word stands for; another word is left out, with a remark."""
     text = clean_text(value).upper()
-    return text if text in allowed else ""
+    if text and text not in words:
+        _remark(found, remark)
+    return words.get(text, "")
 
 
 def _pair(ds: Dataset, keyword: str) -> tuple[float, float] | None:
