@@ -30,17 +30,35 @@ class ConformalSets:
         return {"level": self.level, "cut_offs": list(self.cut_offs)}
 
 
-def fit_conformal(labels: np.ndarray, probabilities: np.ndarray, level: float) -> ConformalSets:
+# Fewer films of a class at one place are no sample of it: they count in the whole, not by themselves.
+FEWEST_OF_A_PLACE = 30
+
+
+def fit_conformal(
+    labels: np.ndarray, probabilities: np.ndarray, level: float, places: np.ndarray | None = None
+) -> ConformalSets:
     """Fit on calibration films: labels (N,), probabilities (N, 3). At least `level` * (n_k + 1) >= 1 films per class.
 
     The cut-off of class k is the floor(level * (n_k + 1))-th smallest p_k among its own films; 0 where that is none.
+    With `places` (N,) it is the lowest that any place with FEWEST_OF_A_PLACE films of the class asks for, so that the
+    worst place is covered as stated (group-conditional sets: Barber et al. 2021, section 4).
     """
     cut_offs = []
     for k in range(len(OUTCOMES)):
-        own = np.sort(probabilities[labels == k, k])
-        place = int(np.floor(level * (len(own) + 1)))
-        cut_offs.append(float(own[place - 1]) if place >= 1 else 0.0)
+        own = labels == k
+        asked = [_cut_off(probabilities[own, k], level)]
+        if places is not None:
+            names, counts = np.unique(places[own], return_counts=True)
+            asked += [
+                _cut_off(probabilities[own & (places == name), k], level) for name in names[counts >= FEWEST_OF_A_PLACE]
+            ]
+        cut_offs.append(min(asked))
     return ConformalSets(level, (cut_offs[0], cut_offs[1], cut_offs[2]))
+
+
+def _cut_off(own: np.ndarray, level: float) -> float:
+    place = int(np.floor(level * (len(own) + 1)))
+    return float(np.sort(own)[place - 1]) if place >= 1 else 0.0
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import torch
 
 from inference.card import WEIGHTS
 from inference.errors import DataError
-from inference.lab.cards.build import assemble
+from inference.lab.cards.build import Plan, assemble
 from inference.lab.data.folder import LabelledFilm, data_root, load_films
 from inference.lab.data.leakage_commands import add_leakage
 from inference.lab.data.protocols import DEFAULT_HELD_OUT, FOLDS, PROTOCOLS, load_split
@@ -30,14 +30,13 @@ from inference.lab.gate.training import add_gate
 from inference.lab.recipes.experiment import EXPERIMENTS, load_experiment
 from inference.lab.reports.documents import describe, write_documents
 from inference.lab.training.outputs import Outputs
-from inference.lab.training.rows import load_probe, train_row
-from inference.lab.training.runs import Run, read_run
+from inference.lab.training.rows import train_row
+from inference.lab.training.runs import read_run
 from inference.lab.transfer.baselines import BASELINES, measure_baselines
-from inference.lab.transfer.journeys import Journey, joined, journey, kept_beside
+from inference.lab.transfer.journeys import FILMS_FOLDER, joined, journey_of
 from inference.lab.transfer.travel import measure_travel, travel_summary
 from inference.variants import QUARTER_TURNS
 
-FILMS_FOLDER = "btxrd"
 DEFAULT_RUNS = Path("runs")
 DEFAULT_DOCS = Path("docs")
 
@@ -87,6 +86,9 @@ def _add_build(commands: argparse._SubParsersAction) -> None:
     )
     _common(build)
     build.add_argument("--members", nargs="+", required=True, help="folders below --runs")
+    build.add_argument(
+        "--also", nargs="+", default=[], help="runs of the same recipe that only help to fit, with their held-out folds"
+    )
     build.add_argument("--gate", type=Path, required=True, help="folder with gate.safetensors and gate.json")
     build.add_argument("--level", type=float, default=0.05, help="level of the conformal sets, at least 0.05")
     build.add_argument("--version", required=True, help="version of the model")
@@ -173,8 +175,9 @@ def _build(options: argparse.Namespace) -> int:
     if options.level < 0.05:
         raise DataError("bad_level", "The level of the conformal sets is at least 0.05.")
     runs = [read_run(options.runs / name) for name in options.members]
-    folder = data_root(options.data) / FILMS_FOLDER
-    card = assemble(folder, runs, options.experiments, options.gate, options.version, options.level, options.out)
+    also = [read_run(options.runs / name) for name in options.also]
+    plan = Plan(data_root(options.data), runs, also, options.experiments, options.gate, options.version, options.level)
+    card = assemble(plan, options.out)
     shown = (
         "name",
         "version",
@@ -193,7 +196,8 @@ def _travel(options: argparse.Namespace) -> int:
     torch.set_num_threads(1)
     root = data_root(options.data)
     runs = [read_run(folder) for folder in options.trained]
-    found = joined([_journey(run, root, options) for run in runs])
+    sides = len(QUARTER_TURNS) if options.four_turns else 1
+    found = joined([journey_of(run, root, options.experiments, sides) for run in runs])
     measured = measure_travel(found, options.four_turns)
     told = "python -m inference travel --run RUN --data DIR --json OUT" + " --four-turns" * options.four_turns
     about = {"runs": [run.key for run in runs], "command": told}
@@ -201,17 +205,6 @@ def _travel(options: argparse.Namespace) -> int:
     options.json.write_text(json.dumps(about | measured, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     print(travel_summary(measured))
     return 0
-
-
-def _journey(run: Run, root: Path, options: argparse.Namespace) -> Journey:
-    held_out = run.facts["held_out"]
-    split = load_split(root / FILMS_FOLDER, run.facts["protocol"], held_out)
-    trained_on = tuple(run.facts.get("sources", {}).get("train", ()))
-    away = tuple(name for name in SOURCES if name not in trained_on)
-    sources = load_sources(root, left_out=away, held_out=held_out)
-    probe, _ = load_probe(run, options.experiments)
-    sides = len(QUARTER_TURNS) if options.four_turns else 1
-    return journey(probe, split.validation, sources, sides, kept_beside(run))
 
 
 def _baselines(options: argparse.Namespace) -> int:

@@ -10,18 +10,19 @@ from safetensors.torch import load_file, save_file
 from inference.__main__ import main
 from inference.errors import DataError
 from inference.families.gate.network import build as build_gate
-from inference.lab.cards.build import fit, tensors_of
+from inference.imaging.prepare import common_square
+from inference.lab.cards.build import tensors_of
+from inference.lab.cards.fitted import fit
 from inference.lab.data.folder import load_films
+from inference.lab.data.sources import load_source
 from inference.lab.evaluation.evaluate import model_folder, refuse_training_images, write_measurement
 from inference.lab.gate.training import save_gate
 from inference.lab.metrics.perturb import PERTURBATIONS, perturbed
-from inference.lab.training.fitting import choose_points, rule_out_cut_off, specificity_cut_off, tumour_cut_off
 from inference.lab.training.oof import OutOfFold, collect, halves, training_features
 from inference.lab.training.outputs import Outputs
 from inference.lab.training.runs import read_run
 from inference.predictor import Predictor
-from inference.tests.toy import toy_data, toy_film, toy_joint, toy_labelled
-from inference.withholding import fit_conformal, fit_distance
+from inference.tests.toy import toy_data, toy_film, toy_joint, toy_labelled, toy_sources
 
 RECIPE = """
 name = "tiny"
@@ -94,6 +95,38 @@ def test_members_and_gate_become_a_model_that_loads_and_knows_its_training_image
         refuse_training_images(folder, films, allowed=False)
     assert refuse_training_images(folder, films, allowed=True)
     assert not refuse_training_images(folder, [film for film in films if film.part == "test"], allowed=False)
+
+
+def test_runs_that_mix_sources_become_a_model_that_sees_four_sides_and_asks_for_the_tumour_first(tmp_path):
+    root = toy_sources(toy_data(tmp_path / "data"))
+    recipes = tmp_path / "recipes"
+    recipes.mkdir()
+    (recipes / "tiny.toml").write_text(
+        RECIPE.replace("[arch", 'preparation = "stretch"\n[arch') + "[mixing]\nforeign = 4\n"
+    )
+    common = [f"--data={root}", f"--experiments={recipes}", f"--runs={tmp_path}"]
+    for fold, away in (("fold4", "hands"), ("fold0", "knees")):
+        words = ["train", "tiny", "--protocol=patient", f"--held-out={fold}", "--leave-out", away]
+        assert main([*words, *common]) == 0
+    gate = tmp_path / "gate"
+    gate.mkdir()
+    shape = {"size": 64, "components": 2, "kinds": 1}
+    save_gate(build_gate(shape), gate / "gate.safetensors")
+    (gate / "gate.json").write_text(json.dumps({"architecture": shape, "settings": {}}))
+    words = ["build", "--members", "tiny-patient-fold4-without-hands", "--also", "tiny-patient-fold0-without-knees"]
+    assert main([*words, *common, f"--gate={gate}", "--version=9.9", f"--out={tmp_path}", "--level=0.2"]) == 0
+    predictor = Predictor.load(tmp_path / "bonescan-joint-9.9")
+    card = predictor.card
+    assert (card["views"], card["preparation"], card["members"]) == ("quarter_turns", "stretch", 1)
+    assert all(point.tumour_first for point in predictor.points.values())
+    assert "--also tiny-patient-fold0-without-knees" in card["command"]
+    films = [film for film in load_source(root, "fractures").films if film.part != "test"]
+    with pytest.raises(DataError, match=r"are training images"):
+        refuse_training_images(tmp_path / "bonescan-joint-9.9", films, allowed=False)
+    square = common_square(toy_film(3))
+    answers = [predictor.judge(np.ascontiguousarray(np.rot90(square, side)), "balanced") for side in range(4)]
+    assert len({answer.leaning for answer in answers}) == 1
+    assert len({answer.withheld_reasons for answer in answers}) == 1
 
 
 def test_answers_kept_beside_a_run_are_asked_for_anew_once_its_weights_or_films_are_others(laboratory, tmp_path):
@@ -190,69 +223,6 @@ def test_a_perturbation_changes_a_film_a_little_and_always_alike(name):
     assert first.shape == squares.shape
     assert first.dtype == np.uint8
     assert not np.array_equal(first, squares)
-
-
-def test_the_specificity_cut_off_reaches_what_it_aims_at():
-    rng = np.random.default_rng(0)
-    labels = np.repeat([0, 1, 2], 200)
-    scores = rng.normal(labels, 1.0)
-    cut = specificity_cut_off(scores, labels, 0.9)
-    assert (scores[labels != 2] < cut).mean() >= 0.9
-    assert (scores[labels != 2] < cut).mean() < 0.91
-
-
-def test_ruling_out_reaches_its_sensitivity_and_the_second_cut_off_keeps_normals():
-    rng = np.random.default_rng(0)
-    labels = np.repeat([0, 1, 2], 120)
-    malignant = 1 / (1 + np.exp(-rng.normal(labels * 2.0 - 3, 1.0)))
-    tumour = 1 / (1 + np.exp(-rng.normal((labels > 0) * 2.0 - 1, 1.0)))
-    groups = np.arange(360) // 3
-    cut = rule_out_cut_off(malignant, labels, groups)
-    assert (malignant[labels == 2] >= cut).mean() >= 0.90
-    second = tumour_cut_off(tumour, malignant, labels, cut)
-    normal = labels == 0
-    assert ((tumour < second) & (malignant < cut))[normal].mean() == pytest.approx(0.85, abs=0.01)
-    shares = np.stack([1 - tumour, tumour * (1 - malignant), tumour * malignant], axis=1)
-    points = choose_points(tumour, shares, labels, groups, "made films")
-    assert points["rule_out"].malignant <= points["balanced"].malignant
-
-
-def test_rounding_the_rule_out_cut_off_loses_no_film_that_it_was_chosen_to_keep():
-    lost = 0
-    for seed in range(12):
-        rng = np.random.default_rng(seed)
-        labels = np.repeat([0, 1, 2], 40)
-        malignant = rng.random(120) * 0.2 + (labels == 2) * rng.random(120) * 0.6
-        shares = np.stack([1 - malignant, np.zeros(120), malignant], axis=1)
-        cut = rule_out_cut_off(malignant, labels, np.arange(120))
-        point = choose_points(malignant, shares, labels, np.arange(120), "made films")["rule_out"]
-        assert cut - 1e-5 < point.malignant <= cut
-        lost += round(cut, 5) > cut
-    assert lost
-
-
-def test_conformal_sets_cover_each_class_at_their_level():
-    rng = np.random.default_rng(0)
-    labels = np.repeat([0, 1, 2], 400)
-    raised = np.exp(rng.normal(0, 1, (1200, 3)) + 1.5 * np.eye(3)[labels])
-    shares = raised / raised.sum(axis=1, keepdims=True)
-    sets = fit_conformal(labels[::2], shares[::2], 0.1)
-    inside = sets.members(shares[1::2])[np.arange(600), labels[1::2]]
-    for k in range(3):
-        assert inside[labels[1::2] == k].mean() == pytest.approx(0.9, abs=0.05)
-
-
-def test_too_few_films_of_a_class_leave_it_in_every_set():
-    sets = fit_conformal(np.array([0, 1, 2]), np.full((3, 3), 1 / 3), 0.05)
-    assert sets.cut_offs == (0.0, 0.0, 0.0)
-
-
-def test_the_distance_is_one_for_training_films_and_more_for_others():
-    rng = np.random.default_rng(0)
-    features = rng.normal(size=(500, 20)) @ rng.normal(size=(20, 20))
-    distance = fit_distance(features, 8)
-    assert distance.of(features).mean() == pytest.approx(1.0, abs=0.1)
-    assert distance.of(features + 30).mean() > 3
 
 
 def test_calibration_and_sets_are_fitted_on_different_groups_and_tensors_are_stored_in_half_precision():

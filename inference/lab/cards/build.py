@@ -16,145 +16,27 @@ from torch import Tensor
 
 from inference.acceptance.rule import rule_for
 from inference.acceptance.training_films import EXACT, EXACT_CHARACTERS, LOOKS, look_of
-from inference.calibration import OUTCOMES, OperatingPoint
 from inference.families.joint.network import JointNet
 from inference.imaging.canonical import PREPROCESSING_VERSION, canonical_sha256
+from inference.lab.cards.fitted import UNLIKE, Away, fit
 from inference.lab.cards.statements import HISTORY, NOTICE, STATEMENTS
 from inference.lab.data.examples import SUBTYPES, load_examples
 from inference.lab.data.folder import LabelledFilm, file_sha256, read_squares
 from inference.lab.data.protocols import load_split
+from inference.lab.data.sources import SOURCES, TEST_PART, load_source
 from inference.lab.metrics.subtypes import adjust, choose_strength, shares_of
-from inference.lab.training.fitting import Steps, called, choose_points, fit_steps, mask_cut_off, specificity_cut_off
-from inference.lab.training.oof import OutOfFold, collect, halves, load_member, training_features
+from inference.lab.training.oof import OutOfFold, collect, load_member, training_features
 from inference.lab.training.runs import Run, training_steps
-from inference.shift.sample import FEATURES, KEY, draw_sample
-from inference.withholding import ConformalSets, Distance, fit_conformal, fit_distance, reasons_to_withhold
+from inference.lab.transfer.journeys import FILMS_FOLDER, LEFT_OUT, joined, journey_of
+from inference.variants import QUARTER_TURNS, SMALL_CHANGES, TURNS
+from inference.withholding import Distance
 
 NAME = "bonescan-joint"
 WEIGHTS_FILE = "model.safetensors"
-# Share of the held-out films that the distance may call unlike the training films.
-_UNLIKE = 0.01
-_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 # Enough of a sha256 to recognise a film, at a quarter of the card's size.
 HASH_CHARACTERS = EXACT_CHARACTERS
 # The gate's logit is a margin: it lets pass what is not below zero.
 GATE_THRESHOLD = 0.5
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What the out-of-fold films gave: everything that the card fixes besides the weights."""
-
-    steps: Steps
-    points: dict[str, OperatingPoint]
-    specificity_cut_offs: dict[str, float]
-    mask_threshold: float
-    smallest_area: float
-    sets: ConformalSets
-    distance: Distance
-    furthest: float
-    out_of_fold: dict[str, Any]
-
-
-def fit(material: OutOfFold, held_features: np.ndarray, train_features: np.ndarray, level: float) -> Fitted:
-    """Fit calibration on one half of the groups, conformal sets on the other, cut-offs on all."""
-    first = halves(material.groups)
-    logits = material.logits.mean(axis=1)
-    steps = fit_steps(logits[first], material.labels[first])
-    tumour, shares = steps.tumour_probability(logits), steps.probabilities(logits)
-    folds = ", ".join(sorted({film.part for film in material.films}))
-    points = choose_points(tumour, shares, material.labels, material.groups, f"out of fold ({folds})")
-    sets = fit_conformal(material.labels[~first], shares[~first], level)
-    distance = fit_distance(train_features)
-    furthest = float(np.quantile(distance.of(held_features), 1 - _UNLIKE))
-    shown = material.labels > 0
-    mask_threshold = mask_cut_off(material.cells[shown], material.masks[shown])
-    smallest = float(np.quantile(material.masks[shown].mean(axis=(1, 2)), 0.05)) / 2
-    return Fitted(
-        steps=steps,
-        points=points,
-        specificity_cut_offs={
-            f"{wanted:.2f}": round(specificity_cut_off(shares[:, 2], material.labels, wanted), 5)
-            for wanted in (0.90, 0.95)
-        },
-        mask_threshold=mask_threshold,
-        smallest_area=round(smallest, 6),
-        sets=sets,
-        distance=distance,
-        furthest=furthest,
-        out_of_fold=_reference(material, steps, points["balanced"], sets, distance, held_features),
-    )
-
-
-def _quantiles(values: np.ndarray, unit: str) -> dict[str, Any]:
-    found = np.quantile(values, _QUANTILES)
-    return {
-        "unit": unit,
-        "quantiles": {f"{q:g}": round(float(v), 4) for q, v in zip(_QUANTILES, found, strict=True)},
-        "n": len(values),
-    }
-
-
-def withheld_out_of_fold(
-    material: OutOfFold, steps: Steps, point: OperatingPoint, sets: ConformalSets
-) -> tuple[np.ndarray, list[tuple[str, ...]]]:
-    """Return the leaning (N,) of every held-out film and why its answer is withheld; the distance is left out here."""
-    logits = material.logits.mean(axis=1)
-    shares = steps.probabilities(logits)
-    leaning = called(point, steps.tumour_probability(logits), shares)
-    variants = np.stack(
-        [
-            called(point, steps.tumour_probability(variant), steps.probabilities(variant))
-            for variant in material.logits.transpose(1, 0, 2)
-        ]
-    )
-    reasons = [
-        reasons_to_withhold(int(lean), members, variants[:, index].tolist(), 0.0, np.inf)
-        for index, (lean, members) in enumerate(zip(leaning, sets.members(shares), strict=True))
-    ]
-    return leaning, reasons
-
-
-def _reference(
-    material: OutOfFold,
-    steps: Steps,
-    point: OperatingPoint,
-    sets: ConformalSets,
-    distance: Distance,
-    held_features: np.ndarray,
-) -> dict[str, Any]:
-    """Return the reference distributions of inputs and outputs on the held-out films, and a sample of the films.
-
-    `held_features` (N1, D) are the first member's of its own held-out films, which stand first in the material: the
-    portal's features are the first member's as well.
-    """
-    logits = material.logits.mean(axis=1)
-    shares = steps.probabilities(logits)
-    leaning, reasons = withheld_out_of_fold(material, steps, point, sets)
-    withheld = np.array([bool(codes) for codes in reasons])
-    own = len(held_features)
-    features = distance.coordinates(held_features)[:, :FEATURES]
-    sample = draw_sample(material.labels[:own], shares[:own][:, [0, 2]], features, material.groups[:own])
-    return {
-        "grey mean": _quantiles(material.grey[:, 0], "of 255"),
-        "grey spread": _quantiles(material.grey[:, 1], "standard deviation, of 255"),
-        "distance from the training films": _quantiles(distance.of(held_features), "standard deviations"),
-        "probability of malignant": _quantiles(shares[:, 2], ""),
-        "probability of normal": _quantiles(shares[:, 0], ""),
-        "shares": {
-            "unit": "share of held-out films",
-            "values": {
-                **{f"leaning {name}": round(float((leaning == k).mean()), 4) for k, name in enumerate(OUTCOMES)},
-                "withheld": round(float(withheld.mean()), 4),
-                **{
-                    f"{name} withheld": round(float(withheld[material.labels == k].mean()), 4)
-                    for k, name in enumerate(OUTCOMES)
-                },
-            },
-            "n": len(material.labels),
-        },
-        KEY: sample.as_dict(),
-    }
 
 
 def tensors_of(members: list[Any], gate: dict[str, Tensor], distance: Distance) -> dict[str, Tensor]:
@@ -170,17 +52,51 @@ def tensors_of(members: list[Any], gate: dict[str, Tensor], distance: Distance) 
     return tensors
 
 
-def assemble(
-    folder: Path, runs: list[Run], experiments: Path, gate: Path, version: str, level: float, out: Path
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Plan:
+    """What a version is made of: `runs` ship, `also` only help to fit; films lie below `root`, the gate in `gate`."""
+
+    root: Path
+    runs: list[Run]
+    also: list[Run]
+    experiments: Path
+    gate: Path
+    version: str
+    level: float
+
+    @property
+    def folder(self) -> Path:
+        return self.root / FILMS_FOLDER
+
+    @property
+    def travels(self) -> bool:
+        """Whether the members saw films of other sources: then they judge all four sides, and cut-offs hold away."""
+        return bool(self.runs[0].facts["recipe"].get("mixing"))
+
+    @property
+    def views(self) -> str:
+        return TURNS if self.travels else SMALL_CHANGES
+
+    def away(self) -> Away | None:
+        """What the runs say of the places that they never saw; None where their recipe knows no places."""
+        if not self.travels:
+            return None
+        sides = len(QUARTER_TURNS)
+        found = joined([journey_of(run, self.root, self.experiments, sides) for run in (*self.runs, *self.also)])
+        return Away(self.views, {n: s.logits.mean(axis=1) for n, s in found.away.items() if s.part == LEFT_OUT})
+
+
+def assemble(plan: Plan, out: Path) -> dict[str, Any]:
     """Write weights, card and notice to `out`/<name>-<version> and return the card; test parts are never opened."""
     torch.set_num_threads(1)
-    material, held_features = collect(folder, runs, experiments)
-    fitted = fit(material, held_features, training_features(folder, runs[0], experiments), level)
+    folder, runs, experiments, version = plan.folder, plan.runs, plan.experiments, plan.version
+    material, held_features = collect(folder, [*runs, *plan.also], experiments, plan.views)
+    learnt = training_features(folder, runs[0], experiments, plan.views)
+    fitted = fit(material, held_features, learnt, plan.level, plan.away())
     members = [load_member(run, experiments) for run in runs]
-    strength = adjust_subtypes(folder, runs, members, material)
-    gate_facts = json.loads((gate / "gate.json").read_text(encoding="utf-8"))
-    data = save(tensors_of(members, load_file(gate / "gate.safetensors"), fitted.distance))
+    strength = adjust_subtypes(folder, [*runs, *plan.also], members, material)
+    gate_facts = json.loads((plan.gate / "gate.json").read_text(encoding="utf-8"))
+    data = save(tensors_of(members, load_file(plan.gate / "gate.safetensors"), fitted.distance))
     card = {
         "name": NAME,
         "version": version,
@@ -189,6 +105,7 @@ def assemble(
         "weights": {"file": WEIGHTS_FILE, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)},
         "preprocessing_version": PREPROCESSING_VERSION,
         "members": len(members),
+        **_looking(plan),
         "architecture": {"member": _architecture(runs[0]), "gate": gate_facts["architecture"]},
         "calibration": fitted.steps.as_dict(),
         "operating_points": {name: point.as_dict() for name, point in fitted.points.items()},
@@ -201,7 +118,7 @@ def assemble(
             **fitted.sets.as_dict(),
             "distance": {
                 "threshold": round(fitted.furthest, 4),
-                "chosen_on": f"{1 - _UNLIKE:.2f} of the first member's held-out films",
+                "chosen_on": f"{1 - UNLIKE:.2f} of the first member's held-out films",
             },
             **STATEMENTS["withheld"],
         },
@@ -214,8 +131,8 @@ def assemble(
             *HISTORY,
             {"version": version, "date": datetime.now(UTC).date().isoformat(), "text": STATEMENTS["change"]},
         ],
-        **training_prints(folder, runs),
-        "command": _command(runs, version, level),
+        **training_prints(plan),
+        "command": _command(plan),
     }
     target = out / f"{NAME}-{version}"
     target.mkdir(parents=True, exist_ok=True)
@@ -226,16 +143,27 @@ def assemble(
 
 
 def adjust_subtypes(folder: Path, runs: list[Run], members: list[JointNet], material: OutOfFold) -> float:
-    """Free the members' subtype logits, in place, of how often they saw each; return the out-of-fold strength."""
+    """Free the members' subtype logits, in place, of how often they saw each; return the out-of-fold strength.
+
+    `runs` are those of the members, then those that only help to fit.
+    """
     splits = [load_split(folder, run.facts["protocol"], run.facts["held_out"]) for run in runs]
     shares = [shares_of(load_examples(split.train).subtypes, len(SUBTYPES)) for split in splits]
     answered = np.concatenate(
         [np.tile(own, (len(split.validation), 1)) for own, split in zip(shares, splits, strict=True)]
     )
     strength = choose_strength(material.subtypes, load_examples(material.films).subtypes, answered)
-    for member, own in zip(members, shares, strict=True):
+    for member, own in zip(members, shares, strict=False):
         adjust(member, own, strength)
     return strength
+
+
+def _looking(plan: Plan) -> dict[str, str]:
+    """How a film is prepared and seen, where it is not as the first versions did it."""
+    preparation = plan.runs[0].facts["recipe"]["preparation"]
+    return ({"views": plan.views} if plan.travels else {}) | (
+        {"preparation": preparation} if preparation != "none" else {}
+    )
 
 
 def _architecture(run: Run) -> dict[str, Any]:
@@ -260,26 +188,31 @@ def _network_entry(run: Run) -> dict[str, Any]:
     }
 
 
-def _command(runs: list[Run], version: str, level: float) -> str:
+def _command(plan: Plan) -> str:
     trained = " && ".join(
         step
-        for run in runs
+        for run in (*plan.runs, *plan.also)
         for step in training_steps(run.facts["command"], run.facts["experiment"], run.facts["recipe"]["start_from"])
     )
-    names = " ".join(run.key for run in runs)
+    names = " ".join(run.key for run in plan.runs)
+    also = f" --also {' '.join(run.key for run in plan.also)}" if plan.also else ""
     return (
         f"{trained} && python -m inference gate --data DIR --out runs/gate && python -m inference build --data DIR "
-        f"--members {names} --gate runs/gate --level {level:g} --version {version}"
+        f"--members {names}{also} --gate runs/gate --level {plan.level:g} --version {plan.version}"
     )
 
 
-def training_prints(folder: Path, runs: list[Run]) -> dict[str, list[str]]:
+def training_prints(plan: Plan) -> dict[str, list[str]]:
     """Return what every film that any member or any cut-off has seen is known by: ``training_images``, the first
     characters of the sha256 of its square, and ``training_looks``; each sorted, so that neither tells of the other."""
     films: dict[str, LabelledFilm] = {}
-    for run in runs:
-        split = load_split(folder, run.facts["protocol"], run.facts["held_out"])
+    for run in (*plan.runs, *plan.also):
+        split = load_split(plan.folder, run.facts["protocol"], run.facts["held_out"])
         films |= {film.image_id: film for film in (*split.train, *split.validation)}
+    if plan.travels:
+        # Of every place some member trained, or some cut-off was set, on all but the part test.
+        for source in (load_source(plan.root, name) for name in SOURCES):
+            films |= {f"{source.name}/{film.image_id}": film for film in source.films if film.part != TEST_PART}
     squares = read_squares([film.path for film in films.values()])
     exact = sorted({canonical_sha256(square)[:HASH_CHARACTERS] for square in squares})
     return {EXACT: exact, LOOKS: sorted({look_of(square) for square in squares})}

@@ -13,6 +13,8 @@ from inference.lab.metrics.scores import group_resamples
 SENSITIVITY_BOUND = 0.90
 # Above the .80 that the outcome rule must keep, because another sample of films will be harder.
 NORMALS_KEPT = 0.85
+# Fewer tumour-free films of a place say too little to move a cut-off.
+FEWEST_AWAY = 50
 _RESAMPLES = 1000
 
 
@@ -82,10 +84,30 @@ def tumour_cut_off(tumour: np.ndarray, malignant: np.ndarray, labels: np.ndarray
     return float(np.quantile(tumour[spared], share)) if spared.any() else 1.0
 
 
+def travelling_cut_off(tumour: np.ndarray, labels: np.ndarray, away: dict[str, np.ndarray]) -> tuple[float, str]:
+    """Return the lowest cut-off on P(tumour) that keeps NORMALS_KEPT of every place's normal films, and who set it.
+
+    tumour and labels (N,) are of home; `away` holds P(tumour) of the tumour-free films of each place that the network
+    in question never saw. A place with fewer than FEWEST_AWAY films sets nothing.
+    """
+    kept = {"home": float(np.quantile(tumour[labels == 0], NORMALS_KEPT))}
+    kept |= {place: float(np.quantile(p, NORMALS_KEPT)) for place, p in away.items() if len(p) >= FEWEST_AWAY}
+    place = max(kept, key=lambda name: kept[name])
+    return kept[place], place
+
+
 def choose_points(
-    tumour: np.ndarray, shares: np.ndarray, labels: np.ndarray, groups: np.ndarray, chosen_on: str
+    tumour: np.ndarray,
+    shares: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    chosen_on: str,
+    away: dict[str, np.ndarray] | None = None,
 ) -> dict[str, OperatingPoint]:
-    """Return the operating points *balanced* and *rule_out*; tumour (N,), shares (N, 3)."""
+    """Return the operating points *balanced* and *rule_out*; tumour (N,), shares (N, 3).
+
+    With `away` (P(tumour) by place) the points ask for the tumour first, and the tumour's cut-off holds at every place.
+    """
     malignant = shares[:, 2]
     cuts = {
         "balanced": youden_threshold(malignant, labels == 2),
@@ -97,19 +119,25 @@ def choose_points(
     }
     # One second step for both: with a low first cut-off, many normal films are called malignant, and a second cut-off
     # that made up for them would call every tumour normal.
-    second = tumour_cut_off(tumour, malignant, labels, cuts["balanced"])
+    if away is None:
+        second, kept = tumour_cut_off(tumour, malignant, labels, cuts["balanced"]), "of normal films normal"
+    else:
+        second, place = travelling_cut_off(tumour, labels, away)
+        kept = f"of the normal films of every place normal, set by {place}"
     points = {}
     for name, cut in cuts.items():
-        text = f"{chosen_on}: {why[name]}; the balanced point calls {NORMALS_KEPT:.2f} of normal films normal"
+        text = f"{chosen_on}: {why[name]}; the balanced point calls {NORMALS_KEPT:.2f} {kept}"
         # The rule-out cut-off is the score of a malignant film: rounded up, it would lose that film.
-        kept = math.floor(cut * 1e5) / 1e5 if name == "rule_out" else round(cut, 5)
-        points[name] = OperatingPoint(name, kept, round(second, 5), text)
+        first = math.floor(cut * 1e5) / 1e5 if name == "rule_out" else round(cut, 5)
+        points[name] = OperatingPoint(name, first, round(second, 5), text, tumour_first=away is not None)
     return points
 
 
 def called(point: OperatingPoint, tumour: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Return the outcome rule's call, int (N,) into OUTCOMES, for P(tumour) (N,) and class probabilities (N, 3)."""
-    return np.where(shares[:, 2] >= point.malignant, 2, np.where(tumour >= point.tumour, 1, 0))
+    found = tumour >= point.tumour
+    malignant = (shares[:, 2] >= point.malignant) & (found | (not point.tumour_first))
+    return np.where(malignant, 2, found.astype(int))
 
 
 def mask_cut_off(cells: np.ndarray, truth: np.ndarray) -> float:

@@ -13,11 +13,13 @@ from inference.families.joint.model import image_of, look_at
 from inference.families.joint.network import JointNet
 from inference.lab.data.examples import SIDE, load_examples
 from inference.lab.data.folder import LabelledFilm, read_masks, read_squares
+from inference.lab.data.preparation import prepare
 from inference.lab.data.protocols import load_split
 from inference.lab.training.kept import Arrays, bound_to, kept_or_made
 from inference.lab.training.progress import say
-from inference.lab.training.runs import Run, load_network
+from inference.lab.training.runs import Run, load_network, recipe_of
 from inference.lab.training.train import look
+from inference.variants import QUARTER_TURNS, SMALL_CHANGES, TURNS, views_of_card
 
 _CELLS = 64
 
@@ -44,12 +46,13 @@ def load_member(run: Run, experiments: Path) -> JointNet:
     return network
 
 
-def _answers(member: JointNet, squares: np.ndarray, cache: Path, bound: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Look at squares (N, 256, 256) as the portal does; kept beside the run, for it takes a minute."""
+def _answers(member: JointNet, squares: np.ndarray, views: str, cache: Path, bound: Arrays) -> Arrays:
+    """Look at squares (N, 256, 256) as the portal does; kept beside the run, for it takes minutes."""
+    seen = views_of_card(views)
 
     def ask() -> Arrays:
         say(f"looking at {len(squares)} held-out films for {cache.parent.name}")
-        looks = [look_at([member], image_of(square)) for square in squares]
+        looks = [look_at([member], image_of(square), seen) for square in squares]
         return {
             "logits": np.stack([one.logits[0] for one in looks]),
             "cells": np.stack([one.cells for one in looks]).astype(np.float32),
@@ -67,8 +70,10 @@ def coarse_masks(films: list[LabelledFilm]) -> np.ndarray:
     return (share >= 0.5) | ((share > 0) & (share >= share.max(axis=(1, 2), keepdims=True)))
 
 
-def collect(folder: Path, runs: list[Run], experiments: Path) -> tuple[OutOfFold, np.ndarray]:
-    """Return the out-of-fold material of all runs and the first run's held-out features (N1, D)."""
+def collect(
+    folder: Path, runs: list[Run], experiments: Path, views: str = SMALL_CHANGES
+) -> tuple[OutOfFold, np.ndarray]:
+    """Return the out-of-fold material of all runs, seen in `views`, and the first run's held-out features (N1, D)."""
     films: list[LabelledFilm] = []
     parts: list[dict[str, np.ndarray]] = []
     squares = []
@@ -76,7 +81,9 @@ def collect(folder: Path, runs: list[Run], experiments: Path) -> tuple[OutOfFold
         split = load_split(folder, run.facts["protocol"], run.facts["held_out"])
         member = load_member(run, experiments)
         own = read_squares([film.path for film in split.validation])
-        parts.append(_answers(member, own, run.folder / "held_out.npz", bound_to(run, split.validation)))
+        prepared = prepare(own, recipe_of(run, experiments).preparation)
+        bound = bound_to(run, split.validation) | {"views": np.array(views)}
+        parts.append(_answers(member, prepared, views, run.folder / "held_out.npz", bound))
         films += split.validation
         squares.append(own)
     examples = load_examples(films)
@@ -94,17 +101,21 @@ def collect(folder: Path, runs: list[Run], experiments: Path) -> tuple[OutOfFold
     return material, parts[0]["features"]
 
 
-def training_features(folder: Path, run: Run, experiments: Path) -> np.ndarray:
-    """Return what the head of the first run reads on its own training films, (N, D)."""
+def training_features(folder: Path, run: Run, experiments: Path, views: str = SMALL_CHANGES) -> np.ndarray:
+    """Return what the head of the first run reads on its own training films as `views` join it, (N, D)."""
     cache = run.folder / "training_features.npz"
     split = load_split(folder, run.facts["protocol"], run.facts["held_out"])
-    bound = bound_to(run, split.train)
+    bound = bound_to(run, split.train) | {"views": np.array(views)}
+    sides = QUARTER_TURNS if views == TURNS else QUARTER_TURNS[:1]
 
     def read() -> Arrays:
         say(f"reading features of {len(split.train)} training films")
-        found = look(load_member(run, experiments), read_squares([film.path for film in split.train]), SIDE)
-        assert found.features is not None
-        return {"features": found.features}
+        member = load_member(run, experiments)
+        squares = prepare(read_squares([film.path for film in split.train]), recipe_of(run, experiments).preparation)
+        found = [
+            look(member, np.ascontiguousarray(np.rot90(squares, side, axes=(1, 2))), SIDE).features for side in sides
+        ]
+        return {"features": np.mean([features for features in found if features is not None], axis=0)}
 
     return kept_or_made(cache, bound, read)["features"]
 

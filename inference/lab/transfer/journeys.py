@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from inference.calibration import OUTCOMES
 from inference.lab.data.folder import LabelledFilm, read_squares
-from inference.lab.data.sources import SourceSplit
+from inference.lab.data.protocols import load_split
+from inference.lab.data.sources import SOURCES, SourceSplit, load_sources
 from inference.lab.training.kept import Arrays, bound_to, kept_or_made
 from inference.lab.training.progress import say
-from inference.lab.training.rows import Probe
+from inference.lab.training.rows import Probe, load_probe
 from inference.lab.training.runs import Run
 from inference.lab.training.train import raw_probabilities
 from inference.variants import QUARTER_TURNS
 
+FILMS_FOLDER = "btxrd"
 HELD_OUT, LEFT_OUT = "held-out fold", "left out"
 # Given the name of a list of films, the films and how to ask: the answers, perhaps from before.
 Keep = Callable[[str, list[LabelledFilm], Callable[[], Arrays]], Arrays]
@@ -62,6 +65,15 @@ def kept_beside(run: Run) -> Keep:
         return kept_or_made(run.folder / f"travel-{name}.npz", bound_to(run, films), ask)
 
     return keep
+
+
+def journey_of(run: Run, root: Path, experiments: Path, sides: int) -> Journey:
+    """Return the journey of a finished run over the data folder `root`; answers are kept beside the run."""
+    held_out = run.facts["held_out"]
+    split = load_split(root / FILMS_FOLDER, run.facts["protocol"], held_out)
+    trained_on = tuple(run.facts.get("sources", {}).get("train", ()))
+    sources = load_sources(root, left_out=tuple(name for name in SOURCES if name not in trained_on), held_out=held_out)
+    return journey(load_probe(run, experiments)[0], split.validation, sources, sides, kept_beside(run))
 
 
 def journey(
