@@ -21,8 +21,23 @@ FULL = (
 )
 
 
+UNREADABLE_BODIES = {
+    "content_encoding_not_accepted": (
+        415,
+        _("Compressed requests are not accepted. Send the request without Content-Encoding."),
+    ),
+    "length_required": (
+        411,
+        _("The length of the request is missing. Send it with Content-Length, not in chunks."),
+    ),
+}
+
+
 class ReadableRequestMiddleware:
-    """Takes nothing from a request that no database keeps: it would fail wherever it is looked up or stored."""
+    """Takes nothing from a request that no database keeps: it would fail wherever it is looked up or stored.
+
+    A body that cannot be read is refused with the reason; it would seem to hold nothing.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -34,7 +49,34 @@ class ReadableRequestMiddleware:
         # A cookie may spell a null byte. Keys that were given out are letters and digits.
         if not (key.isascii() and key.isalnum()):
             request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
-        return self.get_response(request)
+        request.META["CONTENT_TYPE"] = _with_plain_type(request.META.get("CONTENT_TYPE", ""))
+        code = _unreadable_body(request)
+        return refused_body(request, code) if code else self.get_response(request)
+
+
+def _with_plain_type(content_type: str) -> str:
+    """The media type in small letters: its case says nothing (RFC 9110, 8.3.1), to Django it does."""
+    name, separator, parameters = content_type.partition(";")
+    return name.strip().lower() + separator + parameters
+
+
+def _unreadable_body(request: HttpRequest) -> str:
+    """The code of why the body cannot be read as it was sent; empty where it can."""
+    if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+        return "content_encoding_not_accepted"
+    # Django reads as many bytes as Content-Length says: none of a body in chunks (RFC 9112, 7.1).
+    if request.headers.get("Transfer-Encoding") and not request.headers.get("Content-Length"):
+        return "length_required"
+    return ""
+
+
+def refused_body(request: HttpRequest, code: str) -> HttpResponse:
+    """The refusal of a body, as JSON for programs and scripts, else as a page."""
+    status, sentence = UNREADABLE_BODIES[code]
+    with translation.override(answer_language(request)):
+        if _wants_json(request):
+            return JsonResponse({"code": code, "detail": sentence, "fields": {}}, status=status)
+        return render(None, "unreadable_body.html", {"detail": sentence, "status": status}, status=status)
 
 
 class UnavailableMiddleware:
@@ -63,6 +105,10 @@ class NothingKeptMiddleware:
         response = self.get_response(request)
         response.headers.setdefault("Cache-Control", "private, no-store")
         return response
+
+
+def _wants_json(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/") or "application/json" in request.headers.get("Accept", "")
 
 
 def answer_language(request: HttpRequest) -> str:
@@ -96,7 +142,7 @@ def unavailable(request: HttpRequest, exception: BaseException | None) -> HttpRe
     status, code, sentence = cause
     log.error(code, error=type(exception).__name__)
     with translation.override(answer_language(request)):
-        if request.path.startswith("/api/") or "application/json" in request.headers.get("Accept", ""):
+        if _wants_json(request):
             answer: HttpResponse = JsonResponse({"code": code, "detail": sentence, "fields": {}}, status=status)
         else:
             answer = render(None, f"{status}.html", {"detail": sentence}, status=status)

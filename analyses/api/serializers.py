@@ -58,7 +58,10 @@ class FilmSerializer(serializers.Serializer):
         """Refuse what has no name here: a misspelt record number must not make an unassigned case."""
         unknown = sorted(set(data) - set(self.fields))[:SHOWN_UNKNOWN_FIELDS]
         errors: dict[str, Any] = {name: ["Unknown field."] for name in unknown}
-        if isinstance(data, QueryDict) and len(data.getlist("image")) > 1:
+        if isinstance(data, QueryDict):
+            repeated = [name for name, values in data.lists() if len(values) > 1 and name in self.fields]
+            errors |= {name: ["Send this field once."] for name in repeated}
+        if "image" in errors:
             errors["image"] = ["Send one film per request."]
         values: dict[str, Any] = {}
         try:

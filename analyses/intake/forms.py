@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 from analyses.record.fields import CaseFields
-from analyses.record.forms import PatientForm, StudyForm, to_case_fields
+from analyses.record.forms import PatientForm, SentOnceForm, StudyForm, to_case_fields
 
 VIEW_POSITIONS = [
     ("", _("from file")),
@@ -19,7 +19,7 @@ VIEW_POSITIONS = [
 ]
 
 
-class FilmForm(forms.Form):
+class FilmForm(SentOnceForm):
     """What belongs to one film rather than to the case."""
 
     view_position = forms.ChoiceField(label=_("View"), required=False, choices=VIEW_POSITIONS)

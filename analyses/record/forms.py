@@ -56,7 +56,18 @@ def _date(label: Any) -> forms.DateField:
     return forms.DateField(label=label, required=False, widget=DateInput(), validators=[_past_date])
 
 
-class PatientForm(forms.Form):
+class SentOnceForm(forms.Form):
+    """Refuses a field that is sent twice: of two values the last would win without a word."""
+
+    def clean(self) -> dict[str, Any] | None:
+        values: Any = getattr(self.data, "getlist", lambda _name: [])
+        for name in self.fields:
+            if len(values(self.add_prefix(name))) > 1:
+                self.add_error(name, _("This field was sent more than once."))
+        return super().clean()
+
+
+class PatientForm(SentOnceForm):
     """Who the patient is."""
 
     patient_id = _text(_("Record number"), 64, widget=forms.TextInput(attrs={"autocomplete": "off"}))
@@ -65,7 +76,7 @@ class PatientForm(forms.Form):
     patient_sex = forms.ChoiceField(label=_("Sex"), required=False, choices=[("", _("not stated")), *Sex.choices])
 
 
-class StudyForm(forms.Form):
+class StudyForm(SentOnceForm):
     """What was examined and why."""
 
     accession_number = _text(_("Accession number"), 64)
