@@ -6,6 +6,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from analyses.answers import outside_use
 from analyses.answers.agreement import ANSWERS
 from analyses.formatting import written
 from analyses.models import Analysis, Outcome, Stage, Status, Study
@@ -36,6 +37,10 @@ REASONS = {
     ),
     "blank_image": _(
         "The image has almost no contrast, so the model was not run. Export the film again and upload it."
+    ),
+    "outside_intended_use": _(
+        "The model is meant for plain radiographs of bone, so it was not run. Read the film without a second opinion."
+        " If a tag is wrong, correct it on the case page or send the film again with the right tags."
     ),
     "no_model_for_modality": _(
         "There is no validated model for this modality. Read the images without a second opinion."
@@ -132,6 +137,10 @@ NOTES = {
     "laterality_unreadable": _("The side stated in the file is not a DICOM value and was ignored."),
     "not_human": _("According to the file, the patient is an animal."),
     "burned_in_annotation": _("According to the file, text is burned into the image. It may identify the patient."),
+    "body_part_not_in_training": _(
+        "According to its tags, a film shows the spine, the ribs, the sternum or the neck. The model was trained on "
+        "limbs and pelvis only; its answer to this film is untested."
+    ),
 }
 
 ACTIONS = {
@@ -158,6 +167,7 @@ ACTIONS = {
     "move_film": _("film moved to its own case"),
     "confirm_identity": _("identity confirmed"),
     "edit_case": _("case details changed"),
+    "correct_tags": _("film's tags corrected"),
     "cancel": _("analysis cancelled"),
     "retry": _("analysis retried"),
     "reanalyse": _("films queued for re-analysis"),
@@ -188,11 +198,8 @@ def tag_and_word(row: Analysis | Study) -> tuple[str, str]:
 def meaning(analysis: Analysis) -> str:
     """What the answer means for the person reading the film."""
     if analysis.outcome == Outcome.NOT_ANALYSABLE:
-        return str(
-            REASONS.get(
-                analysis.reason_code, _("The model does not assess this film. Read it without a second opinion.")
-            )
-        )
+        unknown = _("The model does not assess this film. Read it without a second opinion.")
+        return f"{outside_use.sentence(analysis)} {REASONS.get(analysis.reason_code, unknown)}".strip()
     return str(MEANINGS.get(Outcome(analysis.outcome), "")) if analysis.outcome else ""
 
 

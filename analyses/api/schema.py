@@ -46,6 +46,7 @@ ANALYSED: dict[str, Any] = {
         "prediction_set": ["malignant"],
         "subtypes": [{"name": "osteosarcoma", "probability": 0.71}, {"name": "giant cell tumour", "probability": 0.12}],
         "regions": [REGION],
+        "outside_use": [],
         "distance": 3.2,
     },
     "model": {

@@ -13,6 +13,7 @@ from analyses.answers.lesions import Lesion, lesions_of, ranking_of
 from analyses.blinding.rules import without_answer
 from analyses.models import Analysis, Laterality, Outcome, Reading, Sex, Stage, Status, Study
 from analyses.record.fields import CaseFields
+from inference.use.rules import TAGS
 
 SHOWN_UNKNOWN_FIELDS = 20
 OUTCOMES_BY_RULE = [Outcome.NORMAL.value, Outcome.BENIGN.value, Outcome.MALIGNANT.value]
@@ -135,6 +136,19 @@ class RegionSerializer(serializers.Serializer):
     size = SizeSerializer()
 
 
+class StatedTagSerializer(serializers.Serializer):
+    """A statement on modality or body part, by the file or by whoever sent it."""
+
+    tag = serializers.ChoiceField(list(TAGS), help_text="Which statement.")
+    dicom_tag = serializers.CharField(help_text="The DICOM tag's number, e.g. `(0018,0015)`.")
+    value = serializers.CharField(help_text="What stands there; of an anatomic region its code.")
+    scheme = serializers.CharField(allow_blank=True, help_text="Designator of the code, e.g. `SCT`; else empty.")
+    meaning = serializers.CharField(allow_blank=True, help_text="What the code means by the file; else empty.")
+    source = serializers.ChoiceField(  # type: ignore[assignment]
+        ["file", "typed"], help_text="The file, or the fields sent with it."
+    )
+
+
 class ResultSerializer(serializers.Serializer):
     """The model's answer. It is no diagnosis, and benign does not exclude malignancy."""
 
@@ -168,6 +182,11 @@ class ResultSerializer(serializers.Serializer):
         many=True, help_text="A ranking, not a diagnosis; the highest first. Empty unless benign or malignant."
     )
     regions = RegionSerializer(many=True, help_text="Outlines, the most probable first.")
+    outside_use = StatedTagSerializer(
+        many=True,
+        help_text="What says that the film is not what the model is meant for; empty unless `reason_code` is"
+        " `outside_intended_use`.",
+    )
     distance = serializers.FloatField(
         allow_null=True, help_text="Distance of the film from the training films, in a unit of the model."
     )
@@ -318,6 +337,7 @@ def _result(analysis: Analysis) -> dict[str, Any] | None:
         "prediction_set": [name for name in OUTCOMES_BY_RULE if name in analysis.prediction_set],
         "subtypes": [{"name": name, "probability": chance} for name, chance in ranking_of(analysis)],
         "regions": [_region(lesion) for lesion in lesions_of(analysis)],
+        "outside_use": analysis.outside_use,
         "distance": analysis.distance,
     }
 

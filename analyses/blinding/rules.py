@@ -18,6 +18,7 @@ NOTHING = Q(pk__in=[])
 ANSWER_FIELDS: dict[str, Any] = {
     "outcome": "",
     "reason_code": "",
+    "outside_use": [],
     "probabilities": None,
     "malignant_probability": None,
     "operating_point": None,

@@ -116,6 +116,7 @@ def _entry(analysis: Analysis) -> dict[str, Any]:
         "final": analysis.is_final,
         "outcome": analysis.outcome,
         "reason_code": analysis.reason_code,
+        "outside_use": analysis.outside_use,
         "probabilities": analysis.probabilities,
         "malignant_probability": analysis.malignant_probability,
         "operating_point": analysis.operating_point,

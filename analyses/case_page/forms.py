@@ -1,4 +1,4 @@
-"""Forms of the case page that correct the record: assign, edit, reassign."""
+"""Forms of the case page that correct the record: assign, edit, reassign, and what a film shows."""
 
 from typing import Any
 
@@ -8,7 +8,8 @@ from django.utils.translation import gettext_lazy as _
 from analyses.case_page.corrections import REASSIGNMENT_REASON
 from analyses.models import Laterality
 from analyses.reading.film_move import MOVE_REASON
-from analyses.record.forms import MODALITIES, PatientForm, StudyForm
+from analyses.record.forms import MODALITIES, PatientForm, StudyForm, reason_field
+from inference.use.rules import RADIOGRAPHS
 
 
 class AssignForm(PatientForm):
@@ -41,6 +42,18 @@ class MoveFilmForm(PatientForm):
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("Kept in the history of both cases."),
     )
+
+
+class TagsForm(StudyForm):
+    """What a film shows where its tags say something else."""
+
+    modality = forms.ChoiceField(label=_("Modality"), choices=[(code, code) for code in RADIOGRAPHS])
+    reason = reason_field(_("Kept in the case history, for example: the examination was started with a wrong preset."))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields = {name: self.fields[name] for name in ("modality", "body_part_examined", "reason")}
+        self.fields["body_part_examined"].required = True
 
 
 class ReassignForm(PatientForm):

@@ -16,15 +16,16 @@ from accounts import audit
 from accounts.gate import in_scope
 from accounts.permissions import Action, requires
 from accounts.views.caller import caller
+from analyses.answers import outside_use
 from analyses.blinding.case_state import CaseState
 from analyses.case_page import corrections
 from analyses.case_page.context import case_context, progress_context
 from analyses.case_page.corrections import EDITABLE
-from analyses.case_page.forms import AssignForm, EditForm, MoveFilmForm, ReassignForm
+from analyses.case_page.forms import AssignForm, EditForm, MoveFilmForm, ReassignForm, TagsForm
 from analyses.errors import ServiceError
 from analyses.models import Analysis, Study
 from analyses.pages import add_service_error
-from analyses.pipeline import queue
+from analyses.pipeline import queue, tag_correction
 from analyses.reading.film_move import move_film
 from analyses.record.cases import CASES
 from analyses.record.fields import IDENTITY_FIELDS
@@ -187,6 +188,29 @@ def case_edit(request: HttpRequest, study_id: UUID) -> HttpResponse:
         "danger": False,
     }
     return _form_page(request, study, form, write, _("Details saved."), page)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Action.EDIT_CASE)
+def film_tags(request: HttpRequest, study_id: UUID, analysis_id: UUID) -> HttpResponse:
+    """State what a film shows where a wrong tag kept it from the model."""
+    study, analysis = _analysis_of(request, study_id, analysis_id)
+    state = CaseState(study, caller(request))
+    # To whoever must not see the answer yet this page would tell that there is none.
+    if state.is_blind:
+        return redirect("analyses:case", study.pk)
+    form = TagsForm(request.POST or None)
+
+    def write() -> None:
+        tag_correction.correct_tags(analysis, user=caller(request), **form.cleaned_data)
+
+    page = {
+        "title": _("Correct the film's tags"),
+        "lead": outside_use.sentence(analysis),
+        "button": _("Save and analyse"),
+        "danger": False,
+    }
+    return _form_page(request, study, form, write, _("Tags corrected. The film was queued for analysis."), page)
 
 
 def _form_page(

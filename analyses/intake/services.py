@@ -317,6 +317,7 @@ def _make_image(post: _Post, study: Study) -> Image:
         original_sha256=post.file.sha256,
         original_size_bytes=post.file.size_bytes,
         view_position=post.fields.view_position,
+        modality=post.header.identity.get("modality", "") or post.fields.modality,
         typed=post.said,
         early_header=dict(post.header.identity) if post.header.is_known else None,
         study_instance_uid=post.header.identity.get("study_instance_uid", ""),

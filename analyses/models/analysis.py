@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import ApiToken, Department
 from analyses.models.querysets import AnalysisQuerySet
 from analyses.models.record import Image
-from analyses.models.registry import RADIOGRAPHS, Task
+from analyses.models.registry import Task
 
 
 class Status(models.TextChoices):
@@ -56,7 +56,7 @@ class Analysis(models.Model):
     # What is asked: the task, and the modality of the model that answers (DX stands for all plain radiographs). The
     # worker writes the modality with the answer; it is empty where no model judges the image.
     task = models.CharField(max_length=16, choices=Task.choices, default=Task.TUMOUR)
-    modality = models.CharField(max_length=16, blank=True, default=RADIOGRAPHS)
+    modality = models.CharField(max_length=16, blank=True, default="")
 
     # queue
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.QUEUED)
@@ -90,6 +90,9 @@ class Analysis(models.Model):
     regions = models.JSONField(default=list)
     distance = models.FloatField(null=True)  # from the films that the model learnt from
     gate = models.JSONField(null=True)
+    # What says that the film is not what the model is meant for: [{tag, value, source, scheme, meaning, dicom_tag}],
+    # see inference.use.rules
+    outside_use = models.JSONField(default=list)
     model_name = models.CharField(max_length=80, blank=True)
     model_version = models.CharField(max_length=40, blank=True)
     model_sha256 = models.CharField(max_length=64, blank=True)

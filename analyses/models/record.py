@@ -213,6 +213,10 @@ class Image(models.Model):
     header = models.JSONField(default=dict)
     # What the header said at the door, before the file was decoded; null where it could not be asked.
     early_header = models.JSONField(default=dict, null=True)
+    # The modality by the file or, where that is silent or not read yet, by the uploader; whatever became of the film.
+    modality = models.CharField(max_length=16, blank=True, default="")
+    # What a doctor stated where a tag is wrong: {modality, body_part_examined, reason, by, at}; empty where nobody did.
+    corrected = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ImageQuerySet.as_manager()

@@ -127,7 +127,7 @@ def _newest_images(use: IntendedUse, count: int) -> list[str]:
     asked = Analysis.objects.filter(modality=use.modality, task=use.task)
     images = Image.objects.exclude(canonical_file="").filter(Exists(asked.filter(image=OuterRef("pk"))))
     found: list[Any] = []
-    for image, said in images.order_by("-created_at").values_list("pk", "study__modality").iterator():
+    for image, said in images.order_by("-created_at").values_list("pk", "modality").iterator():
         if group_of(said) == use.modality:
             found.append(image)
         if len(found) == count:

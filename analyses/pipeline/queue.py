@@ -43,7 +43,7 @@ _WITH_IMAGE = Analysis.objects.select_related("image", "department").only(
     *("attempts", "department_id", "queued_at", "request_id", "started_at", "task", "wanted_model", "warnings"),
     "department__operating_point",
     *("image__original_file", "image__original_sha256", "image__canonical_file", "image__canonical_sha256"),
-    *("image__study_id", "image__typed"),
+    *("image__study_id", "image__typed", "image__modality", "image__corrected"),
 )
 _broker_back_at = 0.0
 

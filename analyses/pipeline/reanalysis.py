@@ -50,7 +50,7 @@ def reanalyse_case(study_id: Any, model: str = "", use: IntendedUse = TUMOUR_ON_
     newest = [row for row in current_analyses(study, use.task) if row.modality in (use.modality, "")]
     ended = [analysis for analysis in newest if analysis.is_final]
     for analysis in ended:
-        _queue_reanalysis(analysis, model)
+        ask_again(analysis, model)
     if ended:
         summary.summarise(study, changed=ended[0].shows_on_report)
         detail = {"films": len(ended), "model": model, "task": use.task}
@@ -58,7 +58,8 @@ def reanalyse_case(study_id: Any, model: str = "", use: IntendedUse = TUMOUR_ON_
     return Reanalysed(len(ended), len(newest) - len(ended))
 
 
-def _queue_reanalysis(before: Analysis, model: str) -> None:
+def ask_again(before: Analysis, model: str = "") -> None:
+    """Queue one more analysis of an image for the task of this one; the caller holds the case and sums it up."""
     now = timezone.now()
     again = Analysis.objects.create(
         image=before.image,

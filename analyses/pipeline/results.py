@@ -1,6 +1,6 @@
 """Writes what a worker found: the answer, the image as decoded, and what the file's header adds to the record."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,7 @@ from analyses.record.identity import (
 from analyses.record.patients import complete, complete_case, find_or_make, lock_department
 from analyses.registry.uses import IntendedUse
 from inference.prediction import Prediction, Region
+from inference.use import rules
 
 NO_MODEL = "no_model_for_modality"
 _UIDS = ("study_instance_uid", "series_instance_uid", "sop_instance_uid")
@@ -50,7 +51,11 @@ class DecodedImage:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model said; ``prediction`` and ``use`` are None where no model judges it, and ``why_not`` says why."""
+    """What the model said; ``prediction`` and ``use`` are None where no model judges the film: ``why_not``.
+
+    ``said`` is what file and uploader say of modality and body part, ``outside`` what of it is not what the model is
+    meant for.
+    """
 
     prediction: Prediction | None
     saliency_file: str
@@ -60,6 +65,14 @@ class Answer:
     input_stats: Mapping[str, float] = field(default_factory=dict)
     use: IntendedUse | None = None
     why_not: str = NO_MODEL
+    said: Sequence[rules.Statement] = ()
+    outside: Sequence[rules.Statement] = ()
+
+    @property
+    def remarks(self) -> list[str]:
+        """Codes of what a reader should know of an answer beside it."""
+        judged = self.prediction is not None and rules.is_untrained_part(self.said)
+        return [rules.UNTRAINED_BODY_PART] if judged else []
 
 
 @transaction.atomic
@@ -86,13 +99,15 @@ def finish(claim: Claim, decoded: DecodedImage, answer: Answer) -> None:
         image = Image.objects.get(pk=image.pk)
         warnings = _apply_header(study, image, header, warnings)
         study, moved_from = join_same_examination(study, image, header, warnings)
-    values["warnings"] = with_remarks(warnings, decoded.meta.get("warnings", []))
+    values["warnings"] = with_remarks(warnings, [*decoded.meta.get("warnings", []), *answer.remarks])
     queue.end(claim, Status.SUCCEEDED, stage=Stage.DONE, canonical_sha256=decoded.canonical_sha256, **values)
-    _keep_image(image, decoded, header)
+    _keep_image(image, decoded, header, rules.modality_of(answer.said))
     if header:
         check_across(study)
     summary.summarise(study, changed=claim.analysis.shows_on_report)
     detail = {"status": Status.SUCCEEDED, "outcome": values["outcome"]}
+    if answer.outside:
+        detail["reason"] = values["reason_code"]
     queue.record_result(claim.analysis, study.pk, detail | ({"moved_from": str(moved_from)} if moved_from else {}))
     if use is not None:
         transaction.on_commit(lambda: holds.withhold_late_answer(claim.analysis.pk, use))
@@ -107,10 +122,12 @@ def answer_fields(answer: Answer) -> dict[str, Any]:
         "preprocessing_version": answer.preprocessing_version,
         "input_stats": dict(answer.input_stats),
         "modality": answer.use.modality if answer.use else "",
+        "outside_use": [one.as_dict() for one in answer.outside],
     }
     prediction = answer.prediction
     if prediction is None:
-        return fields | {"outcome": Outcome.NOT_ANALYSABLE, "reason_code": answer.why_not}
+        reason = rules.OUTSIDE_INTENDED_USE if answer.outside else answer.why_not
+        return fields | {"outcome": Outcome.NOT_ANALYSABLE, "reason_code": reason}
     gate = prediction.gate
     chances = prediction.probabilities
     withheld = list(prediction.withheld_reasons)
@@ -214,9 +231,16 @@ def join_same_examination(
     return target, dissolved
 
 
-def _keep_image(image: Image, decoded: DecodedImage, header: Mapping[str, str]) -> None:
+def keep_modality(image: Image, modality: str) -> None:
+    """Note what a film is by its file, also where its analysis failed."""
+    if modality != image.modality:
+        Image.objects.filter(pk=image.pk).update(modality=modality[:16])
+
+
+def _keep_image(image: Image, decoded: DecodedImage, header: Mapping[str, str], modality: str) -> None:
     meta = decoded.meta
     values: dict[str, Any] = {
+        "modality": modality[:16],
         "file_format": meta["format"],
         "width_px": meta["width_px"],
         "height_px": meta["height_px"],
@@ -235,4 +259,4 @@ def _keep_image(image: Image, decoded: DecodedImage, header: Mapping[str, str]) 
     Image.objects.filter(pk=image.pk).update(**values)
 
 
-__all__ = ["NO_MODEL", "Answer", "DecodedImage", "answer_fields", "finish"]
+__all__ = ["NO_MODEL", "Answer", "DecodedImage", "answer_fields", "finish", "keep_modality"]

@@ -24,7 +24,7 @@ from analyses.pipeline import queue, results
 from analyses.pipeline.queue import Claim
 from analyses.record import storage
 from analyses.registry import services as registry
-from analyses.registry.uses import IntendedUse, use_of, uses_of
+from analyses.registry.uses import RADIOGRAPHS, IntendedUse, use_of, uses_of
 from inference.card import operating_points
 from inference.errors import InferenceError
 from inference.imaging.canonical import PREPROCESSING_VERSION
@@ -32,6 +32,7 @@ from inference.imaging.client import DecodeClient, DecodedRemote
 from inference.imaging.limits import NOT_HUMAN
 from inference.imaging.overlay import saliency_png
 from inference.imaging.stats import input_stats
+from inference.use import rules
 
 if TYPE_CHECKING:
     from inference.predictor import Predictor
@@ -165,6 +166,7 @@ def work(claim: Claim, fetching: "Future[Fetched]", meanwhile: Callable[[], None
         OperationalError, InterfaceError: the database is away; the lease runs out and another attempt follows.
     """
     analysis = claim.analysis
+    fetched = None
     with structlog.contextvars.bound_contextvars(request_id=analysis.request_id, analysis_id=str(analysis.pk)):
         try:
             fetched = _await(claim, fetching)
@@ -175,7 +177,7 @@ def work(claim: Claim, fetching: "Future[Fetched]", meanwhile: Callable[[], None
         except (OperationalError, InterfaceError):
             raise
         except Exception as error:
-            _fail_or_release(claim, error)
+            _fail_or_release(claim, error, fetched)
 
 
 def _await(claim: Claim, fetching: "Future[Fetched]") -> Fetched:
@@ -189,9 +191,14 @@ def _await(claim: Claim, fetching: "Future[Fetched]") -> Fetched:
             queue.renew(claim)
 
 
-def _fail_or_release(claim: Claim, error: Exception) -> None:
-    """Fail the analysis, or put it back when the fault may pass; whoever lost the lease meanwhile does neither."""
+def _fail_or_release(claim: Claim, error: Exception, fetched: Fetched | None) -> None:
+    """Fail the analysis, or put it back when the fault may pass; whoever lost the lease meanwhile does neither.
+
+    What a decoded file says of its modality is kept all the same: it is true whatever became of the analysis.
+    """
     code, message, passing = _fault(error)
+    if fetched is not None:
+        results.keep_modality(claim.analysis.image, rules.modality_of(_statements(fetched.decoded, claim.analysis)))
     try:
         if passing:
             queue.release(claim, code, message)
@@ -236,9 +243,14 @@ def _analyse(claim: Claim, fetched: Fetched) -> None:
     timings = {"waiting": round(max(0.0, waited) * 1000, 1), "decoding": fetched.took_ms}
     prediction = None
     is_animal = NOT_HUMAN in decoded.meta.get("warnings", [])
-    use = None if is_animal else _use(decoded, analysis)
+    said = _statements(decoded, analysis)
+    # What no model is installed for and what the installed one is not meant for end alike, and no network looks.
+    use = None if is_animal else use_of(*rules.modality_said(said), task=analysis.task)
     model = _model_for(analysis, use) if use else None
-    if model is not None:
+    group = use.modality if use else RADIOGRAPHS
+    may_be_outside = not is_animal and (model is not None or use is None)
+    outside = rules.outside(said, model.card if model else {}, group) if may_be_outside else []
+    if model is not None and not outside:
         chosen = cut_offs(model, analysis.department.operating_point)
         prediction = model.predict(decoded.grey, on_stage=lambda stage: _enter(claim, stage), **chosen)
         _usual_ms.update(prediction.timings_ms)
@@ -255,16 +267,17 @@ def _analyse(claim: Claim, fetched: Fetched) -> None:
         found = results.DecodedImage(
             decoded.meta, canonical_file, decoded.canonical_sha256, width, height, display_file
         )
-        seen = input_stats(decoded.grey)
         answer = results.Answer(
             prediction,
             saliency_file,
             fetched.input_sha256,
             timings,
             PREPROCESSING_VERSION,
-            seen,
-            use if model else None,
+            input_stats(decoded.grey),
+            use if prediction else None,
             why_not=NOT_HUMAN if is_animal else results.NO_MODEL,
+            said=said,
+            outside=outside,
         )
         results.finish(claim, found, answer)
     except BaseException:
@@ -299,10 +312,10 @@ def _keep_display(claim: Claim, decoded: DecodedRemote, stored: list[str]) -> st
     return name
 
 
-def _use(decoded: DecodedRemote, analysis: Analysis) -> IntendedUse | None:
-    """What is asked of which modality's model; a file that does not say what it is passes on to the gate."""
-    said = decoded.meta.get("modality") or decoded.meta.get("identity", {}).get("modality", "")
-    return use_of(said, analysis.image.typed.get("modality", ""), task=analysis.task)
+def _statements(decoded: DecodedRemote, analysis: Analysis) -> list[rules.Statement]:
+    """What is said of the film's modality and body part; one of which nothing is said passes on to the gate."""
+    image = analysis.image
+    return rules.statements(decoded.meta.get("use", {}), image.typed, image.corrected)
 
 
 def _model_for(analysis: Analysis, use: IntendedUse) -> "Predictor | None":

@@ -163,6 +163,7 @@ def result(outcome: str = "malignant", *, study: models.Study | None = None, **f
         "timings_ms": {"decoding": 11.0, "checking": 6.0, "classifying": 14.0, "explaining": 9.0},
         "operating_point": {"name": "balanced", "malignant": 0.3, "tumour": 0.5, "chosen_on": "fold4"},
         "image__stored": True,
+        "modality": "DX",
         **MODEL,
     }
     if outcome == "failed":

@@ -1,6 +1,7 @@
 """A decoder and a model that say what a test wants, and a film analysed with them."""
 
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ class FakeDecoder:
     """Answers every film with the same image, and says of it what a test wants."""
 
     def __init__(self) -> None:
-        self.identity, self.warnings, self.modality = {}, [], ""
+        self.identity, self.warnings, self.modality, self.use = {}, [], "", {}
         self.error: Exception | None = None
 
     def decode(self, data):
@@ -37,6 +38,7 @@ class FakeDecoder:
             "height_px": 160,
             "identity": self.identity,
             "modality": self.modality,
+            "use": {"modality": self.modality or self.identity.get("modality", "")} | self.use,
         }
         meta |= {"pixel_spacing_mm": [0.1, 0.1], "spacing_source": "calibrated", "warnings": self.warnings}
         values = values_of(DEEP, bits=12)
@@ -52,6 +54,7 @@ class FakePredictor:
 
     error: Exception | None = None
     calls = 0
+    card: ClassVar[dict] = {}
     during = staticmethod(lambda: None)
 
     def predict(self, canonical, *, on_stage, explain=True):

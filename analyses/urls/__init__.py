@@ -22,6 +22,7 @@ urlpatterns = [
     path("cases/<uuid:study_id>/films/<uuid:analysis_id>/panel/", case_page.case_panel, name="case_panel"),
     path("cases/<uuid:study_id>/films/<uuid:analysis_id>/cancel/", case_page.film_cancel, name="film_cancel"),
     path("cases/<uuid:study_id>/films/<uuid:analysis_id>/retry/", case_page.film_retry, name="film_retry"),
+    path("cases/<uuid:study_id>/films/<uuid:analysis_id>/tags/", case_page.film_tags, name="film_tags"),
     path("cases/<uuid:study_id>/films/<uuid:analysis_id>/confirm/", case_page.film_confirm, name="film_confirm"),
     path("cases/<uuid:study_id>/films/<uuid:analysis_id>/move/", case_page.film_move, name="film_move"),
     path("films/<uuid:analysis_id>/image.png", films.film_image, name="film_image"),

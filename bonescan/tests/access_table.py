@@ -180,6 +180,7 @@ TABLE: dict[str, Route] = {
     "analyses:film_retry": Route(BOTH, post=of_department("doctor")),
     "analyses:film_confirm": Route(BOTH, post=of_department("doctor")),
     "analyses:film_move": Route(BOTH, get=of_department("doctor"), post=of_department("doctor")),
+    "analyses:film_tags": Route(BOTH, get=of_department("doctor"), post=of_department("doctor")),
     "analyses:film_image": Route(FILM, get=of_department("doctor")),
     "analyses:film_saliency": Route(FILM, get=of_department("doctor")),
     "analyses:film_thumbnail": Route(FILM, get=of_department("doctor")),

@@ -15,6 +15,7 @@ ANSWER_FIELDS = (
     "status",
     "outcome",
     "reason_code",
+    "outside_use",
     "probabilities",
     "malignant_probability",
     "operating_point",

@@ -21,7 +21,11 @@ from inference.prediction import Gate, Prediction, Region
 from inference.tests.made_dicom import dicom
 
 pytestmark = pytest.mark.django_db
-SENTENCE = "There is no validated model for this modality. Read the images without a second opinion."
+WHAT_TO_DO = (
+    "The model is meant for plain radiographs of bone, so it was not run. Read the film without a second opinion."
+    " If a tag is wrong, correct it on the case page or send the film again with the right tags."
+)
+WORDS = {"CT": "CT (computed tomography)", "MR": "MR (magnetic resonance)"}
 
 
 def prediction(**fields) -> Prediction:
@@ -108,19 +112,20 @@ def analysed(monkeypatch, doctor):
 
 
 def assert_shown_and_not_judged(client, doctor, row: Analysis, modality: str) -> None:
-    assert (row.status, row.outcome, row.reason_code) == ("succeeded", "not_analysable", "no_model_for_modality")
+    assert (row.status, row.outcome, row.reason_code) == ("succeeded", "not_analysable", "outside_intended_use")
     assert row.probabilities is None
     assert (row.image.study.modality, row.image.spacing_source) == (modality, "calibrated")
     client.force_login(doctor)
     page = client.get(f"/cases/{row.image.study_id}/").content.decode()
     assert "Not analysable" in page
-    assert SENTENCE in page
+    assert f"Modality (0008,0060) is {WORDS[modality]}. {WHAT_TO_DO}" in page
     picture = client.get(f"/films/{row.pk}/image.png")
     assert (picture.status_code, picture["Content-Type"]) == (200, "image/png")
 
 
 def test_a_ct_slice_is_kept_and_shown_and_no_model_is_asked(client, doctor, analysed):
     row = analysed(ct_slice())
+    assert (row.modality, row.image.modality) == ("", "CT")
     assert_shown_and_not_judged(client, doctor, row, "CT")
     assert row.image.pixel_spacing_mm == [0.5, 0.5]
 
@@ -130,7 +135,7 @@ def test_a_real_mr_slice_is_kept_and_shown_and_no_model_is_asked(client, doctor,
 
 
 def test_the_report_of_another_modality_says_so(client, doctor, analysed):
-    assert answer_line(analysed(ct_slice())) == SENTENCE
+    assert answer_line(analysed(ct_slice())) == f"Modality (0008,0060) is {WORDS['CT']}. {WHAT_TO_DO}"
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ def test_models_are_compared_on_the_images_of_their_use(second, administrator, t
     monkeypatch.setenv("BONESCAN_MODELS", str(tmp_path))
     for key in ("other-0", "other-1"):
         install_toy(tmp_path, key, modality=[second.modality], task=second.task)
-    film, other = result("malignant"), answer_of(second, image__study__modality=second.modality)
+    film, other = result("malignant"), answer_of(second, image__modality=second.modality)
     made = comparison.request_comparison("other-0", "other-1", films=5, by=administrator, use=second, wake=False)
     assert ((made.modality, made.task), made.result["waiting"]) == (second, [str(other.pk)])
     with pytest.raises(Exception, match="validated for this"):

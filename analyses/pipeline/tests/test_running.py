@@ -103,10 +103,10 @@ def test_the_values_for_the_viewer_are_stored_with_their_description(analyse):
 def test_a_modality_without_a_model_is_read_and_shown_but_not_judged(analyse, decoder, predictor, source):
     decoder.modality = "MR" if source == "file" else ""
     done = analyse(CaseFields(modality="MR") if source == "typed" else None)
-    assert (done.status, done.outcome, done.reason_code) == ("succeeded", "not_analysable", "no_model_for_modality")
+    assert (done.status, done.outcome, done.reason_code) == ("succeeded", "not_analysable", "outside_intended_use")
     assert done.probabilities is None
     assert done.image.canonical_file
-    assert predictor.calls == 0
+    assert (predictor.calls, done.image.modality) == (0, "MR")
 
 
 def test_an_animals_film_is_shown_and_remarked_on_but_not_judged(analyse, decoder, predictor):

@@ -17,6 +17,7 @@ from pydicom.uid import UID
 
 from inference.imaging.canonical import MAX_SIDE_PX
 from inference.imaging.dicom import identity as dicom_identity
+from inference.imaging.dicom import region
 from inference.imaging.dicom.display import values_of_dicom
 from inference.imaging.dicom.grey import LUT_KEYWORDS, to_grey
 from inference.imaging.dicom.meta import FileMeta, read_file_meta
@@ -28,7 +29,7 @@ from inference.imaging.limits import Limits, refusal
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)  # noqa: TID251 (not a log of ours)
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 
-_TAGS = [Tag(keyword) for keyword in (*dicom_identity.KEYWORDS, *PIXEL_KEYWORDS, *LUT_KEYWORDS)]
+_TAGS = [Tag(word) for word in (*dicom_identity.KEYWORDS, *region.KEYWORDS, *PIXEL_KEYWORDS, *LUT_KEYWORDS)]
 _PIXEL_ELEMENTS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _MAX_PIXEL_RATIO = 8.0
 
@@ -62,6 +63,7 @@ def decode_dicom(data: bytes, limits: Limits) -> tuple[np.ndarray, dict[str, Any
         "canonical_pixel_spacing_mm": None if spacing is None else _canonical_spacing(spacing, (rows, columns), square),
         "spacing_source": source,
         "identity": identity,
+        "use": region.read_use(ds),
         "burned_in_annotation": burned_in,
         "warnings": found,
     }
