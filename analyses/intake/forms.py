@@ -24,6 +24,11 @@ class FilmForm(SentOnceForm):
 
     view_position = forms.ChoiceField(label=_("View"), required=False, choices=VIEW_POSITIONS)
     case_key = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    together = forms.BooleanField(
+        label=_("The films belong to this case"),
+        required=False,
+        help_text=_("Although their files name another patient or examination."),
+    )
     again = forms.BooleanField(
         label=_("Analyse again"),
         required=False,
@@ -54,6 +59,11 @@ class UploadForm(PatientForm, StudyForm, FilmForm):
     """A whole case as the upload page sends it."""
 
     image = FilesField(label=_("Films"))
+    separate = forms.BooleanField(
+        label=_("File as separate cases"),
+        required=False,
+        help_text=_("One case for each patient and examination that the files name."),
+    )
 
     def to_fields(self) -> CaseFields:
         return to_case_fields(self.cleaned_data)

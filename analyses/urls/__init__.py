@@ -29,6 +29,7 @@ urlpatterns = [
     path("films/<uuid:analysis_id>/saliency.png", films.film_saliency, name="film_saliency"),
     path("films/<uuid:analysis_id>/thumbnail.png", films.film_thumbnail, name="film_thumbnail"),
     path("upload/", intake.upload, name="upload"),
+    path("upload/groups/", intake.upload_groups, name="upload_groups"),
     path("status/", pipeline.status, name="status"),
     path("model/", model_pages.model, name="model"),
     path("model/<str:model_key>/", model_pages.model, name="model_version"),

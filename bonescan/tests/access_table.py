@@ -157,6 +157,7 @@ TABLE: dict[str, Route] = {
     "analyses:notifications_read": Route(post=signed_in(*DOCTORS)),
     "analyses:notifications_choose": Route(post=signed_in(*DOCTORS)),
     "analyses:upload": Route(get=signed_in(*DOCTORS), post=signed_in(*DOCTORS)),
+    "analyses:upload_groups": Route(post=signed_in(*DOCTORS)),
     "analyses:case": Route(STUDY, get=of_department("doctor")),
     "analyses:case_add": Route(STUDY, get=of_department("doctor"), post=of_department("doctor")),
     "analyses:case_assign": Route(STUDY, get=of_department("doctor"), post=of_department("doctor")),

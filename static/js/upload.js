@@ -25,6 +25,7 @@
     const submit = form.querySelector("[type=submit]");
     const template = document.querySelector("[data-file-template]");
     const limit = Number(form.querySelector("[data-max-bytes]").dataset.maxBytes);
+    const groups = window.BoneScan.groups(form);
     let films = [];
     let busy = false;
 
@@ -54,6 +55,7 @@
           films = films.filter((other) => other !== film);
           row.remove();
           offer();
+          regroup();
           picker.focus();
         });
         films.push(film);
@@ -64,6 +66,11 @@
       }
       picker.value = "";
       offer();
+      regroup();
+    }
+
+    function regroup() {
+      groups.update(films.filter((film) => film.state !== "unfit"));
     }
 
     // Once the case is there, the button stands only while a film waits for it; such a film joins the same case.
@@ -105,6 +112,7 @@
         data.delete("image");
         data.set("view_position", film.row.querySelector("[data-view]").value);
         data.append("image", film.file);
+        groups.fill(film, data);
         const bar = film.row.querySelector("progress");
         const request = new XMLHttpRequest();
         request.open("POST", form.action || window.location.href);
@@ -121,12 +129,14 @@
             mark(film, "accepted", answer.created ? gettext("Received, waiting for analysis") : gettext("This film is already stored for this patient; its existing result applies."));
           } else {
             bar.value = 0;
+            groups.release(film);
             mark(film, "refused", refusal(request));
           }
           done();
         });
         request.addEventListener("error", () => {
           bar.value = 0;
+          groups.release(film);
           mark(film, "refused", NETWORK);
           done();
         });
@@ -145,11 +155,25 @@
       offer();
       if (!accepted.length) return;
       // A film that the patient already had lies in another case than the one that this upload made.
-      caseLink.href = (accepted.find((film) => film.answer.created) || accepted[0]).answer.case;
-      caseLink.hidden = false;
+      const made = new Map(accepted.filter((film) => film.answer.created).map((film) => [film.answer.case, film]));
+      caseLink.href = (made.size ? [...made.keys()][0] : accepted[0].answer.case) || "#";
+      caseLink.hidden = made.size > 1;
       nextLink.hidden = false;
       caseLink.classList.toggle("btn-primary", !refused.length);
-      caseLink.focus();
+      if (made.size > 1) notice.append(links(made));
+      (made.size > 1 ? notice.querySelector("a") : caseLink).focus();
+    }
+
+    // The cases that an upload made, by address.
+    function links(made) {
+      const list = document.createElement("ul");
+      for (const [address, film] of made) {
+        const link = Object.assign(document.createElement("a"), { href: address, textContent: groups.names(film) || film.file.name });
+        const item = document.createElement("li");
+        item.append(link);
+        list.append(item);
+      }
+      return list;
     }
 
     form.addEventListener("submit", async (event) => {
@@ -164,6 +188,11 @@
       busy = true;
       submit.disabled = true;
       result.replaceChildren();
+      if (!(await groups.confirmed())) {
+        busy = false;
+        submit.disabled = false;
+        return;
+      }
       const next = async () => {
         const film = queue.shift();
         if (films.includes(film)) await send(film); // what was removed meanwhile is not sent
