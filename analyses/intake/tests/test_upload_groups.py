@@ -40,7 +40,7 @@ def test_thirteen_films_of_seven_patients_are_shown_as_seven_cases_and_nothing_i
     assert answer["summary"] == "13 films → 7 cases"
     assert [case["films"] for case in answer["cases"]] == [[n, n + 7] if n < 6 else [n] for n in range(7)]
     first = answer["cases"][0]
-    assert first["patient"] == "Doe0 Jane, R0"
+    assert first["patient"] == "DOE0, Jane, R0"
     assert "03/01/2026" in first["about"] or "2026" in first["about"]
     assert len({case["key"] for case in answer["cases"]}) == 7
     assert not Image.objects.exists()
@@ -81,7 +81,7 @@ def test_the_form_without_script_stores_nothing_before_the_cases_were_seen(web):
     text = answer.content.decode()
     assert answer.status_code == 409
     assert "13 films → 7 cases" in text
-    assert "Doe3 Jane, R3" in text
+    assert "DOE3, Jane, R3" in text
     assert not Image.objects.exists()
     answer = web.post("/upload/", {"image": thirteen_of_seven(), "case_key": key, "separate": "on"})
     assert answer["Location"] == "/cases/"
