@@ -135,6 +135,7 @@ FAILURES = (
     _("Deflated DICOM is not accepted. Send it uncompressed or with an image compression."),
     _("This DICOM transfer syntax is not accepted. Send it uncompressed, or as RLE, JPEG, JPEG-LS or JPEG 2000."),
     _("The DICOM object contains no image. Send the image object itself, not a directory, report or plan."),
+    _("The file holds raw detector data (For Processing). Send the processed image (For Presentation) instead."),
     _("Reading the image needs more memory than the limit. Export it uncompressed or smaller."),
     _("Reading the image takes longer than the limit. Export it uncompressed or smaller."),
     _("Reading the image stopped unexpectedly. Try again; if it fails again, export the image once more."),

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from analyses.answers import outside_use
 from analyses.answers.agreement import ANSWERS
+from analyses.answers.remarks import REMARKS
 from analyses.formatting import written
 from analyses.models import Analysis, Outcome, Stage, Status, Study
 from analyses.registry import services as registry
@@ -105,7 +106,7 @@ ACROSS = {
     "film_moved": _("A film of this case was moved to another case after the reading was signed."),
 }
 
-# Remarks of the decoder that a reader has to know; the others are for whoever sends the files.
+# Remarks of the decoder: on identity, here, and on pixels.
 NOTES = {
     "charset_undecodable": _(
         "A name or number in the file could not be decoded and was left out. Check the patient and enter it by hand."
@@ -141,6 +142,7 @@ NOTES = {
         "According to its tags, a film shows the spine, the ribs, the sternum or the neck. The model was trained on "
         "limbs and pelvis only; its answer to this film is untested."
     ),
+    **REMARKS,
 }
 
 ACTIONS = {

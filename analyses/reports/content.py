@@ -16,6 +16,7 @@ from accounts.services import portal_settings
 from analyses.answers import measurement, wording
 from analyses.answers.agreement import ANSWERS
 from analyses.answers.lesions import Lesion, lesions_of, no_mm_because, ranking_of
+from analyses.answers.remarks import NOT_IN_REPORTS
 from analyses.answers.suspicion import rank
 from analyses.models import Analysis, Annotation, Report, ReportKind, Review, SecondReading, Stage, Status, Study
 from analyses.record.names import written_name
@@ -208,7 +209,7 @@ def _notes(analysis: Analysis) -> list[str]:
             kept = CONFIRMED.get(chosen, CONFIRMED["edited"])
             said = _("the sources contradicted each other; %(kept)s.") % {"kept": kept}
             lines.append(f"{capfirst(str(word))}: {said}")
-        elif warning.get("code") in wording.NOTES:
+        elif warning.get("code") in wording.NOTES and warning["code"] not in NOT_IN_REPORTS:
             lines.append(str(wording.NOTES[warning["code"]]))
     return lines
 

@@ -138,9 +138,9 @@ def test_another_model_with_foreign_weights_is_named_and_does_not_stop_the_start
 
 def test_an_upload_limit_above_what_the_decoder_takes_stops_the_start(settings, monkeypatch):
     assert checks.limits_agree(None) == []
-    settings.MAX_UPLOAD_BYTES = 65 * 1024 * 1024
+    settings.MAX_UPLOAD_BYTES = 129 * 1024 * 1024
     assert ids(checks.limits_agree(None)) == ["bonescan.E006"]
-    monkeypatch.setenv("BONESCAN_DECODE_MAX_INPUT_BYTES", str(80 * 1024 * 1024))
+    monkeypatch.setenv("BONESCAN_DECODE_MAX_INPUT_BYTES", str(160 * 1024 * 1024))
     assert checks.limits_agree(None) == []
     monkeypatch.setenv("BONESCAN_DECODE_CPU_S", "soon")
     assert ids(checks.limits_agree(None)) == ["bonescan.E006"]

@@ -17,7 +17,7 @@ from inference.imaging.dicom.identity import empty_identity
 from inference.imaging.dicom.meta import looks_like_dicom
 from inference.imaging.display import Values
 from inference.imaging.limits import Limits, refusal
-from inference.imaging.raster import decode_raster
+from inference.imaging.raster.decoding import decode_raster
 
 # Known by their first bytes only so that the refusal can say "another format, please" instead of "no image".
 _OTHER_FORMATS = (
@@ -98,4 +98,10 @@ def decode_bytes(data: bytes, limits: Limits | None = None) -> Decoded:
         raise refusal("truncated") from None
     except Exception as exc:
         # Decoders raise almost anything on bad bytes; the text may quote the file, so it goes no further.
-        raise refusal("truncated" if "truncated" in str(exc).lower() else "unreadable") from None
+        raise refusal(_code_of(str(exc).lower())) from None
+
+
+def _code_of(words: str) -> str:
+    if "out of memory" in words or "bad_alloc" in words:
+        return "too_much_memory"
+    return "truncated" if "truncated" in words else "unreadable"

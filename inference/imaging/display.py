@@ -69,12 +69,27 @@ def values_of(array: np.ndarray, *, scale: float = 1.0, offset: float = 0.0, **f
 
 
 def quantised(values: np.ndarray, **facts: Any) -> Values:
-    """Return 32-bit or floating-point values (rows, columns) in 65536 even steps; what is not finite is the lowest."""
-    finite = np.isfinite(values)
-    low, high = (float(values[finite].min()), float(values[finite].max())) if finite.any() else (0.0, 0.0)
-    step = (high - low) / TOP or 1.0
-    steps = np.rint((np.where(finite, values, low) - low) / step).astype(np.uint16)
+    """Return 32-bit or floating-point values (rows, columns) in 65536 even steps; what is no number is the lowest."""
+    low, high = _finite_ends(values)
+    # Halves first: the difference of two large numbers may be none.
+    step = (high / 2 - low / 2) / (TOP / 2) or 1.0
+    steps = np.empty(values.shape, np.uint16)
+    for first in range(0, values.shape[0], BLOCK_ROWS):
+        block = np.nan_to_num(values[first : first + BLOCK_ROWS].astype(np.float64), nan=low, posinf=high, neginf=low)
+        steps[first : first + BLOCK_ROWS] = np.clip(np.rint(block / step - low / step), 0, TOP)
     return values_of(steps, scale=step, offset=low, quantised=True, **facts)
+
+
+def _finite_ends(values: np.ndarray) -> tuple[float, float]:
+    """Return the lowest and the highest finite value, (0, 0) where there is none."""
+    lows, highs = [], []
+    for first in range(0, values.shape[0], BLOCK_ROWS):
+        block = values[first : first + BLOCK_ROWS]
+        finite = block[np.isfinite(block)]
+        if finite.size:
+            lows.append(float(finite.min()))
+            highs.append(float(finite.max()))
+    return (min(lows), max(highs)) if lows else (0.0, 0.0)
 
 
 def pack(array: np.ndarray) -> bytes:

@@ -28,6 +28,9 @@ DECODE_CODES: dict[str, str] = {
         "This DICOM transfer syntax is not accepted. Send it uncompressed, or as RLE, JPEG, JPEG-LS or JPEG 2000."
     ),
     "no_pixels": "The DICOM object contains no image. Send the image object itself, not a directory, report or plan.",
+    "raw_detector_data": (
+        "The file holds raw detector data (For Processing). Send the processed image (For Presentation) instead."
+    ),
     "too_much_memory": "Reading the image needs more memory than the limit. Export it uncompressed or smaller.",
     "too_slow": "Reading the image takes longer than the limit. Export it uncompressed or smaller.",
     "decoder_died": "Reading the image stopped unexpectedly. Try again; if it fails again, export the image once more.",
@@ -68,6 +71,22 @@ DECODE_WARNINGS: dict[str, str] = {
     "spacing_ignored": "The stated pixel spacing is implausible and was ignored; sizes in mm may be missing.",
     "orientation_ignored": "The stated orientation is unreadable; the image may be rotated.",
     "preamble_missing": "The file has no DICOM preamble; it was read as DICOM from its first element.",
+    "header_incomplete": "The file lacks elements that describe its pixels; the usual values were used.",
+    "pixel_data_longer": "The file holds more pixel data than its rows and columns need; part of it may be missing.",
+    "bits_contradict": "The file contradicts itself on the bits of its pixel values; check the grey scale.",
+    "codestream_contradicts": (
+        "File and compressed image disagree about depth, sign or compression; the compressed image was followed."
+    ),
+    "lut_depth_contradicts": "A lookup table has fewer bits than the file states; its brightest entry is shown white.",
+    "inversion_contradicts": "The file contradicts itself on whether low values are bright; check that bone is bright.",
+    "intensity_sign_contradicts": "According to the file, bone is dark in this image; check that bone is bright.",
+    "overlays_not_shown": "The file contains drawings or markers that are not shown; a side marker may be among them.",
+    "shutter_applied": "The area outside the display shutter is black, as the file states.",
+    "shutter_ignored": "The display shutter in the file cannot be applied; the whole image is shown.",
+    "presentation_ignored": "The file asks for a display that is not applied; other programs may show it differently.",
+    "display_elements_unknown": "The file contains unknown display elements; other programs may show it differently.",
+    "quality_control_image": "According to the file, this is a quality control image and not a patient's film.",
+    "depth_reduced": "Only 8 bits of each sample could be read; faint differences may be missing.",
 }
 
 _NOT_RETRIED = {code: False for code in DECODE_CODES} | {"decoder_unavailable": True, "decoder_died": True}
@@ -82,10 +101,10 @@ def refusal(code: str, *, retriable: bool | None = None) -> DecodeError:
 class Limits:
     """Ceilings for one image. Each can be set in the environment as BONESCAN_DECODE_<NAME>."""
 
-    max_input_bytes: int = 64 * MIB
+    max_input_bytes: int = 128 * MIB  # the most pixels, of 16 bits, uncompressed, and a header
     max_pixels: int = 64_000_000
-    memory_bytes: int = 1536 * MIB  # on top of what the idle server maps
-    cpu_s: int = 20
+    memory_bytes: int = 400 * MIB  # on top of what the idle server maps; with that, a child stays below 512 MB
+    cpu_s: int = 7
     wall_s: int = 25
     receive_s: int = 10
     children: int = 4

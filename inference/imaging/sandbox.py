@@ -9,12 +9,12 @@ import resource
 import signal
 import socket
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from inference.errors import DecodeError
 from inference.imaging.canonical import encode_png
 from inference.imaging.decode import decode_bytes, header_of
-from inference.imaging.display import pack_film
+from inference.imaging.display import LEFT_OUT, Values, pack_film
 from inference.imaging.limits import Limits, refusal
 from inference.imaging.wire import (
     EXIT_NO_REQUEST,
@@ -71,8 +71,16 @@ def _serve(link: socket.socket, limits: Limits, answering: mmap.mmap) -> int:
 
 def _decoded(data: bytes, limits: Limits) -> tuple[bytes | memoryview, ...]:
     decoded = decode_bytes(data, limits)
-    packed, facts = pack_film(decoded.values)
+    packed, facts = _packed(decoded.values)
     return image_reply(decoded.grey, encode_png(decoded.grey), {**decoded.meta, "display": facts}, packed)
+
+
+def _packed(values: Values) -> tuple[bytes, dict[str, Any]]:
+    """Return the viewer's copy and its facts; a film is judged even where that copy needs too much memory."""
+    try:
+        return pack_film(values)
+    except MemoryError:
+        return b"", dict(LEFT_OUT)
 
 
 def _receive(link: socket.socket, length: int) -> bytes:

@@ -117,12 +117,13 @@ class Server:
     def _reap(self) -> None:
         """Collect ended children; speak for those that died without an answer."""
         for pid in list(self._children):
-            done, status = os.waitpid(pid, os.WNOHANG)
+            done, status, used = os.wait4(pid, os.WNOHANG)
             if done:
                 child = self._children.pop(pid)
                 code = os.waitstatus_to_exitcode(status)
                 if code < 0 and not child.answering[0]:
-                    _answer(child.link, *_cause(-code, overdue=child.overdue))
+                    busy = child.overdue and used.ru_utime + used.ru_stime < self._limits.cpu_s / 2
+                    _answer(child.link, *_cause(-code, overdue=child.overdue, busy=busy))
                 elif code not in (0, EXIT_NO_REQUEST) and not child.answering[0]:
                     _answer(child.link, "decoder_died", retriable=False)
                 child.link.close()
@@ -138,13 +139,14 @@ class Server:
             child.link.close()
 
 
-def _cause(number: int, *, overdue: bool) -> tuple[str, bool]:
+def _cause(number: int, *, overdue: bool, busy: bool) -> tuple[str, bool]:
     """Return (code, retriable) for a child that a signal ended.
 
-    A crash comes from the image and would come again; a kill from outside (an operator, the kernel) need not.
+    A crash comes from the image and would come again; a kill from outside (an operator, the kernel) need not, and
+    neither need a deadline that passed although the child was hardly let run (`busy`).
     """
     if overdue or number == signal.SIGXCPU:
-        return "too_slow", False
+        return "too_slow", busy
     return "decoder_died", number not in _CRASHES
 
 
@@ -174,15 +176,10 @@ def _listen(path: Path) -> socket.socket:
 def _load_decoders() -> None:
     """Import everything a child may need: what a child imports itself costs every image its time."""
     from PIL import Image
-    from pydicom.pixels import get_decoder
-    from pydicom.uid import UID
 
     from inference.imaging import sandbox  # noqa: F401
-    from inference.imaging.dicom.meta import ACCEPTED, HTJ2K
 
     Image.init()
-    for syntax in ACCEPTED.difference(HTJ2K):
-        _ = get_decoder(UID(syntax)).is_available
 
 
 def main(argv: list[str] | None = None) -> int:

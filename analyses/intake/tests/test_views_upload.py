@@ -25,7 +25,7 @@ def film(seed=0, name="film.png"):
 
 def test_the_limits_stand_on_the_page_before_the_upload(web):
     text = web.get("/upload/").content.decode()
-    for words in (*intake.FORMATS, "up to 64 MB per film", "million pixels", "no multi-frame or deflated"):
+    for words in (*intake.FORMATS, "up to 128 MB per film", "million pixels", "no multi-frame or deflated"):
         assert words in text
 
 

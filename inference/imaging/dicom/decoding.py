@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import io
 import logging
-import warnings
 from typing import Any
 
 import numpy as np
 import pydicom.config
 from PIL import Image
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.filereader import read_dataset
+from pydicom.dataset import Dataset
 from pydicom.tag import Tag
-from pydicom.uid import UID
 
 from inference.imaging.canonical import MAX_SIDE_PX
 from inference.imaging.dicom import identity as dicom_identity
 from inference.imaging.dicom import region
+from inference.imaging.dicom.dataset import read_elements
 from inference.imaging.dicom.display import values_of_dicom
-from inference.imaging.dicom.grey import LUT_KEYWORDS, to_grey
-from inference.imaging.dicom.meta import FileMeta, read_file_meta
-from inference.imaging.dicom.pixels import PIXEL_KEYWORDS, read_frame
+from inference.imaging.dicom.grey import to_grey
+from inference.imaging.dicom.meta import read_file_meta
+from inference.imaging.dicom.pixels import PIXEL_KEYWORDS, Description, describe, find_source, read_frame
+from inference.imaging.dicom.presentation import apply_table, check_grey_scale, shutter, wanted_keywords
+from inference.imaging.dicom.tables import LUT_KEYWORDS
 from inference.imaging.display import Values, kept
 from inference.imaging.limits import Limits, refusal
 
@@ -29,8 +28,8 @@ from inference.imaging.limits import Limits, refusal
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)  # noqa: TID251 (not a log of ours)
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 
-_TAGS = [Tag(word) for word in (*dicom_identity.KEYWORDS, *region.KEYWORDS, *PIXEL_KEYWORDS, *LUT_KEYWORDS)]
-_PIXEL_ELEMENTS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_READ = (*dicom_identity.KEYWORDS, *region.KEYWORDS, *PIXEL_KEYWORDS, *LUT_KEYWORDS)
+_TAGS = [Tag(keyword) for keyword in {*_READ, *wanted_keywords()}]
 _MAX_PIXEL_RATIO = 8.0
 
 
@@ -40,61 +39,52 @@ def decode_dicom(data: bytes, limits: Limits) -> tuple[np.ndarray, dict[str, Any
     file_meta = read_file_meta(data)
     if not file_meta.has_preamble:
         found.append("preamble_missing")
-    ds = _read(data, file_meta)
-    rows, columns = _check(ds, limits)
+    elements = read_elements(data, file_meta, _TAGS)
+    ds = elements.ds
+    apply_table(ds, elements.present, found)
+    if _whole(ds, "NumberOfFrames") > 1:
+        raise refusal("multi_frame")
+    source = find_source(data, elements.pixels, file_meta, found)
+    image = describe(ds, source, found)
+    _check_size(image, limits)
+    check_grey_scale(ds, image.photometric, found)
+    shape = (image.rows, image.columns)
     identity = dicom_identity.read_identity(ds, found)
-    spacing, source = dicom_identity.read_spacing(ds, (rows, columns), found)
+    spacing, spacing_source = dicom_identity.read_spacing(ds, shape, found)
     burned_in = dicom_identity.burned_in_annotation(ds)
     if burned_in == "YES":
         found.append("burned_in_annotation")
-    stored, photometric = read_frame(ds, file_meta, limits)
-    grey = to_grey(stored, photometric, ds, found)
-    values = kept(lambda: values_of_dicom(stored, photometric, ds, found))
+    frame = read_frame(data, source, image, file_meta, limits, found)
+    grey = to_grey(frame, ds, found)
+    outside = shutter(ds, shape, found)
+    if outside is not None:
+        grey = np.where(outside, np.uint8(0), grey)
+    values = kept(lambda: values_of_dicom(frame, ds, found, outside))
     square = _square(grey, dicom_identity.pixel_ratio(ds), found)
     meta = {
         "format": "dicom",
-        "width_px": columns,
-        "height_px": rows,
-        "bits": _whole(ds, "BitsStored") or _whole(ds, "BitsAllocated"),
-        "photometric": dicom_identity.clean_text(ds.get("PhotometricInterpretation", ""), 16),
+        "width_px": image.columns,
+        "height_px": image.rows,
+        "bits": frame.bits,
+        "photometric": image.photometric,
         "modality": identity["modality"],
         "transfer_syntax_uid": file_meta.transfer_syntax,
         "pixel_spacing_mm": None if spacing is None else list(spacing),
-        "canonical_pixel_spacing_mm": None if spacing is None else _canonical_spacing(spacing, (rows, columns), square),
-        "spacing_source": source,
+        "canonical_pixel_spacing_mm": None if spacing is None else _canonical_spacing(spacing, shape, square),
+        "spacing_source": spacing_source,
         "identity": identity,
         "use": region.read_use(ds),
         "burned_in_annotation": burned_in,
-        "warnings": found,
+        "warnings": list(dict.fromkeys(found)),
     }
     return square, meta, values
 
 
-def _read(data: bytes, file_meta: FileMeta) -> Dataset:
-    """Read the elements this package uses, in the syntax that was checked: pydicom never sees the meta group."""
-    stream = io.BytesIO(data)
-    stream.seek(file_meta.dataset_offset)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        ds = read_dataset(stream, file_meta.implicit, file_meta.little_endian, specific_tags=list(_TAGS))
-    ended_early = any("end of file" in str(w.message).lower() for w in caught)
-    if not any(keyword in ds for keyword in _PIXEL_ELEMENTS):
-        raise refusal("truncated" if ended_early else "no_pixels")
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = UID(file_meta.transfer_syntax)
-    return ds
-
-
-def _check(ds: Dataset, limits: Limits) -> tuple[int, int]:
-    """Return (rows, columns) after the policy checks that need no pixels."""
-    rows, columns = _whole(ds, "Rows"), _whole(ds, "Columns")
-    if not rows or not columns:
+def _check_size(image: Description, limits: Limits) -> None:
+    if not image.rows or not image.columns:
         raise refusal("no_pixels")
-    if _whole(ds, "NumberOfFrames") > 1:
-        raise refusal("multi_frame")
-    if rows * columns > limits.max_pixels:
+    if image.rows * image.columns > limits.max_pixels:
         raise refusal("too_many_pixels")
-    return rows, columns
 
 
 def _whole(ds: Dataset, keyword: str) -> int:

@@ -7,22 +7,59 @@ from dataclasses import dataclass
 
 from inference.imaging.limits import refusal
 
-IMPLICIT_LE = "1.2.840.10008.1.2"
-EXPLICIT_LE = "1.2.840.10008.1.2.1"
-EXPLICIT_BE = "1.2.840.10008.1.2.2"
-RLE = "1.2.840.10008.1.2.5"
-JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
-JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
-HTJ2K = ("1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203")
-JPEG_2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
-_JPEG_LOSSLESS = ("1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70")
-_JPEG_LS = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81")
+_ROOT = "1.2.840.10008.1.2"
+IMPLICIT_LE, EXPLICIT_LE, EXPLICIT_BE = _ROOT, f"{_ROOT}.1", f"{_ROOT}.2"
+RLE = f"{_ROOT}.5"
 
-# PS3.5, Annex A. Deflate is left out on purpose: a few hundred kilobytes inflate to gigabytes before anything is known.
-ACCEPTED = frozenset((IMPLICIT_LE, EXPLICIT_LE, EXPLICIT_BE, RLE, JPEG_BASELINE, JPEG_EXTENDED)).union(
-    _JPEG_LOSSLESS, _JPEG_LS, JPEG_2000, HTJ2K
-)
-_DEFLATED = frozenset(("1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.8.1"))
+
+@dataclass(frozen=True)
+class Syntax:
+    """One transfer syntax of PS3.6, table A-1: how its pixels are coded, and the code where it is refused."""
+
+    uid: str
+    name: str
+    coding: str
+    refusal: str = ""
+
+
+_REFUSED = "transfer_syntax_not_accepted"
+# Deflate is left out on purpose: a few hundred kilobytes inflate to gigabytes before anything is known.
+SYNTAXES: tuple[Syntax, ...] = (
+    Syntax(IMPLICIT_LE, "Implicit VR Little Endian", "none"),
+    Syntax(EXPLICIT_LE, "Explicit VR Little Endian", "none"),
+    Syntax(EXPLICIT_BE, "Explicit VR Big Endian (retired)", "none"),
+    Syntax(RLE, "RLE Lossless", "rle"),
+    Syntax(f"{_ROOT}.4.50", "JPEG Baseline (process 1)", "jpeg"),
+    Syntax(f"{_ROOT}.4.51", "JPEG Extended (processes 2 and 4)", "jpeg"),
+    Syntax(f"{_ROOT}.4.52", "JPEG Extended, arithmetic (processes 3 and 5, retired)", "jpeg"),
+    Syntax(f"{_ROOT}.4.53", "JPEG Spectral Selection (processes 6 and 8, retired)", "jpeg"),
+    Syntax(f"{_ROOT}.4.54", "JPEG Spectral Selection, arithmetic (processes 7 and 9, retired)", "jpeg"),
+    Syntax(f"{_ROOT}.4.55", "JPEG Full Progression (processes 10 and 12, retired)", "jpeg"),
+    Syntax(f"{_ROOT}.4.56", "JPEG Full Progression, arithmetic (processes 11 and 13, retired)", "jpeg"),
+    Syntax(f"{_ROOT}.4.57", "JPEG Lossless (process 14)", "jpeg-lossless"),
+    Syntax(f"{_ROOT}.4.70", "JPEG Lossless, First-Order Prediction (process 14, selection value 1)", "jpeg-lossless"),
+    Syntax(f"{_ROOT}.4.80", "JPEG-LS Lossless", "jpeg-ls"),
+    Syntax(f"{_ROOT}.4.81", "JPEG-LS Near-Lossless", "jpeg-ls"),
+    Syntax(f"{_ROOT}.4.90", "JPEG 2000 (lossless only)", "jpeg2000"),
+    Syntax(f"{_ROOT}.4.91", "JPEG 2000", "jpeg2000"),
+    Syntax(f"{_ROOT}.4.201", "High-Throughput JPEG 2000 (lossless only)", "jpeg2000"),
+    Syntax(f"{_ROOT}.4.202", "High-Throughput JPEG 2000 with RPCL options (lossless only)", "jpeg2000"),
+    Syntax(f"{_ROOT}.4.203", "High-Throughput JPEG 2000", "jpeg2000"),
+    Syntax(f"{_ROOT}.1.99", "Deflated Explicit VR Little Endian", "deflate", "deflated_not_accepted"),
+    Syntax(f"{_ROOT}.8.1", "Deflated Image Frame Compression", "deflate", "deflated_not_accepted"),
+    Syntax(f"{_ROOT}.1.98", "Encapsulated Uncompressed Explicit VR Little Endian", "none", _REFUSED),
+    Syntax(f"{_ROOT}.4.58", "JPEG Lossless, arithmetic (process 15, retired)", "jpeg-lossless", _REFUSED),
+    *(Syntax(f"{_ROOT}.4.{number}", "JPEG, hierarchical (retired)", "jpeg", _REFUSED) for number in (59, *range(60,
+    67))),
+    Syntax(f"{_ROOT}.4.92", "JPEG 2000 Part 2 Multi-component (lossless only)", "jpeg2000", _REFUSED),
+    Syntax(f"{_ROOT}.4.93", "JPEG 2000 Part 2 Multi-component", "jpeg2000", _REFUSED),
+    *(Syntax(f"{_ROOT}.4.{number}", "JPIP Referenced", "jpip", _REFUSED) for number in (94, 95)),
+    *(Syntax(f"{_ROOT}.4.{number}", "JPIP HTJ2K Referenced", "jpip", _REFUSED) for number in (204, 205)),
+    *(Syntax(f"{_ROOT}.4.{number}", "MPEG-2, MPEG-4 or HEVC video", "video", _REFUSED) for number in range(100, 109)),
+    *(Syntax(f"{_ROOT}.4.{number}", "JPEG XL", "jpeg-xl", _REFUSED) for number in range(110, 113)),
+)  # fmt: skip
+_BY_UID = {syntax.uid: syntax for syntax in SYNTAXES}
+ACCEPTED = frozenset(syntax.uid for syntax in SYNTAXES if not syntax.refusal)
 
 _LONG_VRS = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 _SHORT_VRS = frozenset(
@@ -31,6 +68,8 @@ _SHORT_VRS = frozenset(
 )  # fmt: skip
 _VRS = _LONG_VRS | _SHORT_VRS
 _MAX_META_ELEMENTS = 128
+# Identifying, patient, acquisition, relationship and image groups: a data set begins with the first it has.
+_FIRST_GROUPS, _LONGEST_FIRST = (0x0008, 0x0010, 0x0018, 0x0020, 0x0028), 1024
 _TRANSFER_SYNTAX = 0x0010
 
 
@@ -41,6 +80,12 @@ class FileMeta:
     transfer_syntax: str
     dataset_offset: int
     has_preamble: bool
+    is_stated: bool = True
+
+    @property
+    def is_coded(self) -> bool:
+        """Whether pixels are to stand in fragments."""
+        return coding_of(self.transfer_syntax) != "none"
 
     @property
     def implicit(self) -> bool:
@@ -53,17 +98,22 @@ class FileMeta:
         return self.transfer_syntax != EXPLICIT_BE
 
 
+def coding_of(uid: str) -> str:
+    """Return how an accepted transfer syntax codes pixels."""
+    return _BY_UID[uid].coding
+
+
 def looks_like_dicom(data: bytes) -> bool:
-    """Whether bytes without the DICM mark begin like a DICOM file meta group or dataset (groups 0002 and 0008)."""
+    """Whether bytes without the DICM mark begin like a file meta group or a data set, of any usual first group."""
     if len(data) < 16:
         return False
     group, element = struct.unpack_from("<HH", data)
     explicit = data[4:6] in _VRS
     if group == 0x0002:
         return element <= 0x0102 and explicit
-    if group == 0x0008 and element <= 0x1200:
-        return explicit or 0 < struct.unpack_from("<I", data, 4)[0] <= 64
-    return data[:2] == b"\x00\x08" and explicit
+    if group in _FIRST_GROUPS and element <= 0x1200:
+        return explicit or 0 < struct.unpack_from("<I", data, 4)[0] <= _LONGEST_FIRST
+    return data[0] == 0 and data[1] in _FIRST_GROUPS and explicit
 
 
 def read_file_meta(data: bytes) -> FileMeta:
@@ -83,12 +133,12 @@ def read_file_meta(data: bytes) -> FileMeta:
             raise refusal("truncated")
         if element == _TRANSFER_SYNTAX and not syntax:
             syntax = data[start : start + min(length, 64)].split(b"\x00")[0].strip().decode("ascii", "replace")
+    stated = bool(syntax)
     syntax = syntax or _guess(data, offset)
-    if syntax in _DEFLATED:
-        raise refusal("deflated_not_accepted")
-    if syntax not in ACCEPTED:
-        raise refusal("transfer_syntax_not_accepted")
-    return FileMeta(syntax, offset, has_preamble)
+    known = _BY_UID.get(syntax)
+    if known is None or known.refusal:
+        raise refusal(known.refusal if known else _REFUSED)
+    return FileMeta(syntax, offset, has_preamble, stated)
 
 
 def _element(data: bytes, offset: int) -> tuple[int, int, int]:

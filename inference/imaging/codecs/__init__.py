@@ -1,0 +1,2 @@
+"""Coded pictures read as streams of markers or blocks: what they say of themselves,
+and whether all of them is there."""

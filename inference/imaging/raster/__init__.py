@@ -1,0 +1,1 @@
+"""JPEG, PNG, TIFF, WebP and BMP to one grey picture."""
