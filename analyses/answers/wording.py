@@ -136,8 +136,14 @@ NOTES = {
     "date_unreadable": _("A date in the file is invalid and was ignored."),
     "sex_unreadable": _("The sex stated in the file is not a DICOM value and was ignored."),
     "laterality_unreadable": _("The side stated in the file is not a DICOM value and was ignored."),
+    "laterality_contradicts": _(
+        "The file states two different sides, so none was used. Compare the side marker in the image with the case."
+    ),
     "not_human": _("According to the file, the patient is an animal."),
-    "burned_in_annotation": _("According to the file, text is burned into the image. It may identify the patient."),
+    "burned_in_annotation": _(
+        "According to the file, text is burned into the image. It may identify the patient, and may name a side:"
+        " compare it with the case."
+    ),
     "body_part_not_in_training": _(
         "According to its tags, a film shows the spine, the ribs, the sternum or the neck. The model was trained on "
         "limbs and pelvis only; its answer to this film is untested."

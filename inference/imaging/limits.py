@@ -62,6 +62,7 @@ DECODE_WARNINGS: dict[str, str] = {
     "birth_after_examination": "In the file, the examination is before the birth date; both dates were ignored.",
     "sex_unreadable": "The sex stated in the file is not a DICOM value and was ignored.",
     "laterality_unreadable": "The side stated in the file is not a DICOM value and was ignored.",
+    "laterality_contradicts": "The file states two different sides; none was used. Compare the side marker.",
     NOT_HUMAN: "According to the file, the patient is an animal.",
     "no_window": "The file has no usable display window; the grey range was set from the image.",
     "window_unusable": "The display window in the file shows no content; the grey range was set from the image.",

@@ -229,3 +229,40 @@ def test_a_species_that_is_no_sequence_hides_no_film():
     data = dicom(PIXELS, **WINDOW, PatientSpeciesCodeSequence=coded("1", "x"))
     identity, _ = read(data.replace(b"\x10\x00\x02\x22SQ", b"\x10\x00\x02\x22OB"))
     assert identity["patient_id"] == "0001"
+
+
+def region(*codes: str) -> list[Dataset]:
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = "72696002", "SCT", "Knee"
+    item.AnatomicRegionModifierSequence = [coded(code, "side")[0] for code in codes]
+    return [item]
+
+
+@pytest.mark.parametrize(
+    ("elements", "side"),
+    [
+        ({"ImageLaterality": "L", "Laterality": "L"}, "L"),
+        ({"Laterality": "R"}, "R"),
+        ({"ImageLaterality": "L", "Laterality": "B"}, "L"),
+        ({"AnatomicRegionSequence": region("7771000")}, "L"),
+        ({"AnatomicRegionSequence": region("G-A100"), "Laterality": "R"}, "R"),
+        ({"AnatomicRegionSequence": region("7771000", "24028007")}, ""),
+        ({"AnatomicRegionSequence": region()}, ""),
+    ],
+)
+def test_the_side_is_read_wherever_the_file_says_it(elements, side):
+    identity, remarks = said(**elements)
+    assert (identity["laterality"], remarks) == (side, [])
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"ImageLaterality": "L", "Laterality": "R"},
+        {"Laterality": "L", "AnatomicRegionSequence": region("24028007")},
+        {"ImageLaterality": "U", "Laterality": "R"},
+    ],
+)
+def test_a_file_that_says_two_sides_is_believed_in_neither(elements):
+    identity, remarks = said(**elements)
+    assert (identity["laterality"], remarks) == ("", ["laterality_contradicts"])

@@ -41,12 +41,16 @@ _DATES = {"patient_birth_date": "PatientBirthDate", "study_date": "StudyDate"}
 # PS3.3, C.2.3 and C.7.3.1; and the same in whole English words, which nobody can mistake.
 _SEXES = {"M": "M", "F": "F", "O": "O", "MALE": "M", "FEMALE": "F", "OTHER": "O"}
 _SIDES = {"R": "R", "L": "L", "B": "B", "U": "U", "RIGHT": "R", "LEFT": "L", "BOTH": "B", "UNPAIRED": "U"}
+# PS3.16, CID 244: modifiers of an anatomic region in SNOMED CT and in the codes of before.
+_SIDE_CODES = {
+    "7771000": "L", "G-A101": "L", "24028007": "R", "G-A100": "R", "51440002": "B", "G-A102": "B",
+}  # fmt: skip
 KEYS = (*_NUMBERS, *_TEXTS, *_UIDS, *_NAMES, *_DATES, "patient_sex", "laterality")
 
 # What the dataset reader has to keep for the functions of this module.
 KEYWORDS = (
     "SpecificCharacterSet", *_NUMBERS.values(), *_TEXTS.values(), *_UIDS.values(), *_NAMES.values(), *_DATES.values(),
-    "PatientSex", "Laterality", "ImageLaterality", "BurnedInAnnotation",
+    "PatientSex", "Laterality", "ImageLaterality", "AnatomicRegionSequence", "BurnedInAnnotation",
     "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelSpacingCalibrationType",
     "PixelAspectRatio", *animals.KEYWORDS,
 )  # fmt: skip
@@ -88,8 +92,7 @@ def read_identity(ds: Dataset, found: list[str]) -> dict[str, str]:
         identity[key] = uid if _UID.fullmatch(uid) else ""
     _read_dates(ds, identity, found)
     identity["patient_sex"] = _coded(_first(ds, "PatientSex"), _SEXES, found, "sex_unreadable")
-    side = _first(ds, "ImageLaterality") or _first(ds, "Laterality")
-    identity["laterality"] = _coded(side, _SIDES, found, "laterality_unreadable")
+    identity["laterality"] = _side(ds, found)
     if animals.is_animal(ds):
         _remark(found, NOT_HUMAN)
     for key in ("modality", "body_part_examined", "view_position"):
@@ -280,6 +283,30 @@ def _coded(value: Any, words: Mapping[str, str], found: list[str], remark: str) 
     if text and text not in words:
         _remark(found, remark)
     return words.get(text, "")
+
+
+def _side(ds: Dataset, found: list[str]) -> str:
+    """Return the side that the film shows; "" where the file does not say, or says two.
+
+    It may say it for the image (PS3.3, C.8.11.2), for the series (C.7.3.1) and as a modifier of the region (10.5).
+    """
+    words = [_first(ds, keyword) for keyword in ("ImageLaterality", "Laterality")]
+    stated = [_coded(word, _SIDES, found, "laterality_unreadable") for word in words]
+    sides = [side for side in (*stated, _region_side(ds)) if side]
+    if len(set(sides) - {"B"}) > 1:
+        _remark(found, "laterality_contradicts")
+        return ""
+    return sides[0] if sides else ""
+
+
+def _region_side(ds: Dataset) -> str:
+    """Return the side in the modifiers of the anatomic region, "" where none is a side or two are."""
+    sides = set()
+    for region in value_of(ds, "AnatomicRegionSequence") or ():
+        for modifier in value_of(region, "AnatomicRegionModifierSequence") or ():
+            sides.add(_SIDE_CODES.get(clean_text(_first(modifier, "CodeValue")), ""))
+    sides.discard("")
+    return sides.pop() if len(sides) == 1 else ""
 
 
 def _pair(ds: Dataset, keyword: str) -> tuple[float, float] | None:
