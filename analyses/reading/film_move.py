@@ -101,10 +101,10 @@ def _own_case(study: Study, moved: Image, user: User) -> Study:
 
 
 def _forget_old_record(new: Study) -> None:
-    """What the film contradicted in the record of its old case is no question in the new one."""
+    """What the film contradicted in its old case's record, and what was asked there, is no question in the new one."""
     for analysis in current_analyses(new, Task.TUMOUR):
-        kept = [w for w in analysis.warnings if w.get("confirmed") or w.get("against") != AGAINST_RECORD]
-        keep_warnings(analysis, kept)
+        others = [w for w in analysis.warnings if w["field"] != FILM_MOVED]
+        keep_warnings(analysis, [w for w in others if w.get("confirmed") or w.get("against") != AGAINST_RECORD])
 
 
 def _void(study: Study, reason: str, user: User) -> dict[str, int]:
@@ -116,7 +116,7 @@ def _void(study: Study, reason: str, user: User) -> dict[str, int]:
         "reports": reports.void_reports(study, reason),
         "referrals": Referral.objects.filter(study=study, voided_at__isnull=True).update(voided_at=now),
         "unaided_readings": locked.update(voided_at=now),
-        "unaided_drafts": opened.exclude(reading="", likelihood=None, region=None).update(
+        "unaided_drafts": opened.exclude(reading="", likelihood__isnull=True, region__isnull=True).update(
             reading="", likelihood=None, region=None
         ),
     }

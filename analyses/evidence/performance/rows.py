@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from accounts.models import ReadingMode, User
@@ -105,10 +105,15 @@ def rows_for(user: User) -> list[Row]:
     visible = Study.objects.for_user(user).filter(reading_state__in=SIGNED_STATES).exclude(hidden_cases(user))
     if in_trial(user):
         visible = visible.exclude(Exists(UnaidedReading.objects.filter(study=OuterRef("pk"), mode=ReadingMode.TRIAL)))
+    # A case that lost a film after somebody had read it without the model was not read as it is now.
+    visible = visible.exclude(Exists(UnaidedReading.objects.filter(study=OuterRef("pk"), voided_at__isnull=False)))
     closed = CaseOutcome.objects.filter(is_current=True, study__in=visible, study__review__signed_at__isnull=False)
     outcomes = list(closed.select_related("study__patient", "study__review").order_by("study__review__signed_at", "pk"))
     ids = [outcome.study_id for outcome in outcomes]
-    unaided = {(reading.study_id, reading.reader_id): reading for reading in _unaided_readings(visible)}
+    unaided = {
+        (reading.study_id, reading.reader_id): reading
+        for reading in UnaidedReading.objects.filter(study__in=visible, locked_at__isnull=False).defer("region")
+    }
     models = _models(visible) if ids else {}
     patients: dict[Any, int] = {}
     made = []
@@ -119,12 +124,6 @@ def rows_for(user: User) -> list[Row]:
             _row(outcome, unaided.get((study.pk, study.review.reader_id)), number, models.get(study.pk, ""), user)
         )
     return made
-
-
-def _unaided_readings(visible: QuerySet[Study]) -> QuerySet[UnaidedReading]:
-    """Those that count: locked, and of the films that the case has now."""
-    rows = UnaidedReading.objects.filter(study__in=visible, locked_at__isnull=False, voided_at__isnull=True)
-    return rows.defer("region")
 
 
 def in_trial(user: User) -> bool:

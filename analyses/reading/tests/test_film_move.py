@@ -228,3 +228,16 @@ def place_in_an_open_reader_study(study, doctor):
         name="Knees", department=study.department, created_by=doctor, state="open", washout_days=0
     )
     return ReaderStudyCase.objects.create(reader_study=reader_study, case=study, number=1, truth="benign")
+
+
+def test_what_was_asked_of_a_signed_case_does_not_go_with_its_next_film(study, films, doctor):
+    last = result("normal", study=study)
+    study.reading_state = "final"
+    study.save()
+    moved(films, doctor, fields=ROE)
+    films[0].refresh_from_db()
+    assert [entry["field"] for entry in films[0].open_warnings] == ["film_moved"]
+    move_film(films[0].image, user=doctor, reason="x")
+    for film, fields in ((films[0], []), (last, ["film_moved"])):
+        film.refresh_from_db()
+        assert [entry["field"] for entry in film.open_warnings] == fields

@@ -329,6 +329,13 @@ def test_the_answer_is_that_of_the_lock_where_the_model_changed_before_the_signa
     assert (row.model_outcome, row.probability) == (answer, probability)
 
 
+def test_a_case_that_lost_a_film_after_its_unaided_reading_counts_in_no_figure(doctor):
+    study = closed_case(doctor, own="benign", own_likelihood=20)
+    assert len(rows_for(doctor)) == 1
+    UnaidedReading.objects.filter(study=study).update(voided_at=datetime(2026, 5, 5, tzinfo=UTC))
+    assert rows_for(doctor) == []
+
+
 def test_there_is_no_probability_where_the_lock_kept_no_answer(doctor):
     study = closed_case(doctor, answer="benign", probability=0.2, own="benign", own_likelihood=20, at_lock=None)
     Study.objects.filter(pk=study.pk).update(outcome="malignant", malignant_probability=0.9)

@@ -210,6 +210,18 @@ def test_rows_are_by_the_arm_drawn_whatever_happened_afterwards(reader, trial, a
     assert (cases[0].changed, cases[1].changed, cases[1].total_s) == (True, None, None)
 
 
+def test_a_reading_of_films_that_the_case_no_longer_has_is_no_reading_of_the_trial(reader, trial, administrator):
+    study = result("malignant", image__study__owner=reader.department).image.study
+    unaided_reading.open_reading(study, reader)
+    unaided = unaided_reading.lock_reading(study, reader, reading="benign", likelihood=30)
+    UnaidedReading.objects.filter(pk=unaided.pk).update(voided_at=unaided.locked_at)
+    reading.save_reading(study, user=reader, reading="malignant")
+    reading.sign(study, reader)
+    trials.close_trial(trial, administrator)
+    (row,) = trials.trial_rows(trial)
+    assert (row["own_reading"], row["direction"], row["final_reading"]) == ("", "", "malignant")
+
+
 def test_an_unsigned_hidden_case_keeps_its_answer_out_of_the_export(reader, trial, administrator, admin_page):
     study = result("malignant", image__study__owner=reader.department).image.study
     unaided_reading.open_reading(study, reader)
