@@ -14,7 +14,7 @@ FROM python:3.11-slim-bookworm
 # WeasyPrint's libraries, letters that the shipped font lacks, the client programs of backup and restore.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        fonts-dejavu-core libharfbuzz-subset0 libpango-1.0-0 libpangoft2-1.0-0 postgresql-client tini \
+        fonts-dejavu-core fonts-noto-cjk fonts-noto-core libharfbuzz-subset0 libpango-1.0-0 libpangoft2-1.0-0 postgresql-client tini \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --home-dir /var/lib/bonescan --create-home --shell /usr/sbin/nologin bonescan
 COPY --from=build /opt/bonescan /opt/bonescan

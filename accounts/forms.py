@@ -20,7 +20,30 @@ def default_expiry() -> date:
     return timezone.localdate() + settings.TOKEN_DEFAULT_LIFETIME
 
 
+def _title(label: Any) -> forms.CharField:
+    return forms.CharField(
+        label=label,
+        max_length=60,
+        required=False,
+        help_text=_("Before the name in signatures, for example Dr or Prof."),
+        widget=forms.TextInput(attrs={"autocomplete": "honorific-prefix"}),
+    )
+
+
+class OwnNameForm(forms.Form):
+    """What a doctor is asked at the first sign-in."""
+
+    title = _title(_("Your title"))
+    name = forms.CharField(
+        label=_("Your full name"),
+        max_length=150,
+        help_text=_("Printed in reports as the name of the doctor who signed."),
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+
+
 class NameForm(forms.Form):
+    title = _title(_("Your title"))
     name = forms.CharField(
         label=_("Your name"),
         max_length=150,
@@ -49,6 +72,7 @@ class TokenForm(forms.Form):
 
 
 class PersonForm(forms.Form):
+    title = _title(_("Title"))
     name = forms.CharField(label=_("Name"), max_length=150, required=False)
     roles = forms.MultipleChoiceField(label=_("Roles"), choices=Role.choices, widget=forms.CheckboxSelectMultiple)
     department = forms.ModelChoiceField(
@@ -62,7 +86,7 @@ class PersonForm(forms.Form):
 
 class NewPersonForm(PersonForm):
     email = forms.EmailField(label=_("E-mail"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "off"}))
-    field_order = ["email", "name", "roles", "department"]
+    field_order = ["email", "title", "name", "roles", "department"]
 
 
 class PeopleFilterForm(forms.Form):
@@ -110,6 +134,14 @@ class DepartmentEditForm(DepartmentForm):
             "allocation decides for each case whether the answer is shown at that point or only after"
             " the signature; it is shown while no trial is running. An open reading keeps the mode in"
             " which it was opened."
+        ),
+    )
+    waits_for_answers = forms.BooleanField(
+        label=_("Read a case only when every film has its answer"),
+        required=False,
+        help_text=_(
+            "Otherwise a case can be read and signed while films still wait for their analysis; the report names them,"
+            " and the reader is notified of each later answer. Cases of a trial always wait."
         ),
     )
 

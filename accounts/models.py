@@ -43,6 +43,8 @@ class Department(models.Model):
         max_length=20, choices=OperatingPointChoice.choices, default=OperatingPointChoice.BALANCED
     )
     reading_mode = models.CharField(max_length=12, choices=ReadingMode.choices, default=ReadingMode.AT_ONCE)
+    # Whether a case is read only once every film has its answer.
+    waits_for_answers = models.BooleanField(default=False)
     # Of reports and letters, and of the pages of whoever chose none.
     language = models.CharField(max_length=5, choices=Language.choices, default=Language.ENGLISH)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -87,6 +89,8 @@ class User(AbstractBaseUser):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField(unique=True, max_length=254)
     name = models.CharField("display name", max_length=150, blank=True)
+    # What stands before the name where somebody signs: an academic title.
+    title = models.CharField(max_length=60, blank=True)
     department = models.ForeignKey(Department, null=True, blank=True, on_delete=models.PROTECT, related_name="users")
     language = models.CharField(max_length=5, choices=Language.choices, blank=True)  # empty: the department's
     is_active = models.BooleanField(default=True)
@@ -104,6 +108,11 @@ class User(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    @property
+    def signing_name(self) -> str:
+        """Title and name, as a signature shows them; the address of an account without a name."""
+        return f"{self.title} {self.name}".strip() if self.name else self.email
 
     @cached_property
     def roles(self) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """Every change to people, departments and settings; each is one transaction with its line in the audit log."""
 
+import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
@@ -34,6 +35,7 @@ __all__ = [
     "change_settings",
     "choose_operating_point",
     "choose_reading_mode",
+    "choose_waiting",
     "create_department",
     "create_person",
     "create_token",
@@ -51,6 +53,8 @@ __all__ = [
     "set_roles",
 ]
 
+# They join and part letters of Persian and Indian scripts; nothing else that is not seen belongs to a name.
+_JOINERS = {0x200C: None, 0x200D: None}
 # Roles that mean nothing without a department, since it is the border of the record.
 ROLES_OF_A_DEPARTMENT = frozenset({Role.DOCTOR, Role.CLERK, Role.API_CLIENT})
 
@@ -61,6 +65,7 @@ def create_person(
     *,
     email: str,
     name: str = "",
+    title: str = "",
     roles: Iterable[str],
     department: Department | None,
     by: User | None,
@@ -69,8 +74,9 @@ def create_person(
     """Add an account; without a password nobody can sign in to it until a link has set one.
 
     Raises:
-        Refused: ``bad_email``, ``email_taken``, ``bad_roles`` or ``department_needed``.
+        Refused: ``bad_email``, ``email_taken``, ``bad_roles``, ``department_needed`` or ``bad_name``.
     """
+    named = {"name": _name_line("name", name), "title": _name_line("title", title)}
     email = email.strip().lower()
     wanted = _checked_roles(roles, department)
     try:
@@ -82,7 +88,7 @@ def create_person(
         raise taken
     try:
         with transaction.atomic():
-            user = User.objects.create_user(email, password, name=name.strip(), department=department)
+            user = User.objects.create_user(email, password, department=department, **named)
     except IntegrityError as error:
         raise taken from error
     RoleAssignment.objects.bulk_create([RoleAssignment(user=user, role=role) for role in sorted(wanted)])
@@ -122,17 +128,39 @@ def set_roles(user: User, *, roles: Iterable[str], department: Department | None
 
 
 @transaction.atomic
-def edit_person(user: User, *, name: str, roles: Iterable[str], department: Department | None, by: User) -> None:
-    """Change an account's name, roles and department together (``set_roles`` names the refusals)."""
+def edit_person(
+    user: User, *, name: str, title: str | None = None, roles: Iterable[str], department: Department | None, by: User
+) -> None:
+    """Change an account's name, roles and department together (``set_roles`` and ``rename`` name the refusals)."""
     set_roles(user, roles=roles, department=department, by=by)
-    rename(user, name=name, by=by)
+    rename(user, name=name, title=title, by=by)
 
 
 @transaction.atomic
-def rename(user: User, *, name: str, by: User) -> None:
-    """Change the name that is shown for an account."""
-    if User.objects.filter(pk=user.pk).exclude(name=name.strip()).update(name=name.strip()):
+def rename(user: User, *, name: str, title: str | None = None, by: User) -> None:
+    """Change the name that is shown for an account, and the title before it in signatures; None leaves the title.
+
+    Signatures that were given keep the words that they were given with.
+
+    Raises:
+        Refused: ``bad_name``.
+    """
+    values = {"name": _name_line("name", name)}
+    if title is not None:
+        values["title"] = _name_line("title", title)
+    changed = User.objects.filter(pk=user.pk).exclude(**values).update(**values)
+    for field, value in values.items():
+        setattr(user, field, value)
+    if changed:
         audit.record("person_renamed", user=by, obj=user)
+
+
+def _name_line(field: str, text: str) -> str:
+    """A name on one line, without characters that nobody sees or that turn the order of letters."""
+    line = " ".join(text.split())
+    if any(unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Co", "Cn") for letter in line.translate(_JOINERS)):
+        raise _refused("bad_name", field, _("Enter a name without invisible or unassigned characters."))
+    return line
 
 
 @transaction.atomic
@@ -269,7 +297,15 @@ def choose_reading_mode(department: Department, *, reading_mode: str, by: User |
         audit.record("reading_mode_changed", user=by, obj=department, department=department, detail=detail)
 
 
-def _choose(department: Department, field: str, value: str) -> dict[str, str]:
+@transaction.atomic
+def choose_waiting(department: Department, *, waits_for_answers: bool, by: User | None) -> None:
+    """Decide whether a department's cases are read only once every film has its answer."""
+    detail = _choose(department, "waits_for_answers", waits_for_answers)
+    if detail:
+        audit.record("waiting_changed", user=by, obj=department, department=department, detail=detail)
+
+
+def _choose(department: Department, field: str, value: str | bool) -> dict[str, str | bool]:
     """Write one choice of a department; return it with the one before, or nothing where it is the same."""
     before = getattr(Department.objects.select_for_update().get(pk=department.pk), field)
     if before == value:
@@ -287,9 +323,10 @@ def edit_department(
     operating_point: str = "",
     reading_mode: str = "",
     language: str = "",
+    waits_for_answers: bool | None = None,
     by: User | None,
 ) -> None:
-    """Change name and choices together, or nothing; a choice that is empty stays as it is."""
+    """Change name and choices together, or nothing; a choice that is empty or None stays as it is."""
     if department.name != " ".join(name.split()):
         rename_department(department, name=name, by=by)
     if operating_point:
@@ -298,6 +335,8 @@ def edit_department(
         choose_reading_mode(department, reading_mode=reading_mode, by=by)
     if language:
         languages.choose_for_department(department, language=language, by=by)
+    if waits_for_answers is not None:
+        choose_waiting(department, waits_for_answers=waits_for_answers, by=by)
 
 
 def _department_name(name: str, *, but: Department | None = None) -> str:

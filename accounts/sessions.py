@@ -1,5 +1,6 @@
 """When a session ends: after idling, after its absolute lifetime, and when its user is deactivated."""
 
+import math
 import time
 from enum import StrEnum
 from uuid import UUID
@@ -42,6 +43,14 @@ def ended(session: SessionBase) -> End | None:
     if now - seen >= settings.SESSION_IDLE_S:
         return End.IDLE
     return None
+
+
+def left_s(session: SessionBase) -> int:
+    """How many seconds are left until a signed-in session that nobody uses is over; 0 where it is over."""
+    now, started, seen = time.time(), session.get(STARTED), session.get(SEEN)
+    if not isinstance(started, float) or not isinstance(seen, float):
+        return 0
+    return max(0, math.ceil(min(seen + settings.SESSION_IDLE_S, started + settings.SESSION_ABSOLUTE_S) - now))
 
 
 def extend(session: SessionBase) -> None:

@@ -7,6 +7,8 @@ from accounts.views import account, audit_log, installation, people
 app_name = "accounts"
 urlpatterns = [
     path("account/", account.profile, name="profile"),
+    path("account/name/", account.own_name, name="own_name"),
+    path("account/session/", account.session_left, name="session_left"),
     path("account/tokens/", account.tokens, name="tokens"),
     path("account/tokens/<uuid:token_id>/revoke/", account.token_revoke, name="token_revoke"),
     path("admin/people/", people.people, name="people"),

@@ -1,7 +1,7 @@
 """How allauth behaves here: no sign-up, a page for lock-outs, links with the public address."""
 
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
@@ -9,12 +9,13 @@ from allauth.core.exceptions import ImmediateHttpResponse
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
+from accounts.models import Role, User
 from accounts.sign_in.client_ip import client_ip
 from accounts.sign_in.limits import wait_s
 
@@ -51,6 +52,14 @@ class AccountAdapter(DefaultAccountAdapter):
         except Exception as error:
             # Whatever a mail backend raises would tell a stranger that the account exists.
             log.warning("reset_not_mailed", user_id=str(user.pk), error=type(error).__name__)
+
+    def post_login(self, request: HttpRequest, user: AbstractBaseUser, **options: Any) -> HttpResponse:
+        """Where signing in leads; a doctor who has no name yet is asked for it first."""
+        response: HttpResponse = super().post_login(request, user, **options)
+        if isinstance(user, User) and not user.name and user.has_role(Role.DOCTOR) and "Location" in response:
+            own_name = f"{reverse('accounts:own_name')}?{urlencode({'next': response['Location']})}"
+            response["Location"] = own_name
+        return response
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:  # noqa: ARG002
         return reverse("accounts:profile")

@@ -20,7 +20,9 @@ from accounts.sign_in.client_ip import client_ip
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 # Addresses that a page asks by itself: they never show that somebody is still there.
-POLL_URL_NAMES = frozenset({"analyses:case_panel", "analyses:queue_rows", "analyses:case_presence", "words"})
+POLL_URL_NAMES = frozenset(
+    {"analyses:case_panel", "analyses:queue_rows", "analyses:case_presence", "accounts:session_left", "words"}
+)
 # Fragments of a page on which somebody may be typing: when the session has ended the page must stay as it is.
 KEEPING_THE_PAGE = frozenset(
     f"analyses:{name}" for name in ("case_presence", "case_start", "case_take_over", "case_release")

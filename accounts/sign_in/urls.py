@@ -6,11 +6,11 @@ Its others stay unmounted: with them people could sign up, or add e-mail address
 from allauth.account import views
 from django.urls import path, re_path
 
-from accounts.sign_in.views import PasswordReset, PasswordResetDone
+from accounts.sign_in.views import Logout, PasswordReset, PasswordResetDone
 
 urlpatterns = [
     path("login/", views.login, name="account_login"),
-    path("logout/", views.logout, name="account_logout"),
+    path("logout/", Logout.as_view(), name="account_logout"),
     path("inactive/", views.account_inactive, name="account_inactive"),
     path("password/change/", views.password_change, name="account_change_password"),
     path("password/reset/", PasswordReset.as_view(), name="account_reset_password"),

@@ -4,15 +4,16 @@ from datetime import datetime, time
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone, translation
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import languages, services
+from accounts import languages, services, sessions
 from accounts.errors import Refused
-from accounts.forms import NameForm, TokenForm
+from accounts.forms import NameForm, OwnNameForm, TokenForm
 from accounts.gate import in_scope
 from accounts.models import ApiToken, User
 from accounts.permissions import Action, may, require, requires
@@ -24,15 +25,49 @@ from accounts.views.caller import caller, show_refusal
 def profile(request: HttpRequest) -> HttpResponse:
     """Who one is here, and the name that reports and trails show."""
     user = caller(request)
-    form = NameForm(request.POST or None, initial={"name": user.name, "language": user.language})
-    if request.method == "POST" and form.is_valid():
-        services.rename(user, name=form.cleaned_data["name"], by=user)
+    initial = {"title": user.title, "name": user.name, "language": user.language}
+    form = NameForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid() and _renamed(form, user):
         languages.choose_for_user(user, language=form.cleaned_data["language"], by=user)
         with translation.override(language_of(request)):
             messages.success(request, translation.gettext("Saved."))
         return redirect("accounts:profile")
     context = {"form": form, "may_have_tokens": may(user, Action.OWN_TOKENS), "roles": role_names(user)}
     return render(request, "accounts/profile.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def own_name(request: HttpRequest) -> HttpResponse:
+    """Ask a doctor for title and full name, once, at the first sign-in; nothing waits for the answer."""
+    user = caller(request)
+    back_to = _inside(request, request.GET.get("next", ""))
+    form = OwnNameForm(request.POST or None, initial={"title": user.title, "name": user.name})
+    if request.method == "POST" and form.is_valid() and _renamed(form, user):
+        return redirect(back_to)
+    return render(request, "accounts/own_name.html", {"form": form, "back_to": back_to})
+
+
+def _inside(request: HttpRequest, url: str) -> str:
+    """An address of this portal; the start page in the place of another one."""
+    hosts = {request.get_host()}
+    return url if url and url_has_allowed_host_and_scheme(url, hosts, request.is_secure()) else "/"
+
+
+def _renamed(form: NameForm | OwnNameForm, user: User) -> bool:
+    """Whether the name in a form was taken; otherwise the form says why not."""
+    try:
+        services.rename(user, name=form.cleaned_data["name"], title=form.cleaned_data["title"], by=user)
+    except Refused as refusal:
+        show_refusal(form, refusal)
+        return False
+    return True
+
+
+@require_safe
+def session_left(request: HttpRequest) -> JsonResponse:
+    """How many seconds the session of this user still lasts; asking keeps it no longer alive."""
+    user = caller(request)
+    return JsonResponse({"user": str(user.pk), "left_s": sessions.left_s(request.session)})
 
 
 @never_cache

@@ -37,13 +37,14 @@ def departments(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Action.MANAGE_PEOPLE)
 def department(request: HttpRequest, department_id: UUID) -> HttpResponse:
-    """Change what a department is called, its operating point, and when its doctors see the model's answer."""
+    """Change a department's name, operating point and language, and when its doctors see and wait for answers."""
     row = get_object_or_404(Department, pk=department_id)
     initial = {
         "name": row.name,
         "operating_point": row.operating_point,
         "reading_mode": row.reading_mode,
         "language": row.language,
+        "waits_for_answers": row.waits_for_answers,
     }
     form = DepartmentEditForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():

@@ -61,6 +61,7 @@ def person_new(request: HttpRequest) -> HttpResponse:
             person = services.create_person(
                 email=values["email"],
                 name=values["name"],
+                title=values["title"],
                 roles=values["roles"],
                 department=values["department"],
                 by=caller(request),
@@ -78,7 +79,7 @@ def person_new(request: HttpRequest) -> HttpResponse:
 def person(request: HttpRequest, user_id: UUID) -> HttpResponse:
     """One account: name, roles, department; its tokens; deactivation."""
     owner = get_object_or_404(User, pk=user_id)
-    initial = {"name": owner.name, "roles": sorted(owner.roles), "department": owner.department}
+    initial = {"title": owner.title, "name": owner.name, "roles": sorted(owner.roles), "department": owner.department}
     form = PersonForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
@@ -152,7 +153,12 @@ def render_person(
     link: str | None = None,
 ) -> HttpResponse:
     """The page of one account, with a fresh token or link that is shown this once."""
-    initial = {"name": owner.name, "roles": sorted(owner.roles), "department": owner.department}
+    initial = {
+        "title": owner.title,
+        "name": owner.name,
+        "roles": sorted(owner.roles),
+        "department": owner.department,
+    }
     context = {
         "owner": owner,
         "form": form or PersonForm(initial=initial),

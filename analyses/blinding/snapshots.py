@@ -1,5 +1,6 @@
 """The model's answer to a case as it stood when an unaided reading was locked: it is revealed, whatever comes later."""
 
+import copy
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -77,6 +78,30 @@ def answered_analyses(state: CaseState, reader: User | None) -> list[Analysis]:
     ]
 
 
+def signed_analyses(state: CaseState, reader: User | None) -> list[Analysis]:
+    """As ``answered_analyses``; in a signed case the films that had no answer yet have none, whatever came later."""
+    unanswered = state.review.unanswered if state.is_signed and state.review is not None else {}
+    if not unanswered:
+        return answered_analyses(state, reader)
+    rows = {str(analysis.pk): analysis for analysis in state.analyses}
+    return [
+        _as_unanswered(rows.get(then["analysis"], analysis), then["status"])
+        if (then := unanswered.get(str(analysis.image_id)))
+        else analysis
+        for analysis in answered_analyses(state, reader)
+    ]
+
+
+def _as_unanswered(analysis: Analysis, status: str) -> Analysis:
+    """The row, and its image, as they stood while no worker was done with them (never saved)."""
+    then = without_answer(analysis)
+    then.status, then.canonical_sha256, then.finished_at = status, "", None
+    then.error_code = then.error_message = ""
+    then.image = copy.copy(analysis.image)
+    then.image.canonical_sha256 = ""
+    return then
+
+
 def _as_at_lock(analysis: Analysis, entry: dict[str, Any]) -> Analysis:
     """The row as it stood at the lock: a failed or cancelled one may have been tried again since (never saved)."""
     if not entry["final"] or analysis.status == entry["status"]:
@@ -97,7 +122,7 @@ def _complete(unaided: UnaidedReading, at: datetime) -> None:
         return
     number = {film["analysis"]: film for film in films}
     unaided.answer = _summed_up([_entry(ended[key]) if key in ended else number[key] for key in number], at)
-    if unaided.answer["complete"] and unaided.arm != Arm.HIDDEN:
+    if unaided.answer["complete"] and unaided.arm != Arm.HIDDEN and unaided.revealed_at is None:
         unaided.revealed_at = at
     unaided.save(update_fields=["answer", "revealed_at"])
 

@@ -21,6 +21,7 @@ from analyses.case_page.reading_context import reading_context
 from analyses.case_page.unaided_context import unaided_context, withheld_from
 from analyses.models import Analysis, Image, Review, Stage, Status, Study
 from analyses.pipeline import queue
+from analyses.reading import services as reading
 from analyses.reading.forms import AddendumForm, initial_of_review
 from analyses.record import across, identity
 from analyses.record.grouping import PERSON_FIELDS
@@ -47,6 +48,7 @@ class CaseFilm:
     earlier: list[Analysis]
     number: int  # in the order in which the films came, from 1
     newer: bool = False  # a newer answer than the one shown, which is that of the lock, is in the record
+    late: bool = False  # answered only after the case was signed
 
     @property
     def sort_key(self) -> tuple[int, float, int]:
@@ -57,6 +59,7 @@ class CaseFilm:
 def films_of(state: CaseState) -> list[CaseFilm]:
     """The films of a case, the most suspicious first; as they came, and without answers, for whoever is blind."""
     films = []
+    unanswered = state.review.unanswered if state.is_signed and state.review is not None else {}
     for number, shown in enumerate(snapshots.answered_analyses(state, state.answered_to), start=1):
         image = shown.image
         image.study = state.study
@@ -67,7 +70,8 @@ def films_of(state: CaseState) -> list[CaseFilm]:
         place = next((at for at, row in enumerate(analyses) if row.pk == shown.pk), 0)
         came = any(row.status not in ENDED_WITHOUT_ANSWER for row in analyses[:place])
         newer = came or shown.status != analyses[place].status
-        films.append(CaseFilm(image, shown, analyses[place + 1 :], number, newer))
+        late = str(image.pk) in unanswered and shown.status == Status.SUCCEEDED
+        films.append(CaseFilm(image, shown, analyses[place + 1 :], number, newer, late))
     return films if state.is_blind else sorted(films, key=lambda film: film.sort_key)
 
 
@@ -109,11 +113,13 @@ def case_context(progress: dict[str, Any], **extra: Any) -> dict[str, Any]:
     review = shown_review(state)
     unfinished = _unfinished(films, state)
     open_films = [] if state.is_blind else unfinished
+    waiting = open_films if reading.waits_for_answers(state) else []
     warnings = [(film, warning) for film in films for warning in film.analysis.open_warnings]
     signed = bool(review and review.is_signed)
     context = progress | {
         "patient": study.patient,
         "open_films": open_films,
+        "waiting_films": waiting,
         "polling": bool(unfinished),
         "review": review,
         "addenda": list(review.addenda.select_related("author")) if review and signed else [],
@@ -123,7 +129,8 @@ def case_context(progress: dict[str, Any], **extra: Any) -> dict[str, Any]:
         "warnings": _warnings(study, films, warnings),
         "notes": [*_chart_notes(study), *_film_notes(films)],
         "reports": [] if state.is_blind else state.reports,
-        "report_blocker": withheld_from(state) or _report_blocker(films, open_films, bool(warnings), signed),
+        "report_blocker": withheld_from(state)
+        or _report_blocker(films, [] if signed else open_films, bool(warnings), signed),
         "trail": _trail(state),
         **unaided_context(state, film),
     }

@@ -37,11 +37,9 @@ def case_reading(request: HttpRequest, study_id: UUID) -> HttpResponse:
     action = request.POST.get("action")
     if action == "template":
         return _filled(request, study, form)
-    valid = form.is_valid()
-    if valid and action == "sign" and _reason_is_missing(request, form):
-        form.add_error("disagreement_reason", _("State why you overrule the model."))
-        valid = False
-    if not valid:
+    if form.is_valid() and action == "sign":
+        _require_for_signing(request, form)
+    if form.errors:
         return render_case(request, study, wanted=film_of(request), status=400, reading_form=form)
     shown: dict[str, Any] = {"reading_form": form}
 
@@ -152,9 +150,15 @@ def _filled(request: HttpRequest, study: Study, form: ReadingForm) -> HttpRespon
     return render_case(request, study, wanted=film_of(request), reading_form=form, template_used=chosen)
 
 
-def _reason_is_missing(request: HttpRequest, form: ReadingForm) -> bool:
-    """Whether the page showed the model's answer, the reading overrules it, and no reason is given."""
-    return _shown_agreement(request, form) is False and not form.cleaned_data["disagreement_reason"]
+def _require_for_signing(request: HttpRequest, form: ReadingForm) -> None:
+    """Put an error at each field that a signature needs and that is empty."""
+    given = form.cleaned_data
+    if _shown_agreement(request, form) is False and not given["disagreement_reason"]:
+        form.add_error("disagreement_reason", _("State why you overrule the model."))
+    # An empty impression is written when the reading is saved.
+    said = given["impression"] or text.impression(given["reading"], form.findings(), "en")
+    for name, errors in structured_reading.missing(given["reading"], said, given["recommendation"]).items():
+        form.add_error(name, errors)
 
 
 def _shown_agreement(request: HttpRequest, form: ReadingForm) -> bool | None:

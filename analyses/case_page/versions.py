@@ -45,7 +45,9 @@ def versions_of(study: Study, user: User) -> list[Version]:
     ]
     review = Review.objects.filter(study=study, signed_at__isnull=False).select_related("reader").first()
     if review is not None and review.signed_at is not None:
-        found.append(Version("signed", review.signed_at, review.reader, review.signed_sha256, review))
+        found.append(
+            Version("signed", review.signed_at, review.signed_as or review.reader, review.signed_sha256, review)
+        )
         addenda = review.addenda.select_related("author")
-        found += [Version("addendum", row.created_at, row.author, "", row) for row in addenda]
+        found += [Version("addendum", row.created_at, row.signed_as or row.author, "", row) for row in addenda]
     return sorted(found, key=lambda version: version.at, reverse=True)

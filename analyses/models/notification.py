@@ -20,6 +20,7 @@ class NotificationKind(models.TextChoices):
     SECOND_ANSWERED = "second_answered", _("A colleague answers my request")
     AMENDED = "amended", _("A case I have read is amended")
     ANALYSIS_FAILED = "analysis_failed", _("The analysis of one of my cases fails")
+    LATE_ANSWER = "late_answer", _("A film is analysed after I signed its case")
 
 
 class Notification(models.Model):

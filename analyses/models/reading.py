@@ -162,6 +162,10 @@ class Review(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
     signed_at = models.DateTimeField(null=True)
     signed_sha256 = models.CharField(max_length=64, blank=True)
+    # Title and name as they were when this was signed: what was signed keeps its words.
+    signed_as = models.CharField(max_length=254, blank=True)
+    # The films that had no answer yet when this was signed: {image: {"analysis": id, "status": then}}.
+    unanswered = models.JSONField(default=dict, blank=True)
 
     class Meta:
         ordering: ClassVar = ["-created_at"]
@@ -194,6 +198,8 @@ class Addendum(models.Model):
     # Empty on addenda from before reasons were asked for.
     reason = models.CharField(max_length=20, choices=AddendumReason.choices, blank=True)
     text = models.TextField(max_length=8000)
+    # As of a review.
+    signed_as = models.CharField(max_length=254, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -34,6 +34,7 @@ DEFAULTS: dict[str, tuple[bool, bool]] = {
     NotificationKind.SECOND_ANSWERED: (True, False),
     NotificationKind.AMENDED: (True, False),
     NotificationKind.ANALYSIS_FAILED: (True, False),
+    NotificationKind.LATE_ANSWER: (True, True),
 }
 SUBJECT = _("BoneScan: a case is waiting")
 
@@ -73,6 +74,16 @@ def analysis_failed(analysis: Analysis) -> None:
     users = [case.assigned_to, User.objects.get(pk=analysis.requested_by_id)]
     seeing = [user for user in users if user is not None and CaseState(case, user).sees_model]
     notify(NotificationKind.ANALYSIS_FAILED, case, seeing, by=None)
+
+
+def late_answer(study: Study) -> None:
+    """Tell who signed the case that a film was answered afterwards; once, until that is read."""
+    review = Review.objects.filter(study_id=study.pk).select_related("reader").first()
+    if review is None:
+        return
+    told = Notification.objects.filter(user=review.reader, study_id=study.pk, kind=NotificationKind.LATE_ANSWER)
+    if not told.filter(read_at__isnull=True).exists():
+        notify(NotificationKind.LATE_ANSWER, Study.objects.get(pk=study.pk), [review.reader], by=None)
 
 
 def choices_of(user: User) -> dict[str, tuple[bool, bool]]:

@@ -24,6 +24,9 @@ WORDS = {
     NotificationKind.SECOND_ANSWERED: _("{actor} completed the second reading."),
     NotificationKind.AMENDED: _("{actor} amended a case you have read."),
     NotificationKind.ANALYSIS_FAILED: _("The analysis of a film failed. The case can be read without the analysis."),
+    NotificationKind.LATE_ANSWER: _(
+        "A film was analysed after you signed its case. Compare its answer with your reading."
+    ),
 }
 
 

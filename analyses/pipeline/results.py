@@ -9,6 +9,7 @@ from django.db import transaction
 from analyses.answers import current
 from analyses.answers.across import check_across
 from analyses.models import SIGNED_STATES, Image, Outcome, ReadingState, Stage, Status, Study
+from analyses.notifications import services as notifications
 from analyses.pipeline import holds, queue, summary
 from analyses.pipeline.queue import Claim
 from analyses.record import cases
@@ -109,8 +110,18 @@ def finish(claim: Claim, decoded: DecodedImage, answer: Answer) -> None:
     if answer.outside:
         detail["reason"] = values["reason_code"]
     queue.record_result(claim.analysis, study.pk, detail | ({"moved_from": str(moved_from)} if moved_from else {}))
+    if cases.is_signed(study):
+        _came_late(study, values["warnings"], reported=claim.analysis.shows_on_report)
     if use is not None:
         transaction.on_commit(lambda: holds.withhold_late_answer(claim.analysis.pk, use))
+
+
+def _came_late(study: Study, warnings: list[dict[str, Any]], *, reported: bool) -> None:
+    """The case was signed meanwhile: its reader is told, and its report waits for a contradiction to be decided."""
+    if any(warning.get("field") and not warning.get("confirmed") for warning in warnings):
+        cases.touch(study)
+    if reported:
+        notifications.late_answer(study)
 
 
 def answer_fields(answer: Answer) -> dict[str, Any]:
@@ -187,9 +198,11 @@ def _apply_header(
     found = contradictions(typed, header, record)
     fillable = {name: value for name, value in header.items() if name not in {w["field"] for w in found}}
     patient = study.patient
-    if patient is not None and fillable.get("patient_id"):
+    # Behind a signature nothing of patient and case is filled.
+    signed = cases.is_signed(study)
+    if patient is not None and fillable.get("patient_id") and not signed:
         complete(patient, fillable)
-    if warning("patient_id", AGAINST_FILE) not in found:
+    if warning("patient_id", AGAINST_FILE) not in found and not signed:
         complete_case(study, fillable)
     # What the record did not say contradicts nothing: what was filled just now makes no difference here.
     result = merged(warnings, found, () if image.header else differing(header, record))

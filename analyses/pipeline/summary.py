@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import F
+from django.db.models import Case, F, When
 
 from analyses.answers.current import current_by_image
 from analyses.answers.suspicion import rank
 from analyses.blinding.snapshots import complete_snapshots
-from analyses.models import Analysis, Status, Study, Task
+from analyses.models import SIGNED_STATES, Analysis, Status, Study, Task
 
 
 def summarise(study: Study, *, changed: bool = False) -> None:
@@ -17,7 +17,7 @@ def summarise(study: Study, *, changed: bool = False) -> None:
     The most suspicious one's answer stands, never a mean.
 
     Args:
-        changed: also count a change that a report shows.
+        changed: also count a change that a report shows; one of a signed case shows what was answered by then.
     """
     rows = Analysis.objects.of_task(Task.TUMOUR).filter(image__study_id=study.pk).order_by("-created_at", "id")
     columns = rows.values_list("image_id", "status", "outcome", "malignant_probability", named=True)
@@ -27,7 +27,8 @@ def summarise(study: Study, *, changed: bool = False) -> None:
     study.outcome, study.malignant_probability = min(answers, key=lambda answer: rank(*answer), default=("", None))
     values: dict[str, Any] = {name: getattr(study, name) for name in ("status", "outcome", "malignant_probability")}
     if changed:
-        values["revision"] = F("revision") + 1
+        as_signed = When(reading_state__in=SIGNED_STATES, then=F("revision"))
+        values["revision"] = Case(as_signed, default=F("revision") + 1)
     Study.objects.filter(pk=study.pk).update(**values)
     if study.status != Status.QUEUED:
         complete_snapshots(study.pk)

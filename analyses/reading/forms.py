@@ -96,6 +96,12 @@ class ReadingForm(StructureForm):
     """What the doctor sees on the films."""
 
     reading = forms.ChoiceField(label=_("Reading"), choices=Reading.choices, widget=forms.RadioSelect)
+    recommendation = forms.ChoiceField(
+        label=_("Recommendation"),
+        required=False,
+        choices=[NOT_STATED, *Recommendation.choices],
+        help_text=_("Required to sign the reading malignant or cannot tell."),
+    )
     likelihood = _number(_("Likelihood of malignancy, 0 to 100"), 0, 100)
     findings_text = forms.CharField(
         label=_("Findings (free text)"), max_length=8000, required=False, widget=forms.Textarea(attrs={"rows": 4})

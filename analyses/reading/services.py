@@ -31,6 +31,7 @@ from analyses.notifications import services as notifications
 from analyses.reading import unaided_reading
 from analyses.record import cases
 from analyses.record.fields import written
+from analyses.reports import printing
 from analyses.reports import services as reports
 from analyses.structured_reading import services as structured_reading
 from analyses.structured_reading import signature
@@ -88,15 +89,17 @@ def save_reading(
         agrees = agreement(outcome, reading)
         if agrees_with_model is not None and agrees_with_model != agrees:
             raise _result_changed()
+    language = locked.department.language
+    impression = written("impression", impression, MAX_TEXT)
     values = {
         "reader_id": user.pk,
         "reading": reading,
-        "impression": written("impression", impression, MAX_TEXT),
+        "impression": structured_reading.impression(review, reading, impression, structure.findings, language),
         "tumour_grade": tumour_grade,
         "tumour_stage": tumour_stage,
         "agrees_with_model": agrees,
         "model_outcome": outcome,
-        **structured_reading.values(review, structure, likelihood, agrees, locked.department.language),
+        **structured_reading.values(review, structure, likelihood, agrees, language),
     }
     values["findings_text"] = written("findings_text", values["findings_text"], MAX_TEXT)
     if version is not None and version != review.version:
@@ -133,7 +136,7 @@ def sign(study: Study, user: User, confirmed: Collection[str] = ()) -> Review:
     Raises:
         Conflict: ``not_read``, ``already_signed``, ``not_your_reading``, ``unassigned``, ``still_running``,
             ``identity_unconfirmed``, ``result_changed``, ``assigned_to_other``, ``second_reading_open``,
-            ``contradiction``, ``unconfirmed``.
+            ``contradiction``, ``unconfirmed``, ``incomplete``, ``letters_missing``.
     """
     require(user, Action.READ_CASE)
     locked = cases.lock(study.pk)
@@ -145,10 +148,25 @@ def sign(study: Study, user: User, confirmed: Collection[str] = ()) -> Review:
         state.review.agrees_with_model = agreement(outcome, state.review.reading)
     review = _signable(state, analyses, outcome, user)
     review.confirmed = structured_reading.confirmed_contradictions(locked, review, confirmed)
+    structured_reading.require_complete(review)
+    said = (review.findings_text, review.impression, review.recommendation_text, review.disagreement_text)
+    printing.require_printable(" ".join(said))
     signed_at = timezone.now()
-    review.signed_at = signed_at
+    review.signed_at, review.signed_as = signed_at, user.signing_name
+    review.unanswered = {
+        str(row.image_id): {"analysis": str(row.pk), "status": row.status} for row in analyses if not row.is_final
+    }
     review.signed_sha256 = signature.signed_sha256(locked, review, analyses, signed_at)
-    review.save(update_fields=["signed_at", "signed_sha256", "confirmed", "model_outcome", "agrees_with_model"])
+    signed = (
+        "signed_at",
+        "signed_sha256",
+        "confirmed",
+        "model_outcome",
+        "agrees_with_model",
+        "unanswered",
+        "signed_as",
+    )
+    review.save(update_fields=signed)
     unaided_reading.record_final(review, state.unaided, signed_at)
     _advance(locked, study, ReadingState.FINAL)
     audit.record(
@@ -172,7 +190,7 @@ def add_addendum(study: Study, user: User, text: str, reason: str = "") -> Adden
 
     Raises:
         Invalid: ``bad_field`` (empty or too long, or no such reason).
-        Conflict: ``not_signed``.
+        Conflict: ``not_signed``, ``letters_missing``.
     """
     require(user, Action.READ_CASE)
     text = written("text", text, MAX_TEXT)
@@ -182,13 +200,16 @@ def add_addendum(study: Study, user: User, text: str, reason: str = "") -> Adden
     if reason and reason not in AddendumReason.values:
         why = _("Choose a reason.")
         raise invalid_field("reason", why)
+    printing.require_printable(text)
     locked = cases.lock(study.pk)
     review = Review.objects.filter(study=locked, signed_at__isnull=False).first()
     if review is None:
         raise Conflict(
             "not_signed", _("The reading is not signed yet. Change the draft instead of adding an addendum.")
         )
-    addendum = Addendum.objects.create(review=review, author=user, text=text, reason=reason)
+    addendum = Addendum.objects.create(
+        review=review, author=user, text=text, reason=reason, signed_as=user.signing_name
+    )
     _advance(locked, study, ReadingState.AMENDED)
     detail = {"reason": reason} if reason else {}
     audit.record("addendum", user=user, obj=addendum, case_id=locked.pk, subject=locked.record_number, detail=detail)
@@ -230,7 +251,7 @@ def _signable(state: CaseState, analyses: list[Analysis], outcome: str, user: Us
     assignment.require_may_sign(study, user)
     if study.patient_id is None:
         raise Conflict("unassigned", _("The case has no patient. Assign a patient, then sign."))
-    if not all(analysis.is_final for analysis in analyses):
+    if not all(analysis.is_final for analysis in analyses) and waits_for_answers(state):
         raise Conflict(
             "still_running", _("Not all films have been analysed. Wait for the analysis or cancel it, then sign.")
         )
@@ -239,6 +260,13 @@ def _signable(state: CaseState, analyses: list[Analysis], outcome: str, user: Us
     if review.model_outcome != outcome:
         raise _result_changed()
     return review
+
+
+def waits_for_answers(state: CaseState) -> bool:
+    """Whether this user's reading of the case waits until every film has its answer: a trial compares with all."""
+    if state.unaided is not None and state.unaided.arm:
+        return True
+    return state.study.department.waits_for_answers
 
 
 def _codes(review: Review) -> dict[str, Any]:

@@ -151,14 +151,27 @@ def stated_reason(text: str, at_most: int = MAX_REASON) -> str:
     return reason
 
 
+# Characters that turn the order of the letters after them (Unicode Standard Annex 9): a text would read otherwise than
+# it was written.
+_TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def turns_letters(text: str) -> bool:
+    """Whether a text holds invisible characters that reorder what is shown."""
+    return bool(_TURNING.search(text))
+
+
 def written(field: str, text: str, at_most: int) -> str:
     """A text of several lines.
 
     Raises:
-        Invalid: ``bad_field`` where it is too long or holds control characters.
+        Invalid: ``bad_field`` where it is too long, or holds control characters or such that turn the order of letters.
     """
     text = text.replace("\r\n", "\n").strip()
     if len(text) > at_most or any(ord(letter) < 32 and letter not in "\n\t" for letter in text):
         message = _("At most %(most)s characters, without control characters.") % {"most": at_most}
+        raise invalid_field(field, message)
+    if turns_letters(text):
+        message = _("The text holds invisible characters that change the order of the letters. Type it without them.")
         raise invalid_field(field, message)
     return text

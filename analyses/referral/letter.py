@@ -13,6 +13,7 @@ from accounts.services import portal_settings
 from analyses.answers.suspicion import rank
 from analyses.models import Analysis, Review, Study
 from analyses.reports import content as reports
+from analyses.reports import printing
 from analyses.structured_reading import text
 
 
@@ -42,8 +43,6 @@ def render(
         analysis: the model's answer to the most suspicious film; None where the letter must not say it.
         enclosed: the other files of the archive.
     """
-    from analyses.reports.pdf import write_pdf  # loads WeasyPrint, which is large
-
     language = study.department.language
     with translation.override(language):
         html = render_to_string(
@@ -53,6 +52,7 @@ def render(
                 "study": study,
                 "patient": study.patient,
                 "facts": reports.facts(study),
+                "head": reports.running_head(study),
                 "review": review,
                 "advice": text.recommendation_of(review, language),
                 "answer": _answer(analysis),
@@ -63,7 +63,7 @@ def render(
                 "portal": portal_settings(),
             },
         )
-    return write_pdf(html, identifier=referral_id.bytes)
+    return printing.draw(html, identifier=referral_id.bytes)
 
 
 def most_suspicious(analyses: list[Analysis]) -> Analysis | None:

@@ -68,7 +68,7 @@ def _referral_of(study_id: UUID, user: User) -> Referral:
     current = Study.objects.select_related("patient", "department").get(pk=study_id)
     state = CaseState(current, user)
     seen, review = state.sees_model, shown_reading(state, state.review)
-    analyses = snapshots.answered_analyses(state, user)
+    analyses = snapshots.signed_analyses(state, user)
     _check(state, review, analyses)
     same = Referral.objects.filter(study=current, revision=current.revision, made_by=user, with_answer=seen)
     same = same.filter(voided_at__isnull=True)

@@ -20,13 +20,13 @@ from analyses.answers.remarks import NOT_IN_REPORTS
 from analyses.answers.suspicion import rank
 from analyses.models import Analysis, Annotation, Report, ReportKind, Review, SecondReading, Stage, Status, Study
 from analyses.record.names import written_name
-from analyses.reports import images
+from analyses.reports import images, printing
 from analyses.stored_words import fault_words
 from analyses.structured_reading import services as structured_reading
 from analyses.structured_reading import signature
 from analyses.structured_reading import text as structure_text
 
-UNFINISHED = gettext_lazy("The model had not answered when this report was issued.")
+UNFINISHED = gettext_lazy("The model had not answered when this was read or reported.")
 CANCELLED = gettext_lazy("The analysis was cancelled; the model was not run.")
 CONFIRMED = {
     "typed": gettext_lazy("a doctor confirmed the entry"),
@@ -105,12 +105,13 @@ def render(report: Report, review: Review | None, analyses: list[Analysis]) -> b
         report: unsaved; its study with patient and department, its kind, code and time are printed.
         review: the reading; printed only when signed.
         analyses: the current analysis of each film, with its image.
-    """
-    from analyses.reports.pdf import write_pdf  # loads WeasyPrint, which is large
 
+    Raises:
+        Conflict: ``letters_missing``.
+    """
     with translation.override(report.study.department.language):
         html = render_to_string("analyses/reports/report.html", report_context(report, review, analyses))
-    return write_pdf(html, identifier=report.pk.bytes)
+    return printing.draw(html, identifier=report.pk.bytes)
 
 
 def report_context(report: Report, review: Review | None, analyses: list[Analysis]) -> dict[str, Any]:
@@ -130,6 +131,7 @@ def report_context(report: Report, review: Review | None, analyses: list[Analysi
         "study": study,
         "patient": study.patient,
         "facts": facts(study),
+        "head": running_head(study, banner=report.kind == ReportKind.PRELIMINARY),
         "review": signed,
         "impression_beside": signed is not None and len(signed.impression) <= IMPRESSION_BESIDE,
         "addenda": list(signed.addenda.select_related("author")) if signed else [],
@@ -212,6 +214,20 @@ def _notes(analysis: Analysis) -> list[str]:
         elif warning.get("code") in wording.NOTES and warning["code"] not in NOT_IN_REPORTS:
             lines.append(str(wording.NOTES[warning["code"]]))
     return lines
+
+
+def running_head(study: Study, *, banner: bool = False) -> dict[str, Any]:
+    """What stands at the top of every page: ``left``, ``right``, and the page's margin that leaves room for both."""
+    patient = study.patient
+    left = f"{portal_settings().institution_name}, {study.department.name}"
+    if patient is None:
+        right = _("Unassigned: no patient")
+    else:
+        name = written_name(patient.patient_name) or _("Name not stated")
+        right = f"{name}, {_('record')} {patient.patient_id}"
+    if study.accession_number:
+        right = f"{right}, {_('accession')} {study.accession_number}"
+    return {"left": left, "right": right, "margin_mm": printing.head_mm(left, right, banner=banner)}
 
 
 def facts(study: Study) -> list[tuple[str, str]]:

@@ -6,11 +6,28 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
+from django.utils.html import escape
 from weasyprint import CSS, HTML
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher, URLFetcherResponse
 
 STYLESHEET = "css/report-print.css"
+
+
+# Marks that turn the order of letters (Unicode Standard Annex 9): printed, they would show a signed text backwards.
+_TURNING = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+
+
+class MissingGlyphs(ValueError):
+    """No installed font draws some letters of the page: they would be printed as boxes.
+
+    Attributes:
+        letters: each once, in the order of their code points.
+    """
+
+    def __init__(self, letters: str) -> None:
+        super().__init__("letters without a glyph")
+        self.letters = letters
 
 
 class ForbiddenUrl(ValueError):
@@ -71,9 +88,29 @@ def write_pdf(html: str, *, identifier: bytes) -> bytes:
     Args:
         html: with ``lang``, a title, and alternative texts; relative addresses start at the static folder.
         identifier: goes into the file's ID, so that the same page is the same bytes.
+
+    Raises:
+        MissingGlyphs: a letter of it would be printed as a box.
     """
     options: dict[str, Any] = {"pdf_variant": "pdf/ua-1", "pdf_identifier": identifier}
     with _renderer.lock:
         _renderer.ready()
-        document = HTML(string=html, base_url=static_root().as_uri() + "/", url_fetcher=OwnFilesFetcher())
-        return document.write_pdf(stylesheets=[_renderer.sheet], font_config=_renderer.fonts, **options)
+        page = html.translate(_TURNING)
+        document = HTML(string=page, base_url=static_root().as_uri() + "/", url_fetcher=OwnFilesFetcher())
+        drawn = document.render(stylesheets=[_renderer.sheet], font_config=_renderer.fonts, **options)
+        pdf: bytes = drawn.write_pdf(**options)
+        # Pango marks what no font covers, and each font of the drawing keeps the code points that were marked.
+        missing = {chr(point) for font in drawn.fonts.values() for point in font.missing}
+    if missing:
+        raise MissingGlyphs("".join(sorted(missing)))
+    return pdf
+
+
+def undrawable(text: str) -> str:
+    """The letters of a text that no installed font draws, each once; empty where all can be printed."""
+    page = f'<html lang="en"><head><title>t</title></head><body><p>{escape(text)}</p></body></html>'
+    try:
+        write_pdf(page, identifier=b"0")
+    except MissingGlyphs as error:
+        return error.letters
+    return ""

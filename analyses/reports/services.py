@@ -33,7 +33,7 @@ def issue_report(study: Study, user: User | None) -> Report:
 
     Raises:
         Conflict: ``read_first`` (it would show the model's answer to a doctor who is blind to it),
-            ``identity_unconfirmed``, ``no_result``, ``busy``.
+            ``identity_unconfirmed``, ``no_result``, ``busy``, ``letters_missing``.
         StorageFull: ``storage_full``.
     """
     busy = _("The case is being changed. Request the report again in a moment.")
@@ -53,7 +53,7 @@ def _report_of(study_id: UUID, user: User | None) -> Report:
         Study.objects.filter(pk=current.pk, revision=current.revision).update(revision=F("revision") + 1)
         raise CaseMoved
     review = state.review
-    analyses = snapshots.answered_analyses(state, review.reader if review else None)
+    analyses = snapshots.signed_analyses(state, review.reader if review else None)
     _check_reportable(review, analyses)
     return _issue(current, review, analyses, user)
 

@@ -10,11 +10,14 @@ from django.utils.translation import gettext as _
 from analyses.errors import Conflict, invalid_fields
 from analyses.models import Reading, Review, Study
 from analyses.models.vocabulary import BoneRads, DisagreementReason, Recommendation
+from analyses.record.fields import turns_letters
 from analyses.structured_reading import bone_rads, contradictions, text
 from analyses.structured_reading.content import Structured
 from analyses.structured_reading.contradictions import Contradiction, StatedCase
 from analyses.structured_reading.findings import Findings, from_json
 
+# Readings after which somebody must know what to do next.
+NEEDS_ADVICE = (Reading.MALIGNANT, Reading.CANNOT_TELL)
 MAX_MONTHS = 60
 MAX_LINE = 500
 
@@ -83,6 +86,39 @@ def values(
         "disagreement_reason": given.disagreement_reason if overruled else "",
         "disagreement_text": given.disagreement_text.strip() if overruled else "",
     }
+
+
+def impression(review: Review, reading: str, typed: str, findings: Findings, language: str) -> str:
+    """The impression as it is kept: what was typed; where that is nothing, written from reading and findings.
+
+    One that still is what was written from the reading and the findings before they changed is written anew.
+    """
+    before = from_json(review.findings)
+    generated = (text.impression(review.reading, before, one) for one in text.LANGUAGES)
+    if typed and typed not in generated:
+        return typed
+    return text.impression(reading, findings, language)
+
+
+def missing(reading: str, impression: str, recommendation: str) -> dict[str, list[str]]:
+    """What a reading still lacks to be signed, by field; nothing where it is complete."""
+    lacks = {}
+    if not any(letter.isalnum() for letter in impression):
+        lacks["impression"] = [_("Enter the impression, then sign.")]
+    if reading in NEEDS_ADVICE and not recommendation:
+        lacks["recommendation"] = [_("Choose a recommendation, then sign. No follow-up is one, too.")]
+    return lacks
+
+
+def require_complete(review: Review) -> None:
+    """Refuse the signature of a reading that lacks something.
+
+    Raises:
+        Conflict: ``incomplete``, with a sentence at each field.
+    """
+    lacks = missing(review.reading, review.impression, review.recommendation)
+    if lacks:
+        raise Conflict("incomplete", " ".join(one for said in lacks.values() for one in said), fields=lacks)
 
 
 def contradictions_of(study: Study, review: Review) -> list[Contradiction]:
@@ -156,7 +192,9 @@ def _advice_errors(given: Structured) -> dict[str, list[str]]:
     if advice == Recommendation.OTHER and not given.recommendation_text.strip():
         errors["recommendation_text"] = [_("Enter the recommendation.")]
     elif not _is_line(given.recommendation_text):
-        errors["recommendation_text"] = [_("At most %(most)s characters.") % {"most": MAX_LINE}]
+        errors["recommendation_text"] = [
+            _("At most %(most)s characters, without control characters.") % {"most": MAX_LINE}
+        ]
     return errors
 
 
@@ -167,9 +205,12 @@ def _reason_errors(given: Structured) -> dict[str, list[str]]:
     if given.disagreement_reason == DisagreementReason.OTHER and not given.disagreement_text.strip():
         errors["disagreement_text"] = [_("Enter the reason.")]
     elif not _is_line(given.disagreement_text):
-        errors["disagreement_text"] = [_("At most %(most)s characters.") % {"most": MAX_LINE}]
+        errors["disagreement_text"] = [
+            _("At most %(most)s characters, without control characters.") % {"most": MAX_LINE}
+        ]
     return errors
 
 
 def _is_line(line: str) -> bool:
-    return len(line) <= MAX_LINE and not any(ord(letter) < 32 for letter in line)
+    plain = not any(ord(letter) < 32 for letter in line) and not turns_letters(line)
+    return len(line) <= MAX_LINE and plain

@@ -8,10 +8,15 @@ from typing import Any
 from analyses.models import Analysis, Review, Study
 
 
-def signed_content(study: Study, review: Review, analyses: list[Analysis], signed_at: datetime) -> dict[str, Any]:
+def signed_content(
+    study: Study, review: Review, analyses: list[Analysis], signed_at: datetime, *, named: bool = True
+) -> dict[str, Any]:
     """Everything that the signature stands for: whose films, what the model said, what the doctor says, who and when.
 
     The clinical question and the referrer are left out: they may be corrected without touching what was signed.
+
+    Args:
+        named: with the name that the reader signed as; signatures from before names were kept were made without it.
     """
     patient = study.patient
     return {
@@ -49,6 +54,7 @@ def signed_content(study: Study, review: Review, analyses: list[Analysis], signe
         **review.grade_and_stage,
         **review.structured,
         "reader": str(review.reader_id),
+        **({"signed_as": review.signed_as} if review.signed_as and named else {}),
         "signed_at": signed_at.isoformat(),
     }
 
@@ -59,16 +65,19 @@ def content_sha256(content: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def signed_sha256(study: Study, review: Review, analyses: list[Analysis], signed_at: datetime) -> str:
+def signed_sha256(
+    study: Study, review: Review, analyses: list[Analysis], signed_at: datetime, *, named: bool = True
+) -> str:
     """The digest that a signature keeps."""
-    return content_sha256(signed_content(study, review, analyses, signed_at))
+    return content_sha256(signed_content(study, review, analyses, signed_at, named=named))
 
 
 def covers(study: Study, review: Review, analyses: list[Analysis]) -> bool:
     """Whether the case still is what was signed; False after the patient, the side or an answer was corrected."""
     if review.signed_at is None:
         return False
-    return signed_sha256(study, review, analyses, review.signed_at) == review.signed_sha256
+    at = review.signed_at
+    return review.signed_sha256 in (signed_sha256(study, review, analyses, at, named=named) for named in (True, False))
 
 
 def _iso(day: Any) -> str:

@@ -16,6 +16,8 @@ from PIL import Image as Picture
 
 from accounts.tests.factories import DepartmentFactory, UserFactory
 from analyses import models
+from analyses.models.vocabulary import Recommendation
+from analyses.structured_reading.content import Structured
 from inference.imaging.display import pack_film, values_of
 
 PROBABILITIES = {
@@ -38,6 +40,8 @@ REGION = {
     "area": 0.125,
     "probability": 0.9,
 }
+# What a reading of *malignant* or *cannot tell* needs to be signed.
+ADVISED = Structured(recommendation=Recommendation.REFER)
 SUBTYPES = [["osteosarcoma", 0.7], ["giant cell tumour", 0.2], ["osteochondroma", 0.07], ["simple bone cyst", 0.03]]
 MODEL = {"model_name": "bonescan-test", "model_version": "0.0", "model_sha256": "c" * 64, "preprocessing_version": "1"}
 

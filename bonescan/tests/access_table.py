@@ -120,6 +120,8 @@ TABLE: dict[str, Route] = {
     "account_reset_password_from_key": Route(("uidb36", "key"), get=everybody(), post=everybody()),
     "account_reset_password_from_key_done": Route(get=everybody()),
     "accounts:profile": Route(get=signed_in(), post=signed_in()),
+    "accounts:own_name": Route(get=signed_in(), post=signed_in()),
+    "accounts:session_left": Route(get=signed_in()),
     "accounts:tokens": Route(get=signed_in(*DOCTORS, "api_client"), post=signed_in(*DOCTORS, "api_client")),
     # The token in question is the doctor's own: nobody else but the administrator knows of it.
     "accounts:token_revoke": Route(

@@ -7,7 +7,7 @@ from accounts.services import create_token
 from accounts.tests.factories import DepartmentFactory, UserFactory
 from analyses.models import Study
 from analyses.reading import services as reading
-from analyses.tests.factories import StudyFactory, result
+from analyses.tests.factories import ADVISED, StudyFactory, result
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def signed(department, doctor) -> Study:
     """A case whose answer is malignant, read so and signed."""
     study = StudyFactory(owner=department)
     result("malignant", study=study)
-    reading.save_reading(study, user=doctor, reading="malignant")
+    reading.save_reading(study, user=doctor, reading="malignant", structure=ADVISED)
     reading.sign(study, doctor)
     return study
 

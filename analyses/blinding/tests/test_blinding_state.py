@@ -15,7 +15,7 @@ from analyses.reading import second_reading, unaided_reading
 from analyses.reading import services as reading
 from analyses.referral import services as referral
 from analyses.structured_reading.content import Structured
-from analyses.tests.factories import ImageFactory, StudyFactory, result
+from analyses.tests.factories import ADVISED, ImageFactory, StudyFactory, result
 
 pytestmark = pytest.mark.django_db
 SECRET = "Moth-eaten, I would biopsy."
@@ -83,7 +83,7 @@ def test_a_film_that_came_after_the_lock_counts_for_agreement_and_referral(first
 # --- what colleagues said ----------------------------------------------------------------------------------------
 def test_answered_second_readings_are_closed_to_whoever_has_not_seen_the_answer(study, doctor, colleague):
     lock(study, doctor)
-    reading.save_reading(study, user=doctor, reading="malignant", likelihood=93, impression=SECRET)
+    reading.save_reading(study, user=doctor, reading="malignant", structure=ADVISED, likelihood=93, impression=SECRET)
     asked = second_reading.ask(study, user=doctor, colleague=colleague, question="Do you agree?")
     second_reading.answer(asked, user=colleague, reading="malignant", likelihood=88, text=SECRET)
     third = UserFactory(department=doctor.department, roles=["doctor"])
@@ -110,7 +110,7 @@ def test_in_the_hidden_arm_the_answer_of_a_colleague_who_is_blind_too_is_shown(s
 def test_who_is_asked_for_a_second_reading_gets_no_letter_that_holds_the_first(doctor, department):
     study = result("benign", image__study__owner=department).image.study
     colleague = UserFactory(department=department, roles=["doctor"])
-    reading.save_reading(study, user=doctor, reading="malignant", likelihood=90, impression=SECRET)
+    reading.save_reading(study, user=doctor, reading="malignant", structure=ADVISED, likelihood=90, impression=SECRET)
     made = referral.refer(study, doctor)
     second_reading.ask(study, user=doctor, colleague=colleague, question="Do you agree?")
     web = signed_in(colleague)
@@ -126,7 +126,7 @@ def test_who_is_asked_for_a_second_reading_gets_no_letter_that_holds_the_first(d
 @pytest.mark.parametrize("guess", ["malignant", "benign"])
 def test_a_guess_at_a_hidden_answer_is_neither_refused_nor_kept(study, doctor, guess):
     hide(study, doctor)
-    given = Structured(disagreement_reason="other", disagreement_text="A guess.")
+    given = Structured(disagreement_reason="other", disagreement_text="A guess.", recommendation="refer")
     agrees = guess == "malignant"
     review = reading.save_reading(study, user=doctor, reading=guess, structure=given, agrees_with_model=agrees)
     review = reading.save_reading(study, user=doctor, reading=guess, structure=given, agrees_with_model=not agrees)
@@ -142,7 +142,7 @@ def test_a_signed_case_says_so_first_whatever_is_guessed(study, doctor, agrees):
     reading.save_reading(study, user=doctor, reading="benign")
     reading.sign(study, doctor)
     with pytest.raises(Conflict) as refused:
-        reading.save_reading(study, user=doctor, reading="malignant", agrees_with_model=agrees)
+        reading.save_reading(study, user=doctor, reading="malignant", structure=ADVISED, agrees_with_model=agrees)
     assert refused.value.code == "already_signed"
 
 
@@ -166,7 +166,7 @@ def test_while_a_trial_runs_only_the_reader_is_told_the_arm_of_a_signed_case(stu
     trial: Trial = trials.start_trial(name="With and without", planned_cases=40, user=administrator)
     unaided_reading.open_reading(study, doctor)
     unaided_reading.lock_reading(study, doctor, reading="malignant", likelihood=90)
-    reading.save_reading(study, user=doctor, reading="malignant")
+    reading.save_reading(study, user=doctor, reading="malignant", structure=ADVISED)
     reading.sign(study, doctor)
     arm = TrialAllocation.objects.get(study=study).arm
     told = {"shown": "; the answer was shown.", "hidden": "; the answer was hidden by the random allocation."}[arm]

@@ -10,7 +10,13 @@ from analyses.tests.factories import StudyFactory, result
 
 pytestmark = pytest.mark.django_db
 STATEMENTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
-READING = {"reading": "malignant", "likelihood": "90", "model_reading": "malignant", "version": "0"}
+READING = {
+    "reading": "malignant",
+    "recommendation": "refer",
+    "likelihood": "90",
+    "model_reading": "malignant",
+    "version": "0",
+}
 
 
 @pytest.fixture

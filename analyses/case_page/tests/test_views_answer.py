@@ -114,7 +114,13 @@ def test_the_numbers_of_a_withheld_answer_stand_behind_the_sentence_that_they_ar
 def test_a_withheld_case_is_read_and_signed_and_neither_agrees_nor_overrules(web, study):
     result("withheld", study=study)
     assert web.get(url(study)).context["agreeing"] == ""
-    sent = {"reading": "malignant", "impression": "Sarcoma.", "action": "sign", "model_reading": ""}
+    sent = {
+        "reading": "malignant",
+        "recommendation": "refer",
+        "impression": "Sarcoma.",
+        "action": "sign",
+        "model_reading": "",
+    }
     assert web.post(url(study, "reading/"), sent).status_code == 302
     review = Review.objects.get(study=study)
     assert (review.is_signed, review.agrees_with_model, review.model_outcome) == (True, None, "withheld")

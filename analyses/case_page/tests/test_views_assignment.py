@@ -10,7 +10,7 @@ from accounts.models import AuditEvent, ReadingMode
 from accounts.tests.factories import UserFactory
 from analyses.models import CasePresence, Notification, ReadingState, Review, Study
 from analyses.reading import services as reading
-from analyses.tests.factories import PatientFactory, StudyFactory, result
+from analyses.tests.factories import ADVISED, PatientFactory, StudyFactory, result
 from analyses.worklist import assignment, presence
 
 pytestmark = pytest.mark.django_db
@@ -205,7 +205,7 @@ def test_after_signing_the_next_case_is_the_one_that_came_after_it(web, departme
     b = named(department, "B", "malignant")
     named(department, "C", "malignant")
     web.get("/cases/?reading=unread")
-    reading.save_reading(b, user=doctor, reading="malignant")
+    reading.save_reading(b, user=doctor, reading="malignant", structure=ADVISED)
     reading.sign(b, doctor)
     assert following(web, b) == "C"
     assert 'aria-keyshortcuts="n"' in web.get(url(b)).content.decode()

@@ -5,10 +5,10 @@ import uuid
 
 import pytest
 
-from accounts.models import AuditEvent
+from accounts.models import AuditEvent, Department
 from analyses.models import Review, Study
 from analyses.reading import services as reading
-from analyses.tests.factories import AnalysisFactory, ImageFactory, PatientFactory, StudyFactory, result
+from analyses.tests.factories import ADVISED, AnalysisFactory, ImageFactory, PatientFactory, StudyFactory, result
 
 pytestmark = pytest.mark.django_db
 
@@ -149,10 +149,19 @@ def test_the_poll_of_a_film_that_is_not_of_the_case_is_not_found(web, study, dep
     assert web.get(url(study, f"films/{other.pk}/panel/")).status_code == 404
 
 
-def test_the_reading_opens_only_when_every_film_has_its_answer(web, study):
+def test_where_the_department_waits_the_reading_opens_when_every_film_has_its_answer(web, study):
     result("normal", study=study)
     waiting(study)
+    Department.objects.update(waits_for_answers=True)
     assert "The reading opens when every film has an answer; 1 of 2 pending" in web.get(url(study)).content.decode()
+
+
+def test_where_the_department_does_not_wait_the_page_says_how_many_films_have_no_answer_yet(web, study):
+    result("normal", study=study)
+    waiting(study)
+    text = web.get(url(study)).content.decode()
+    assert "1 of 2 films have no answer yet." in text
+    assert 'name="reading"' in text
 
 
 def test_a_reading_is_saved_as_preliminary(web, study):
@@ -166,7 +175,10 @@ def test_a_reading_is_saved_as_preliminary(web, study):
 
 def test_signing_locks_the_reading_and_leaves_only_the_addendum(web, study):
     result("malignant", study=study)
-    web.post(url(study, "reading/"), {"reading": "malignant", "impression": "Sarcoma.", "action": "sign"})
+    web.post(
+        url(study, "reading/"),
+        {"reading": "malignant", "recommendation": "refer", "impression": "Sarcoma.", "action": "sign"},
+    )
     text = web.get(url(study)).content.decode()
     assert "Signed by" in text
     assert "Add an addendum" in text
@@ -186,7 +198,7 @@ def test_grade_and_stage_are_closed_until_stated_and_stay_on_the_signed_page(web
     text = web.get(url(study)).content.decode()
     assert re.search(r"<details open>\s*<summary>Grade and stage</summary>", text)
     assert '<option value="IIB" selected>' in text
-    web.post(url(study, "reading/"), sent | {"action": "sign"})
+    web.post(url(study, "reading/"), sent | {"recommendation": "mr", "action": "sign"})
     text = web.get(url(study)).content.decode()
     assert "<dd>G3, high grade</dd>" in text
     assert "<dd>IIB, high grade, extracompartmental</dd>" in text
@@ -223,7 +235,7 @@ def test_a_reading_without_a_choice_keeps_what_was_typed(web, study):
 def test_an_addendum_is_added_to_a_signed_reading_only(web, study, doctor):
     result("malignant", study=study)
     assert web.post(url(study, "addendum/"), {"text": "Later", "reason": "correction"}).status_code == 409
-    reading.save_reading(study, user=doctor, reading="malignant", impression="")
+    reading.save_reading(study, user=doctor, reading="malignant", structure=ADVISED, impression="")
     reading.sign(study, doctor)
     assert web.post(url(study, "addendum/"), {"text": ""}).status_code == 400
     assert web.post(url(study, "addendum/"), {"text": "Seen again.", "reason": "correction"}).status_code == 302
@@ -315,7 +327,7 @@ def test_editing_keeps_a_modality_that_the_form_does_not_offer(web, study):
 
 def test_a_signed_case_cannot_be_edited(web, study, doctor):
     result("malignant", study=study)
-    reading.save_reading(study, user=doctor, reading="malignant", impression="")
+    reading.save_reading(study, user=doctor, reading="malignant", structure=ADVISED, impression="")
     reading.sign(study, doctor)
     response = web.post(url(study, "edit/"), {"accession_number": "A-3", "modality": "DX"})
     assert response.status_code == 409

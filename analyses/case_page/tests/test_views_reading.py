@@ -13,7 +13,7 @@ from analyses.reading import services as reading
 from analyses.reports import services as reports
 from analyses.structured_reading.content import Structured
 from analyses.structured_reading.findings import Findings
-from analyses.tests.factories import StudyFactory, result
+from analyses.tests.factories import ADVISED, StudyFactory, result
 
 FULL = {
     "reading": "benign",
@@ -79,7 +79,7 @@ def test_signing_against_the_model_asks_for_a_reason_where_its_answer_is_shown(w
 
 
 def test_agreeing_asks_for_no_reason(web, case):
-    sent = {"reading": "malignant", "model_reading": "malignant", "action": "sign"}
+    sent = {"reading": "malignant", "recommendation": "refer", "model_reading": "malignant", "action": "sign"}
     assert web.post(url(case, "reading/"), sent).status_code == 302
     assert Review.objects.get().is_signed
 
@@ -165,7 +165,7 @@ def test_the_page_says_why_bone_rads_is_not_offered_and_offers_it_where_it_can_h
 
 
 def test_an_addendum_on_the_page_needs_a_reason(web, case, doctor):
-    reading.save_reading(case, user=doctor, reading="malignant")
+    reading.save_reading(case, user=doctor, reading="malignant", structure=ADVISED)
     reading.sign(case, doctor)
     assert web.post(url(case, "addendum/"), {"text": "Later."}).status_code == 400
     assert web.post(url(case, "addendum/"), {"text": "Later.", "reason": "pathology"}).status_code == 302
@@ -174,7 +174,8 @@ def test_an_addendum_on_the_page_needs_a_reason(web, case, doctor):
 
 def test_every_version_is_listed_with_time_person_hash_and_its_readable_pdf(web, case, doctor):
     reports.issue_report(case, doctor)
-    reading.save_reading(case, user=doctor, reading="malignant", structure=Structured(findings=Findings(number="one")))
+    given = Structured(findings=Findings(number="one"), recommendation="refer")
+    reading.save_reading(case, user=doctor, reading="malignant", structure=given)
     review = reading.sign(case, doctor)
     final = reports.issue_report(case, doctor)
     reading.add_addendum(case, doctor, "Later.", "pathology")

@@ -13,7 +13,7 @@ from analyses.models import Analysis, ReadingRevision, ReadingState, Review, Stu
 from analyses.pipeline import queue, summary
 from analyses.pipeline.reanalysis import reanalyse_case
 from analyses.reading import services as reading
-from analyses.tests.factories import REGION, AnalysisFactory, ImageFactory, result
+from analyses.tests.factories import ADVISED, REGION, AnalysisFactory, ImageFactory, result
 
 pytestmark = pytest.mark.django_db
 CONTENT = {"reading": "benign", "likelihood": "20", "region": ""}
@@ -190,10 +190,10 @@ def test_a_failed_film_that_was_tried_again_after_the_lock_shows_what_stood_then
 def test_after_the_signature_own_and_final_reading_stand_side_by_side(page, study, doctor):
     page.post(at("unaided_open", study))
     page.post(at("unaided_lock", study), CONTENT)
-    answer = page.post(at("case_reading", study), {"reading": "malignant", "action": "sign"})
+    answer = page.post(at("case_reading", study), {"reading": "malignant", "recommendation": "refer", "action": "sign"})
     assert answer.status_code in (302, 400)
     if answer.status_code == 400:  # a department may ask for more in its final reading
-        reading.save_reading(study, user=doctor, reading="malignant")
+        reading.save_reading(study, user=doctor, reading="malignant", structure=ADVISED)
         reading.sign(study, doctor)
     text = shown(page, study)
     assert "Towards the model; the answer was shown." in text
@@ -209,7 +209,7 @@ def test_the_hidden_arm_signs_without_the_answer_and_sees_it_then(page, study, d
     assert "hides the model's answer until you sign" in text
     assert "Second opinion" not in text
     assert "Sign" in text
-    reading.save_reading(hidden, user=doctor, reading="malignant")
+    reading.save_reading(hidden, user=doctor, reading="malignant", structure=ADVISED)
     text = shown(page, hidden)
     assert "Agrees with the model" not in text
     assert "Suspicious" not in text

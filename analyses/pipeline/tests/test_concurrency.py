@@ -18,7 +18,7 @@ from analyses.models import Analysis, CaseOutcome, IdempotencyKey, Image, Patien
 from analyses.pipeline import queue, results
 from analyses.reading import services as reading
 from analyses.record import cases
-from analyses.tests.factories import AnalysisFactory, PatientFactory, StudyFactory, png_bytes, result
+from analyses.tests.factories import ADVISED, AnalysisFactory, PatientFactory, StudyFactory, png_bytes, result
 
 pytestmark = pytest.mark.django_db(transaction=True)
 AT_ONCE = 6
@@ -172,7 +172,7 @@ def test_a_case_that_was_reassigned_while_its_lock_was_awaited_is_locked_with_th
 def test_a_signature_that_waited_for_a_reassignment_names_the_new_patient(doctor, quick_pdf):
     study = StudyFactory(owner=doctor.department)
     result("malignant", study=study)
-    reading.save_reading(study, user=doctor, reading="malignant")
+    reading.save_reading(study, user=doctor, reading="malignant", structure=ADVISED)
     other = PatientFactory(department=doctor.department)
     signed = []
     real = reading.signature.signed_content

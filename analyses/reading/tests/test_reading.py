@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 
-from accounts.models import AuditEvent
+from accounts.models import AuditEvent, Department
 from accounts.tests.factories import UserFactory
 from analyses.answers import current
 from analyses.case_page import corrections
@@ -15,7 +15,7 @@ from analyses.models import Analysis, ReadingState, Report, ReportKind, Review, 
 from analyses.reading import services as reading
 from analyses.reports import services as reports
 from analyses.structured_reading import signature
-from analyses.tests.factories import AnalysisFactory, ImageFactory, StudyFactory, result
+from analyses.tests.factories import ADVISED, AnalysisFactory, ImageFactory, StudyFactory, result
 from analyses.worklist import assignment
 
 
@@ -91,7 +91,7 @@ def test_an_unknown_reading_and_an_endless_impression_are_refused(case, doctor):
     ],
 )
 def test_grade_and_stage_are_kept_with_the_draft_and_named_as_codes_in_the_trail(case, doctor, read, codes):
-    review = reading.save_reading(case, user=doctor, reading=read, **codes)
+    review = reading.save_reading(case, user=doctor, reading=read, structure=ADVISED, **codes)
     review.refresh_from_db()
     assert review.grade_and_stage == codes
     reading.sign(case, doctor)
@@ -140,7 +140,7 @@ def test_only_doctors_read_sign_and_add(request, case, who):
 
 
 def test_signing_locks_hashes_and_makes_the_case_final(case, doctor):
-    reading.save_reading(case, user=doctor, reading="malignant", impression="Lytic lesion.")
+    reading.save_reading(case, user=doctor, reading="malignant", structure=ADVISED, impression="Lytic lesion.")
     review = reading.sign(case, doctor)
     assert review.is_signed
     assert case.reading_state == ReadingState.FINAL
@@ -152,7 +152,7 @@ def test_signing_locks_hashes_and_makes_the_case_final(case, doctor):
 
 
 def test_a_signed_reading_takes_no_change_and_no_second_signature(case, doctor, colleague):
-    reading.save_reading(case, user=doctor, reading="malignant", impression="Lytic lesion.")
+    reading.save_reading(case, user=doctor, reading="malignant", structure=ADVISED, impression="Lytic lesion.")
     reading.sign(case, doctor)
     for user in (doctor, colleague):
         assert refused(reading.save_reading, case, user=user, reading="benign") == "already_signed"
@@ -165,7 +165,7 @@ def test_nobody_signs_what_a_colleague_wrote(case, doctor, colleague):
     reading.save_reading(case, user=doctor, reading="benign")
     assert refused(reading.sign, case, colleague) == "not_your_reading"
     assignment.take_over(case, colleague)
-    reading.save_reading(case, user=colleague, reading="malignant")
+    reading.save_reading(case, user=colleague, reading="malignant", structure=ADVISED)
     assert refused(reading.sign, case, doctor) == "not_your_reading"
     assert reading.sign(case, colleague).reader == colleague
 
@@ -181,9 +181,10 @@ def test_an_unassigned_case_cannot_be_signed(department, doctor):
     assert refused(reading.sign, study, doctor) == "unassigned"
 
 
-def test_a_case_is_not_signed_while_a_film_waits_but_can_be_after_cancelling(case, doctor):
+def test_where_the_department_waits_a_case_is_signed_once_every_film_has_ended(case, doctor):
+    Department.objects.update(waits_for_answers=True)
     waiting = AnalysisFactory(image=ImageFactory(study=case))
-    reading.save_reading(case, user=doctor, reading="malignant")
+    reading.save_reading(case, user=doctor, reading="malignant", structure=ADVISED)
     assert refused(reading.sign, case, doctor) == "still_running"
     Analysis.objects.filter(pk=waiting.pk).update(status="cancelled")
     assert reading.sign(case, doctor).is_signed
@@ -192,7 +193,7 @@ def test_a_case_is_not_signed_while_a_film_waits_but_can_be_after_cancelling(cas
 def test_a_case_with_an_undecided_contradiction_is_not_signed(case, doctor):
     warning = {"code": "patient_name_mismatch", "field": "patient_name", "against": "file", "confirmed": None}
     Analysis.objects.update(warnings=[warning])
-    reading.save_reading(case, user=doctor, reading="malignant")
+    reading.save_reading(case, user=doctor, reading="malignant", structure=ADVISED)
     assert refused(reading.sign, case, doctor) == "identity_unconfirmed"
     Analysis.objects.update(warnings=[warning | {"confirmed": "file"}])
     assert reading.sign(case, doctor).is_signed
@@ -212,13 +213,13 @@ def test_an_answer_that_came_after_the_draft_must_be_seen_before_signing(departm
 def test_a_case_that_the_model_could_not_judge_can_be_read_and_signed(department, doctor, outcome):
     study = StudyFactory(owner=department)
     result(outcome, study=study)
-    reading.save_reading(study, user=doctor, reading="cannot_tell")
+    reading.save_reading(study, user=doctor, reading="cannot_tell", structure=ADVISED)
     assert reading.sign(study, doctor).is_signed
 
 
 def test_an_addendum_needs_a_signature_and_words_and_amends_the_case(case, doctor, colleague):
     assert refused(reading.add_addendum, case, doctor, "The lesion is new.") == "not_signed"
-    reading.save_reading(case, user=doctor, reading="malignant")
+    reading.save_reading(case, user=doctor, reading="malignant", structure=ADVISED)
     reading.sign(case, doctor)
     with pytest.raises(Invalid):
         reading.add_addendum(case, doctor, "  \n ")
@@ -231,7 +232,7 @@ def test_an_addendum_needs_a_signature_and_words_and_amends_the_case(case, docto
 def test_the_final_report_exists_once_the_signature_is_kept(case, doctor, django_capture_on_commit_callbacks):
     preliminary = reports.issue_report(case, doctor)
     with django_capture_on_commit_callbacks(execute=True):
-        reading.save_reading(case, user=doctor, reading="malignant")
+        reading.save_reading(case, user=doctor, reading="malignant", structure=ADVISED)
         reading.sign(case, doctor)
     final = Report.objects.get(state="valid")
     assert (final.kind, final.revision) == (ReportKind.FINAL, case.revision)
@@ -248,7 +249,7 @@ def test_the_signature_stands_when_the_report_cannot_be_stored(
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    reading.save_reading(case, user=doctor, reading="malignant")
+    reading.save_reading(case, user=doctor, reading="malignant", structure=ADVISED)
     with monkeypatch.context() as patch, django_capture_on_commit_callbacks(execute=True):
         patch.setattr("django.core.files.storage.FileSystemStorage._save", full)
         reading.sign(case, doctor)
@@ -258,7 +259,7 @@ def test_the_signature_stands_when_the_report_cannot_be_stored(
 
 
 def test_a_signature_covers_the_patient_the_side_and_the_answers_but_not_the_clinical_question(case, doctor):
-    reading.save_reading(case, user=doctor, reading="malignant")
+    reading.save_reading(case, user=doctor, reading="malignant", structure=ADVISED)
     review = reading.sign(case, doctor)
     case.clinical_question = "Other question"
     assert signature.covers(case, review, current.current_analyses(case, Task.TUMOUR))
@@ -271,7 +272,9 @@ def test_a_signature_covers_the_patient_the_side_and_the_answers_but_not_the_cli
 
 
 def test_the_signature_covers_grade_and_stage(case, doctor):
-    reading.save_reading(case, user=doctor, reading="malignant", tumour_grade="G3", tumour_stage="IIB")
+    reading.save_reading(
+        case, user=doctor, reading="malignant", structure=ADVISED, tumour_grade="G3", tumour_stage="IIB"
+    )
     review = reading.sign(case, doctor)
     analyses = current.current_analyses(case, Task.TUMOUR)
     assert signature.covers(case, review, analyses)
@@ -283,13 +286,14 @@ def test_the_signature_covers_grade_and_stage(case, doctor):
 
 def test_a_reading_signed_before_there_were_grade_and_stage_keeps_its_signature(case, doctor):
     """The content is that of before, key by key, so that its sha256 is too."""
-    reading.save_reading(case, user=doctor, reading="malignant", impression="Lytic lesion.")
+    reading.save_reading(case, user=doctor, reading="benign", impression="Lytic lesion.")
     review = reading.sign(case, doctor)
     analyses = current.current_analyses(case, Task.TUMOUR)
     content = signature.signed_content(case, review, analyses, review.signed_at)
     before = {"case", "patient", "study", "films", "reading", "impression", "reader", "signed_at"}
-    assert set(content) == before
-    assert review.signed_sha256 == signature.content_sha256({name: content[name] for name in before})
+    assert set(content) == before | {"signed_as"}
+    review.signed_sha256 = signature.content_sha256({name: content[name] for name in before})
+    assert signature.covers(case, review, analyses)
     review.tumour_grade = "G3"
     assert not signature.covers(case, review, analyses)
 
@@ -298,7 +302,7 @@ def test_a_reading_signed_before_there_were_grade_and_stage_keeps_its_signature(
 def test_two_clicks_on_sign_make_one_signature(case, doctor):
     if connection.vendor != "postgresql":
         pytest.skip("needs row locks of PostgreSQL (scripts/with_services)")
-    reading.save_reading(case, user=doctor, reading="malignant")
+    reading.save_reading(case, user=doctor, reading="malignant", structure=ADVISED)
     codes, start = [], threading.Barrier(2)
 
     def click():

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent
 from accounts.tests.factories import UserFactory
 from analyses.errors import Conflict, Invalid
-from analyses.models import Analysis, ReadingRevision, Report, Review, Study, UnaidedReading
+from analyses.models import Analysis, ReadingRevision, Report, Study, UnaidedReading
 from analyses.pipeline import queue, summary
 from analyses.pipeline.reanalysis import reanalyse_case
 from analyses.pipeline.results import join_same_examination
@@ -19,7 +19,7 @@ from analyses.reading import unaided_reading
 from analyses.record import cases
 from analyses.reports import services as reports
 from analyses.structured_reading.signature import content_sha256
-from analyses.tests.factories import AnalysisFactory, ImageFactory, result
+from analyses.tests.factories import ADVISED, AnalysisFactory, ImageFactory, result
 from analyses.worklist import assignment
 
 pytestmark = pytest.mark.django_db
@@ -173,7 +173,7 @@ def test_a_case_without_an_answer_is_read_and_signed(doctor, outcome):
     study = result(outcome, image__study__owner=doctor.department).image.study
     unaided = locked(study, doctor)
     assert unaided.answer["complete"]
-    reading.save_reading(study, user=doctor, reading="malignant")
+    reading.save_reading(study, user=doctor, reading="malignant", structure=ADVISED)
     assert reading.sign(study, doctor).agrees_with_model is None
     assert ReadingRevision.objects.get().direction == "no_answer"
 
@@ -208,7 +208,7 @@ def test_a_second_analysis_that_fails_after_the_lock_leaves_the_earlier_answer_o
     assert unaided.answer["complete"]
     assert unaided.answer["outcome"] == "malignant"
     assert [film["analysis"] for film in unaided.answer["films"]] == [str(first.pk)]
-    review = reading.save_reading(study, user=doctor, reading="malignant", agrees_with_model=True)
+    review = reading.save_reading(study, user=doctor, reading="malignant", structure=ADVISED, agrees_with_model=True)
     assert review.model_outcome == "malignant"
 
 
@@ -221,7 +221,7 @@ def test_a_newer_answer_changes_nothing_of_what_is_compared_signed_and_reported(
     summary.summarise(study)
     study.refresh_from_db()
     assert study.outcome == "normal"
-    review = reading.save_reading(study, user=doctor, reading="malignant", agrees_with_model=True)
+    review = reading.save_reading(study, user=doctor, reading="malignant", structure=ADVISED, agrees_with_model=True)
     assert review.model_outcome == "malignant"
     signed = reading.sign(study, doctor)
     assert signed.agrees_with_model
@@ -262,7 +262,7 @@ def test_a_reading_that_is_open_when_the_mode_changes_still_has_to_be_locked(doc
 def test_the_revision_and_the_times_are_recorded_at_the_signature(study, doctor):
     unaided = unaided_reading.open_reading(study, doctor)
     unaided_reading.lock_reading(study, doctor, reading="benign", likelihood=20)
-    Review.objects.create(study=study, reader=doctor, reading="malignant", likelihood=85, model_outcome="malignant")
+    reading.save_reading(study, user=doctor, reading="malignant", likelihood=85, structure=ADVISED)
     before = timezone.now()
     reading.sign(study, doctor)
     unaided.refresh_from_db()

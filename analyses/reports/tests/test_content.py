@@ -16,7 +16,16 @@ from analyses.reading import services as reading
 from analyses.reports import services as reports
 from analyses.structured_reading.content import Structured
 from analyses.structured_reading.findings import Findings
-from analyses.tests.factories import REGION, SUBTYPES, AnalysisFactory, ImageFactory, StudyFactory, png_bytes, result
+from analyses.tests.factories import (
+    ADVISED,
+    REGION,
+    SUBTYPES,
+    AnalysisFactory,
+    ImageFactory,
+    StudyFactory,
+    png_bytes,
+    result,
+)
 from inference.imaging.decode import decode_bytes
 
 BANNER = "PRELIMINARY, NOT READ BY A DOCTOR"
@@ -37,7 +46,7 @@ def text_of(study, user) -> str:
 
 
 def signed(study, user, read="malignant", impression="", **codes):
-    reading.save_reading(study, user=user, reading=read, impression=impression, **codes)
+    reading.save_reading(study, user=user, reading=read, structure=ADVISED, impression=impression, **codes)
     return reading.sign(study, user)
 
 
@@ -218,7 +227,7 @@ def test_several_films_are_printed_most_suspicious_first_with_their_own_answers(
     text = text_of(study, doctor)
     assert text.index("Film 2, LATERAL") < text.index("Film 1, AP") < text.index("Film 3, OBLIQUE")
     assert "The most suspicious of 3 films (Film 2, LATERAL)" in text
-    assert "The model had not answered when this report was issued." in text
+    assert "The model had not answered when this was read or reported." in text
     assert "Not an all-clear" in text
 
 

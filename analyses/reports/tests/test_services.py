@@ -18,7 +18,7 @@ from analyses.reading import services as reading
 from analyses.record import cases
 from analyses.reports import content as reports
 from analyses.reports import services as report_services
-from analyses.tests.factories import AnalysisFactory, ImageFactory, StudyFactory, result
+from analyses.tests.factories import ADVISED, AnalysisFactory, ImageFactory, StudyFactory, result
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_a_report_that_was_ended_alone_does_not_block_the_next(case, doctor, qui
 
 
 def test_a_signed_case_that_was_corrected_gets_an_amended_report(case, doctor, quick_pdf):
-    reading.save_reading(case, user=doctor, reading="malignant")
+    reading.save_reading(case, user=doctor, reading="malignant", structure=ADVISED)
     reading.sign(case, doctor)
     assert report_services.issue_report(case, doctor).kind == ReportKind.FINAL
     corrections.reassign(case, user=doctor, reason="wrong side", laterality="R")
@@ -115,7 +115,7 @@ def test_there_is_no_report_without_any_result_unless_the_case_is_signed(departm
     assert caught.value.code == "no_result"
     Analysis.objects.update(status="failed", error_code="unreadable")
     summary.summarise(study)
-    reading.save_reading(study, user=doctor, reading="cannot_tell")
+    reading.save_reading(study, user=doctor, reading="cannot_tell", structure=ADVISED)
     reading.sign(study, doctor)
     assert report_services.issue_report(study, doctor).kind == ReportKind.FINAL
 

@@ -15,7 +15,7 @@ from analyses.models import Analysis, Report, Review, Study
 from analyses.reading import services as reading
 from analyses.reports import services as report_services
 from analyses.reports import views as reports
-from analyses.tests.factories import StudyFactory, result
+from analyses.tests.factories import ADVISED, StudyFactory, result
 
 pytestmark = pytest.mark.usefixtures("quick_pdf")
 
@@ -24,7 +24,7 @@ def case_of(department, *, sign_as=None, read="malignant", **fields) -> Study:
     study = StudyFactory(owner=department, **fields)
     result("malignant", study=study)
     if sign_as is not None:
-        reading.save_reading(study, user=sign_as, reading=read)
+        reading.save_reading(study, user=sign_as, reading=read, structure=ADVISED)
         reading.sign(study, sign_as)
     study.refresh_from_db()
     return study

@@ -53,7 +53,7 @@ def test_a_text_that_nobody_edited_follows_the_structure(case, doctor):
 
 def test_an_edited_text_is_never_overwritten_but_is_said_to_be_older_than_the_structure(case, doctor):
     save(case, doctor, findings=AGGRESSIVE, findings_text="In my own words.")
-    review = save(case, doctor, findings=MILD, findings_text="In my own words.")
+    review = save(case, doctor, findings=MILD, findings_text="In my own words.", recommendation="refer")
     assert review.findings_text == "In my own words."
     assert refused(reading.sign, case, doctor) == "unconfirmed"
     assert reading.sign(case, doctor, ["text_is_older"]).confirmed == ["text_is_older"]
@@ -119,7 +119,7 @@ def test_an_error_cannot_be_confirmed_away(case, doctor):
 
 def test_the_bone_and_side_are_compared_with_the_examination(case, doctor):
     """The case is of the left knee."""
-    save(case, doctor, findings=Findings(number="one", bone="humerus", side="R"))
+    save(case, doctor, findings=Findings(number="one", bone="humerus", side="R"), recommendation="mr")
     assert refused(reading.sign, case, doctor, ["other_bone"]) == "unconfirmed"
     assert reading.sign(case, doctor, ["other_bone", "other_side"]).is_signed
 
@@ -172,7 +172,7 @@ def test_the_trail_names_codes_and_never_a_text(case, doctor):
 
 
 def test_an_addendum_keeps_its_reason_and_refuses_an_unknown_one(case, doctor):
-    save(case, doctor)
+    save(case, doctor, recommendation="refer")
     reading.sign(case, doctor)
     assert reading.add_addendum(case, doctor, "Later.", "pathology").reason == "pathology"
     with pytest.raises(Invalid) as caught:

@@ -14,7 +14,7 @@ from analyses.models import Annotation, Study, Task, UnaidedReading
 from analyses.reading import services as reading
 from analyses.reports import content as reports
 from analyses.reports import services as report_services
-from analyses.tests.factories import PatientFactory, StudyFactory, deep_values, png_bytes, result
+from analyses.tests.factories import ADVISED, PatientFactory, StudyFactory, deep_values, png_bytes, result
 from analyses.viewer import annotations
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +40,7 @@ def post(web, analysis, **body):
 
 def signed(study, doctor) -> Study:
     study.refresh_from_db()
-    reading.save_reading(study, user=doctor, reading="malignant")
+    reading.save_reading(study, user=doctor, reading="malignant", structure=ADVISED)
     reading.sign(study, doctor)
     study.refresh_from_db()
     return study

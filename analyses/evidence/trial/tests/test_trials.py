@@ -20,7 +20,7 @@ from analyses.evidence.trial.views import DICTIONARY
 from analyses.models import ReadingState, Study, Trial, TrialAllocation, TrialBlock, UnaidedReading
 from analyses.reading import allocation, unaided_reading
 from analyses.reading import services as reading
-from analyses.tests.factories import StudyFactory, result
+from analyses.tests.factories import ADVISED, StudyFactory, result
 
 pytestmark = pytest.mark.django_db
 
@@ -196,7 +196,7 @@ def test_rows_are_by_the_arm_drawn_whatever_happened_afterwards(reader, trial, a
     unaided_reading.lock_reading(study, reader, reading="benign", likelihood=30)
     reader.department.reading_mode = "at_once"
     reader.department.save()
-    reading.save_reading(study, user=reader, reading="malignant")
+    reading.save_reading(study, user=reader, reading="malignant", structure=ADVISED)
     reading.sign(study, reader)
     trials.close_trial(trial, administrator)
     signed, unsigned = trials.trial_rows(trial)
