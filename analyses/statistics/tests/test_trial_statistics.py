@@ -113,3 +113,33 @@ def test_what_nobody_signed_or_nobody_knows_is_left_out_and_few_cases_give_no_ra
     assert (found["specificity"].shown.n, found["specificity"].hidden.n) == (0, 0)
     assert (found["changed"].hidden.n, found["changed"].hidden.value) == (9, None)
     assert all(comparison.difference is None for comparison in found.values())
+
+
+def test_a_patient_with_one_case_in_each_arm_is_compared_with_himself():
+    """Where every patient's two cases are alike, the difference of the arms is certain, however patients differ."""
+    times = [20.0 * number for number in range(1, 31)]
+    alike = [case(arm, number, total_s=time) for number, time in enumerate(times) for arm in ("shown", "hidden")]
+    found = figures(alike)["reading_time_s"]
+    assert (found.difference, found.low, found.high) == (0, 0, 0)
+    apart = [
+        case(arm, f"{arm} {number}", total_s=time) for number, time in enumerate(times) for arm in ("shown", "hidden")
+    ]
+    spread = figures(apart)["reading_time_s"]
+    assert spread.high - spread.low > 100
+
+
+def test_the_interval_of_a_difference_within_patients_is_that_of_the_differences():
+    """The sandwich with one case of each arm per patient is the paired comparison (n - 1 in the denominator)."""
+    chance = random.Random(3)
+    pairs = [(chance.gauss(60, 30), chance.gauss(5, 8)) for _ in range(40)]
+    rows = [
+        case(arm, number, total_s=base + (more if arm == "shown" else 0))
+        for number, (base, more) in enumerate(pairs)
+        for arm in ("shown", "hidden")
+    ]
+    found = figures(rows)["reading_time_s"]
+    differences = [more for _base, more in pairs]
+    mean = sum(differences) / 40
+    error = math.sqrt(sum((one - mean) ** 2 for one in differences) / 39 / 40)
+    assert found.difference == pytest.approx(mean)
+    assert found.high - found.difference == pytest.approx(1.959964 * error)
