@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, reverse
 from structlog.testing import capture_logs
 
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent, User, User
 from accounts.services import deactivate, reactivate
 from accounts.tests.factories import PASSWORD, UserFactory
 
@@ -26,6 +26,14 @@ def stopped_clock():
 
 def sign_in(client: Client, email: str, password: str = PASSWORD, **extra):
     return client.post(reverse("account_login"), {"login": email, "password": password}, **extra)
+
+
+@pytest.fixture
+def doctor(doctor: User) -> User:
+    """One who has been asked for a name already."""
+    doctor.name = "Anna Berg"
+    doctor.save()
+    return doctor
 
 
 def actions() -> list[str]:

@@ -113,7 +113,7 @@ def case_context(progress: dict[str, Any], **extra: Any) -> dict[str, Any]:
     review = shown_review(state)
     unfinished = _unfinished(films, state)
     open_films = [] if state.is_blind else unfinished
-    waiting = open_films if reading.waits_for_answers(state) else []
+    waiting = open_films if open_films and reading.waits_for_answers(state) else []
     warnings = [(film, warning) for film in films for warning in film.analysis.open_warnings]
     signed = bool(review and review.is_signed)
     context = progress | {
