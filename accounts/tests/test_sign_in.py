@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, reverse
 from structlog.testing import capture_logs
 
-from accounts.models import AuditEvent, User, User
+from accounts.models import AuditEvent, User
 from accounts.services import deactivate, reactivate
 from accounts.tests.factories import PASSWORD, UserFactory
 

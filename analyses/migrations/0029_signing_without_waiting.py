@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('analyses', '0027_void_after_move'),
+        ('analyses', '0028_intended_use_of_films'),
     ]
 
     operations = [

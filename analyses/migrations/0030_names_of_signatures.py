@@ -16,7 +16,7 @@ def keep_words(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('analyses', '0028_signing_without_waiting'),
+        ('analyses', '0029_signing_without_waiting'),
     ]
 
     operations = [
