@@ -33,6 +33,18 @@ def own_files(settings, tmp_path):
     cache.clear()
 
 
+@pytest.fixture(autouse=True)
+def mail_at_once(monkeypatch):
+    """Mail that no request waits for is sent before the request's test goes on."""
+    from accounts import mail
+
+    class AtOnce:
+        def submit(self, call, *arguments):
+            call(*arguments)
+
+    monkeypatch.setattr(mail, "_pool", AtOnce())
+
+
 @pytest.fixture
 def rg3() -> bytes:
     """A real radiograph of a benign bone tumour as DICOM, shipped by the package pydicom-data."""

@@ -1,6 +1,7 @@
-"""Whether e-mail leaves this installation, and what becomes of a message where none does."""
+"""Whether e-mail leaves this installation, what becomes of a message where none does, and mail nobody waits for."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 from django.conf import settings
@@ -26,3 +27,23 @@ class DroppedMail(BaseEmailBackend):
 def mail_is_sent() -> bool:
     """Whether e-mail leaves this machine."""
     return not settings.EMAIL_BACKEND.endswith(_SENDS_NOTHING)
+
+
+# Two hanging mail servers' worth; what comes meanwhile waits, and the limits of the page keep that short.
+_pool = ThreadPoolExecutor(2, thread_name_prefix="mail")
+
+
+def send_unawaited(message: EmailMessage, user_id: str) -> None:
+    """Send a message while the request goes on: how long a mail server takes would tell that there is an account.
+
+    A fault is logged without the address. What waits when the process ends is lost: its owner asks again.
+    """
+    _pool.submit(_send, message, user_id)
+
+
+def _send(message: EmailMessage, user_id: str) -> None:
+    try:
+        message.send()
+    except Exception as error:
+        # Whatever a mail backend raises would tell a stranger that the account exists.
+        log.warning("reset_not_mailed", user_id=user_id, error=type(error).__name__)

@@ -177,3 +177,17 @@ def deployment_is_complete(app_configs: Apps, **kwargs: Any) -> list[CheckMessag
             )
         )
     return found
+
+
+@register(Tags.security, deploy=True)
+def time_zone_is_stated(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """Every time on pages and reports is in the zone of the hospital, which nobody else can know."""
+    if settings.TIME_ZONE_IS_STATED:
+        return []
+    return [
+        Warning(
+            "TIME_ZONE is not set: pages and reports show the time in UTC.",
+            hint="Set TIME_ZONE to the hospital's zone, such as Europe/Lisbon (or to UTC).",
+            id="bonescan.W006",
+        )
+    ]

@@ -361,7 +361,8 @@ LANGUAGES = [("en-gb", "English"), ("de", "Deutsch")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 # Dates in English stay ISO 8601, which no reader mistakes.
 FORMAT_MODULE_PATH = ["bonescan.formats"]
-TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+TIME_ZONE = env.str("TIME_ZONE", default="") or "UTC"
+TIME_ZONE_IS_STATED = bool(env.str("TIME_ZONE", default=""))
 USE_I18N = True
 USE_TZ = True
 

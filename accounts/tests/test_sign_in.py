@@ -1,6 +1,8 @@
 """Signing in and out, lock-outs, and setting passwords."""
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from smtplib import SMTPException
 
 import pytest
@@ -328,6 +330,24 @@ def test_while_the_mail_server_is_away_every_address_gets_the_same_answer(client
     (line,) = [line for line in lines if line["event"] == "reset_not_mailed"]
     assert (line["user_id"], line["error"]) == (str(doctor.pk), type(fault).__name__)
     assert "@" not in str(lines)
+
+
+def test_nobody_waits_for_a_mail_server_that_hangs(client, doctor, monkeypatch):
+    asked, answered = threading.Event(), threading.Event()
+
+    def hang(*args, **kwargs):
+        asked.set()
+        return answered.wait(30)
+
+    monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", hang)
+    with ThreadPoolExecutor(1) as pool:
+        monkeypatch.setattr("accounts.mail._pool", pool)
+        try:
+            assert ask_for_reset(client, doctor.email).status_code == 302  # while the server still hangs
+            assert asked.wait(30)
+            assert not answered.is_set()
+        finally:
+            answered.set()
 
 
 def test_a_new_person_sets_the_first_password_by_the_administrators_link(client, department):

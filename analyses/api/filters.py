@@ -23,7 +23,7 @@ ORDERS = {
     "-malignant_probability": F("sortable_probability").desc(nulls_last=True),
 }
 CASE = "image__study"
-PAGING = frozenset({"page", "page_size"})
+PAGING = frozenset({"page", "page_size", "cursor"})
 
 
 class MomentField(IsoDateTimeField):

@@ -101,8 +101,10 @@ def case_next(request: HttpRequest, study_id: UUID) -> HttpResponse:
     query.update(dict(parse_qsl(request.session.get(SESSION_KEY, ""))))
     narrowed = CaseFilter(query, caller(request)).qs
     order = query.get("order") or worklist.DEFAULT_ORDER
-    following = worklist.following(narrowed, order, caller(request), study.pk)
+    following, from_the_top = worklist.following(narrowed, order, caller(request), study.pk)
     if following is not None:
+        if from_the_top:
+            messages.info(request, _("End of the list. Continuing with the first open case."))
         return redirect("analyses:case", following)
     messages.info(request, _("This was the last open case in the list."))
     query["view"] = "all"

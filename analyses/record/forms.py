@@ -1,5 +1,6 @@
 """Forms of the pages: they check what was typed and hand clean values to the services, which write."""
 
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -44,7 +45,8 @@ class DateInput(forms.DateInput):
 
 
 def _past_date(value: Any) -> None:
-    if value and value > timezone.localdate():
+    # One day of grace, as the services give: it may be tomorrow already where the reader sits.
+    if value and value > timezone.localdate() + timedelta(days=1):
         raise forms.ValidationError(_("This date is in the future."))
 
 

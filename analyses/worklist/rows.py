@@ -93,14 +93,20 @@ def _place(field: str, values: Iterable[str], unknown: Q = NOTHING) -> Case:
     return Case(When(unknown, then=last), *whens, default=last, output_field=IntegerField())
 
 
-def following(narrowed: QuerySet[Study], wanted: str, user: User, current: UUID) -> UUID | None:
-    """The case after this one in the user's view and order that is open and not a colleague's; None at the end."""
+def following(narrowed: QuerySet[Study], wanted: str, user: User, current: UUID) -> tuple[UUID | None, bool]:
+    """The case after this one in the user's view and order that is open and not a colleague's.
+
+    Returns:
+        It, or None where no other is left; and whether the list ended and it is the first from the top.
+    """
     mine = Q(assigned_to__isnull=True) | Q(assigned_to=user) | Q(assigned_to__is_active=False)
     open_ones = narrowed.filter(mine).exclude(reading_state__in=SIGNED_STATES).order_by()
     rows = listed(user).filter(Q(pk__in=open_ones.values("pk")) | Q(pk=current))
     keys = list(ordered(rows, wanted, user, as_open=current).values_list("pk", flat=True))
-    after = keys[keys.index(current) + 1 :] if current in keys else keys
-    return after[0] if after else None
+    place = keys.index(current) if current in keys else -1
+    after, before = keys[place + 1 :], keys[: max(0, place)]
+    left = [*after, *before]
+    return left[0] if left else None, not after and bool(before)
 
 
 def masked(rows: list[Any]) -> list[Any]:

@@ -19,6 +19,7 @@ PRODUCTION = {
     "REDIS_URL": "redis://redis:6379/0",
     "EMAIL_URL": "smtp+tls://user:password@mail.hospital.example:587",
     "TRUSTED_PROXY_COUNT": "1",
+    "TIME_ZONE": "Europe/Lisbon",
 }
 
 
@@ -144,3 +145,10 @@ def test_an_upload_limit_above_what_the_decoder_takes_stops_the_start(settings, 
     assert checks.limits_agree(None) == []
     monkeypatch.setenv("BONESCAN_DECODE_CPU_S", "soon")
     assert ids(checks.limits_agree(None)) == ["bonescan.E006"]
+
+
+def test_an_installation_is_asked_for_its_time_zone(settings):
+    settings.TIME_ZONE_IS_STATED = False
+    assert ids(checks.time_zone_is_stated(None)) == ["bonescan.W006"]
+    settings.TIME_ZONE_IS_STATED = True
+    assert checks.time_zone_is_stated(None) == []

@@ -289,6 +289,7 @@ def test_a_production_like_environment_passes_the_deployment_check(tmp_path: Pat
     (tmp_path / "secret_key").write_text(secrets.token_urlsafe(50))
     environment = {
         **example_lines(active=True),
+        "TIME_ZONE": "Europe/Lisbon",  # the example leaves it to the hospital
         "PATH": os.environ["PATH"],
         "OMP_NUM_THREADS": "1",
         "BONESCAN_HOME": str(tmp_path / "home"),

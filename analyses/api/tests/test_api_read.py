@@ -192,7 +192,7 @@ def test_nobody_on_the_way_keeps_an_answer(client, posted):
 def test_a_list_shows_the_newest_first_in_the_shape_of_the_single_answer(client, posted):
     analyses = [posted(), posted("benign")]
     body = client.get(ANALYSES).json()
-    assert set(body) == {"count", "next", "previous", "results"}
+    assert set(body) == {"count", "next", "previous", "results", "next_cursor"}
     assert [row["id"] for row in body["results"]] == [str(row.pk) for row in reversed(analyses)]
     assert body["results"][0] == client.get(address(analyses[1])).json()
 
@@ -216,6 +216,38 @@ def test_pages_neither_repeat_nor_skip_a_row(client, posted):
         url = body["next"]
     assert len(seen) == 5
     assert set(seen) == made
+
+
+@pytest.mark.parametrize("order", ["-created_at", "created_at"])
+def test_a_cursor_neither_repeats_nor_skips_a_row_while_films_arrive(client, posted, order):
+    made = [str(posted("normal").pk) for _ in range(5)]
+    Analysis.objects.filter(pk__in=made[1:3]).update(created_at=timezone.now())  # two at one moment
+    expected = [row["id"] for row in client.get(f"{ANALYSES}?ordering={order}").json()["results"]]
+    body = client.get(f"{ANALYSES}?ordering={order}&page_size=2").json()
+    seen = [row["id"] for row in body["results"]]
+    posted("benign")
+    url = f"{ANALYSES}?ordering={order}&page_size=2&cursor={body['next_cursor']}"
+    while url:
+        body = client.get(url).json()
+        seen += [row["id"] for row in body["results"]]
+        url = body["next"]
+    assert seen[:5] == expected
+    assert len(seen) == (5 if order == "-created_at" else 6)
+    assert body["next_cursor"] is None
+
+
+def test_a_cursor_is_taken_only_as_it_was_given(client, posted):
+    for _ in range(2):
+        posted("normal")
+    given = client.get(f"{ANALYSES}?page_size=1").json()["next_cursor"]
+    assert client.get(f"{ANALYSES}?cursor={given}").status_code == 200
+    by_probability = "ordering=malignant_probability"
+    assert client.get(f"{ANALYSES}?page_size=1&{by_probability}").json()["next_cursor"] is None
+    for query in (
+        "cursor=x", "cursor=", "cursor=%00", f"cursor={given}&page=1", f"cursor={given}&{by_probability}",
+        f"cursor={given}&ordering=created_at", f"cursor={given}&cursor={given}",
+    ):  # fmt: skip
+        assert_refused(client.get(f"{ANALYSES}?{query}"), 400, "bad_field")
 
 
 @pytest.mark.parametrize("query", ["page=2", "page=0", "page=-1", "page=x", "page=last", "page=" + "9" * 30])

@@ -181,10 +181,18 @@ def test_the_next_case_follows_the_order_of_the_list_last_looked_at(web, departm
     assert (following(web, a), following(web, b)) == ("B", "C")
 
 
-def test_the_next_case_stays_within_the_filters_and_ends_with_the_list(web, department):
+def test_the_next_case_stays_within_the_filters_and_goes_on_from_the_top(web, department):
     a, _, c = (named(department, name) for name in ("R1", "X", "R2"))
     web.get("/cases/?q=R")
     assert following(web, a) == "R2"
+    assert following(web, c) == "R1"
+    assert "Continuing with the first open case." in web.get("/cases/").content.decode()
+
+
+def test_the_last_open_case_is_told_of_when_no_other_is_left(web, department):
+    a, c = (named(department, name) for name in ("R1", "R2"))
+    Study.objects.filter(pk=a.pk).update(reading_state="final")
+    web.get("/cases/?q=R")
     assert following(web, c).startswith("/cases/?")
     assert "This was the last open case in the list." in web.get("/cases/").content.decode()
 

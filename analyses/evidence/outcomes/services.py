@@ -6,7 +6,7 @@ An outcome *closes* the case. Only a signed case takes one: before the signature
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -82,7 +82,8 @@ def cleaned(given: OutcomeFields, born: date | None = None) -> OutcomeFields:
 def _day_problem(day: date | None, born: date | None) -> str:
     if day is None:
         return _("Enter the date.")
-    if day > timezone.localdate():
+    # One day of grace: it may be tomorrow already where the reader sits.
+    if day > timezone.localdate() + timedelta(days=1):
         return _("The date is in the future.")
     if day < (born or EARLIEST):
         return (
