@@ -51,6 +51,18 @@ class OperatingPoint:
         return "benign" if found else "normal"
 
 
+@dataclass(frozen=True)
+class FindingPoint:
+    """The cut-off of one finding, there or not, of one model version; `chosen_on` as for `OperatingPoint`."""
+
+    name: str
+    finding: float
+    chosen_on: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
 def sigmoid(values: np.ndarray) -> np.ndarray:
     """Return 1 / (1 + exp(-x)) without overflow."""
     return 0.5 * (1.0 + np.tanh(0.5 * values))

@@ -6,6 +6,7 @@ import contourpy
 import numpy as np
 from PIL import Image, ImageDraw
 
+from inference.imaging.prepare import Frame
 from inference.prediction import Region
 
 # Outlines are traced on this grid, four times finer than the network's cells.
@@ -39,6 +40,19 @@ def regions_of(cells: np.ndarray, threshold: float, smallest: float) -> tuple[Re
         if len(outer) >= 3 and area >= smallest:
             found.append(_region(fine, outer, area))
     return tuple(sorted(found, key=lambda region: -region.probability)[:MAX_REGIONS])
+
+
+def on_film(regions: tuple[Region, ...], frame: Frame) -> tuple[Region, ...]:
+    """Return regions of a square that a film was fitted into as regions of the film; what lies beside it is cut off."""
+    found = []
+    for region in regions:
+        places = np.clip([frame.on_film(x, y) for x, y in region.polygon], 0.0, 1.0)
+        (x0, y0), (x1, y1) = places.min(axis=0), places.max(axis=0)
+        if area := _area(places):
+            polygon = tuple((round(float(x), 4), round(float(y), 4)) for x, y in places)
+            box = (round(float(x0), 4), round(float(y0), 4), round(float(x1), 4), round(float(y1), 4))
+            found.append(Region(polygon, box, round(area, 6), region.probability))
+    return tuple(found)
 
 
 def _area(points: np.ndarray) -> float:

@@ -13,9 +13,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
-from inference.calibration import OperatingPoint
+from inference.calibration import FindingPoint, OperatingPoint
 from inference.card import ModelIdentity, family_of, load_card, operating_points, verified_weights
 from inference.errors import WeightsError
+from inference.families.finding.model import FindingModel
 from inference.families.joint.model import JointModel
 from inference.families.paper_cnn.model import PaperModel
 from inference.imaging.blank import is_blank
@@ -30,14 +31,25 @@ DEFAULT_POINT = "balanced"
 
 
 class Model(Protocol):
-    """What a family of networks must do with a square uint8 (256, 256)."""
+    """What a family of networks must do: the gate reads a square uint8 (256, 256), the rest what `film` returns."""
 
     def gate_score(self, square: np.ndarray) -> float: ...
-    def judge(self, square: np.ndarray, point: OperatingPoint) -> Judgement: ...
-    def saliency(self, square: np.ndarray, judgement: Judgement) -> np.ndarray | None: ...
+    def film(self, canonical: np.ndarray) -> np.ndarray: ...
+    def judge(self, film: np.ndarray, point: Any) -> Judgement: ...
+    def saliency(self, film: np.ndarray, judgement: Judgement) -> np.ndarray | None: ...
 
 
-FAMILIES: dict[str, Callable[[dict[str, Any], dict[str, Tensor]], Model]] = {"paper": PaperModel, "joint": JointModel}
+FAMILIES: dict[str, Callable[[dict[str, Any], dict[str, Tensor]], Model]] = {
+    "paper": PaperModel,
+    "joint": JointModel,
+    "finding": FindingModel,
+}
+Point = OperatingPoint | FindingPoint
+
+
+def point_of(entry: dict[str, Any]) -> Point:
+    """Return an operating point of a card: that of one finding, or that of the tumour's two steps."""
+    return FindingPoint(**entry) if "finding" in entry else OperatingPoint(**entry)
 
 
 def load_tensors(data: bytes) -> dict[str, Tensor]:
@@ -58,7 +70,7 @@ class Predictor:
         self.card = card
         self.identity = ModelIdentity(card["name"], card["version"], card["weights"]["sha256"])
         self.model = model
-        self.points = {name: OperatingPoint(**point) for name, point in operating_points(card).items()}
+        self.points = {name: point_of(point) for name, point in operating_points(card).items()}
         self._gate_threshold = float(card["gate"]["threshold"])
 
     @classmethod
@@ -75,7 +87,7 @@ class Predictor:
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError("bad_card", "The model's card is incomplete: install weights and card again.") from error
 
-    def point(self, name: str = DEFAULT_POINT) -> OperatingPoint:
+    def point(self, name: str = DEFAULT_POINT) -> Point:
         """Return the operating point of that name, or the balanced one where this model has none of it."""
         return self.points.get(name) or self.points[DEFAULT_POINT]
 
@@ -101,11 +113,12 @@ class Predictor:
         if gate.analysable:
             announce("classifying")
             with clock.stage("classifying"):
-                judgement = self.model.judge(square, point)
+                film = self.model.film(canonical)
+                judgement = self.model.judge(film, point)
             if explain:
                 announce("explaining")
                 with clock.stage("explaining"):
-                    saliency = self.model.saliency(square, judgement)
+                    saliency = self.model.saliency(film, judgement)
         found = judgement or Judgement({}, "not_analysable", "")
         return Prediction(
             outcome=found.outcome,
@@ -137,7 +150,7 @@ class Predictor:
 
     def judge(self, canonical: np.ndarray, operating_point: str = DEFAULT_POINT) -> Judgement:
         """Judge any image with the gate off: for measuring, not for the portal."""
-        return self.model.judge(common_square(canonical), self.point(operating_point))
+        return self.model.judge(self.model.film(canonical), self.point(operating_point))
 
 
 class _Clock:

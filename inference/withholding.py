@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from inference.calibration import OUTCOMES
 from inference.prediction import SET_UNDECIDED, UNLIKE_TRAINING, UNSTABLE
 
 
@@ -20,10 +19,10 @@ class ConformalSets:
     """
 
     level: float
-    cut_offs: tuple[float, float, float]
+    cut_offs: tuple[float, ...]
 
     def members(self, probabilities: np.ndarray) -> np.ndarray:
-        """Return bool (..., 3) for probabilities (..., 3)."""
+        """Return bool (..., K) for probabilities (..., K) of K classes."""
         return probabilities >= np.asarray(self.cut_offs)
 
     def as_dict(self) -> dict[str, Any]:
@@ -37,14 +36,14 @@ FEWEST_OF_A_PLACE = 30
 def fit_conformal(
     labels: np.ndarray, probabilities: np.ndarray, level: float, places: np.ndarray | None = None
 ) -> ConformalSets:
-    """Fit on calibration films: labels (N,), probabilities (N, 3). At least `level` * (n_k + 1) >= 1 films per class.
+    """Fit on calibration films: labels (N,), probabilities (N, K). At least `level` * (n_k + 1) >= 1 films per class.
 
     The cut-off of class k is the floor(level * (n_k + 1))-th smallest p_k among its own films; 0 where that is none.
     With `places` (N,) it is the lowest that any place with FEWEST_OF_A_PLACE films of the class asks for, so that the
     worst place is covered as stated (group-conditional sets: Barber et al. 2021, section 4).
     """
     cut_offs = []
-    for k in range(len(OUTCOMES)):
+    for k in range(probabilities.shape[1]):
         own = labels == k
         asked = [_cut_off(probabilities[own, k], level)]
         if places is not None:
@@ -53,7 +52,7 @@ def fit_conformal(
                 _cut_off(probabilities[own & (places == name), k], level) for name in names[counts >= FEWEST_OF_A_PLACE]
             ]
         cut_offs.append(min(asked))
-    return ConformalSets(level, (cut_offs[0], cut_offs[1], cut_offs[2]))
+    return ConformalSets(level, tuple(cut_offs))
 
 
 def _cut_off(own: np.ndarray, level: float) -> float:
@@ -98,7 +97,7 @@ def reasons_to_withhold(
     furthest: float,
     dissent: tuple[str, int] = (UNSTABLE, 0),
 ) -> tuple[str, ...]:
-    """Return the codes, none where the answer stands; `members` is the conformal set, bool (3,).
+    """Return the codes, none where the answer stands; `members` is the conformal set, bool (K,).
 
     `dissent` holds the code for views that are called otherwise, and how many of them may be.
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from PIL import Image
 
@@ -29,3 +31,34 @@ def model_input(canonical: np.ndarray, size: int = 224) -> np.ndarray:
     if size != COMMON_SIDE_PX:
         square = np.asarray(Image.fromarray(square).resize((size, size), Image.Resampling.BILINEAR))
     return square.astype(np.float32) / 255.0
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where a film lies on the square that it was fitted into, as shares of the square's side."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    def on_film(self, x: float, y: float) -> tuple[float, float]:
+        """Return a place on the square (shares of its side) as shares of the film's width and height."""
+        return (x - self.left) / self.width, (y - self.top) / self.height
+
+    def on_square(self, x: float, y: float) -> tuple[float, float]:
+        """Return a place on the film (shares of its width and height) as shares of the square's side."""
+        return self.left + x * self.width, self.top + y * self.height
+
+
+def fitted_square(canonical: np.ndarray, side: int) -> tuple[np.ndarray, Frame]:
+    """Return uint8 (side, side) with the whole film in its own proportions, black around it, and where it lies."""
+    height, width = canonical.shape
+    scale = side / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    how = Image.Resampling.BOX if scale < 0.5 else Image.Resampling.BILINEAR
+    shrunk = Image.fromarray(np.ascontiguousarray(canonical)).resize(size, how)
+    left, top = (side - size[0]) // 2, (side - size[1]) // 2
+    square = np.zeros((side, side), dtype=np.uint8)
+    square[top : top + size[1], left : left + size[0]] = np.asarray(shrunk)
+    return square, Frame(left / side, top / side, size[0] / side, size[1] / side)

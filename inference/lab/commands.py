@@ -26,6 +26,7 @@ from inference.lab.evaluation.evaluate import (
     write_measurement,
 )
 from inference.lab.evaluation.measure_again import SECTIONS, measure_section_again
+from inference.lab.fracture.commands import add_fracture
 from inference.lab.gate.training import add_gate
 from inference.lab.recipes.experiment import EXPERIMENTS, load_experiment
 from inference.lab.reports.documents import describe, write_documents
@@ -51,6 +52,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     _add_compare(commands)
     add_leakage(commands)
     add_gate(commands)
+    add_fracture(commands)
     tell = commands.add_parser("describe", help="write measured figures into the card of an installed model")
     tell.add_argument("model", help="<name>-<version>")
     tell.add_argument(

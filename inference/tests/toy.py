@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 import json
 from pathlib import Path
@@ -186,4 +187,65 @@ def toy_sources(root: Path) -> Path:
     folder.mkdir(parents=True)
     for index in range(4):
         Image.fromarray(toy_film(900 + index)).save(folder / f"normal_{index}.png")
+    return root
+
+
+FINDING_OUTCOMES = ("no_fracture", "fracture")
+
+
+def toy_finding(folder: Path, **changes: Any) -> dict:
+    """Write a matching pair of the family of one finding, random; `changes` replace entries of its card."""
+    torch.manual_seed(5)
+    shape, gate_shape = {"size": 64, "subtypes": 0, "outcomes": 1}, {"size": 64, "components": 2, "kinds": 1}
+    network, gate = build_joint(shape), build_gate(gate_shape)
+    gate.limits += 100.0
+    distance = fit_distance(np.random.default_rng(1).normal(size=(40, network.read[1].in_features)), 4)
+    tensors = {f"network.{key}": value.contiguous() for key, value in network.state_dict().items()}
+    tensors |= tensors_of([], gate.state_dict(), distance)
+    data = save(tensors)
+    card = {
+        "name": "toy-finding",
+        "version": "0",
+        "family": "finding",
+        "task": "fracture",
+        "modality": ["CR", "DX"],
+        "outcomes": list(FINDING_OUTCOMES),
+        "weights": {"file": "model.safetensors", "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)},
+        "preprocessing_version": PREPROCESSING_VERSION,
+        "architecture": {"network": shape, "gate": gate_shape},
+        "calibration": {"finding": {"scale": 1.0, "bias": 0.0}},
+        "operating_points": {"balanced": {"name": "balanced", "finding": 0.0, "chosen_on": "nothing"}},
+        "outline": {"threshold": 0.01, "smallest_area": 0.0},
+        "gate": {"threshold": 0.5},
+        "withheld": {"level": 0.05, "cut_offs": [2.0, 0.0], "distance": {"threshold": 1e9}},
+        "saliency": {"status": "not shown"},
+        "networks": {},
+        **changes,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.safetensors").write_bytes(data)
+    (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    return card
+
+
+def toy_fractures(root: Path) -> Path:
+    """Write a folder of fractures: two films of each part and label; a fracture is a dark gap in the shaft."""
+    folder = root / "fracatlas"
+    (folder / "images").mkdir(parents=True)
+    labels, parts, outlines, number = [], [], {}, 0
+    for part in ("fold0", "fold1", "fold2", "fold3", "fold4", "test"):
+        for label in ("fractured", "not_fractured") * 2:
+            name = f"F{number:03d}"
+            film = toy_film(700 + number, side=96)[:, 8:88].copy()
+            if label == "fractured":
+                film[40:46, 20:60] = 40
+                outlines[name] = [[[[0.25, 0.4], [0.75, 0.4], [0.75, 0.5], [0.25, 0.5]]]]
+            Image.fromarray(film).save(folder / "images" / f"{name}.png")
+            known = {"body_part": "leg", "view": "frontal", "group_id": str(number // 2), "near_gate": "0"}
+            labels.append({"image_id": name, "label": label, **known})
+            parts.append({"image_id": name, "part": part})
+            number += 1
+    _write_rows(folder / "labels.csv", labels)
+    _write_rows(folder / "folds.csv", parts)
+    (folder / "outlines.json.gz").write_bytes(gzip.compress(json.dumps(outlines).encode()))
     return root

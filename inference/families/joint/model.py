@@ -17,6 +17,7 @@ from inference.errors import InferenceError, WeightsError
 from inference.families.gate.network import build as build_gate
 from inference.families.joint.network import JointNet
 from inference.families.joint.network import build as build_joint
+from inference.imaging.prepare import common_square
 from inference.outline import regions_of
 from inference.prediction import Judgement
 from inference.saliency import attribution
@@ -79,7 +80,8 @@ def folded(network: nn.Module) -> nn.Module:
     return network
 
 
-def _filled(network: nn.Module, tensors: dict[str, Tensor], prefix: str) -> nn.Module:
+def filled(network: nn.Module, tensors: dict[str, Tensor], prefix: str) -> nn.Module:
+    """Fill a network with the tensors whose names begin with `prefix`, for answering only; WeightsError if unfit."""
     own = {key.removeprefix(prefix): value.float() for key, value in tensors.items() if key.startswith(prefix)}
     kinds = network.state_dict()
     try:
@@ -89,6 +91,15 @@ def _filled(network: nn.Module, tensors: dict[str, Tensor], prefix: str) -> nn.M
     return network.eval().requires_grad_(False)
 
 
+def score_of_gate(gate: nn.Module, side: int, square: np.ndarray) -> float:
+    """Return a gate's probability that a square uint8 (256, 256) is a bone radiograph; the gate reads it at `side`."""
+    image = image_of(square)
+    if side != image.shape[-1]:
+        image = nn.functional.interpolate(image, size=(side,) * 2, mode="bilinear", antialias=True)
+    with torch.inference_mode():
+        return float(torch.sigmoid(gate(image.contiguous(memory_format=torch.channels_last)).double())[0])
+
+
 class JointModel:
     """Judges squares uint8 (256, 256) by what the card fixed: calibration, operating point, sets, distance, outline."""
 
@@ -96,11 +107,11 @@ class JointModel:
         shape = card["architecture"]
         self.members: list[JointNet] = []
         for number in range(card["members"]):
-            member = _filled(build_joint(shape["member"]), tensors, f"members.{number}.")
+            member = filled(build_joint(shape["member"]), tensors, f"members.{number}.")
             assert isinstance(member, JointNet)
             folded(member)
             self.members.append(member)
-        self.gate = folded(_filled(build_gate(shape["gate"]), tensors, "gate."))
+        self.gate = folded(filled(build_gate(shape["gate"]), tensors, "gate."))
         self._gate_side = int(shape["gate"]["size"])
         self._views = views_of_card(card.get("views", SMALL_CHANGES))
         self._stretches = preparation_of_card(card.get("preparation", "none"))
@@ -119,13 +130,13 @@ class JointModel:
         side = 32
         return len(self._views.of(torch.zeros(1, 1, side, side)))
 
+    def film(self, canonical: np.ndarray) -> np.ndarray:
+        """Return what `judge` reads of a canonical image: the square uint8 (256, 256)."""
+        return common_square(canonical)
+
     def gate_score(self, square: np.ndarray) -> float:
         """Return the gate's probability that a square is a bone radiograph."""
-        image = image_of(square)
-        if self._gate_side != image.shape[-1]:
-            image = nn.functional.interpolate(image, size=(self._gate_side,) * 2, mode="bilinear", antialias=True)
-        with torch.inference_mode():
-            return float(torch.sigmoid(self.gate(image.contiguous(memory_format=torch.channels_last)).double())[0])
+        return score_of_gate(self.gate, self._gate_side, square)
 
     def probabilities(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return calibrated P(tumour) (...) and class probabilities (..., 3) of logits (..., 2)."""

@@ -20,7 +20,7 @@ _TOP_CELLS = 16
 
 @dataclass(frozen=True)
 class Answer:
-    """What a network says of N films: logits of tumour and of malignant-given-tumour (N, 2); the rest where it can.
+    """What a network says of N films: logits of tumour and of malignant-given-tumour (N, 2), of one finding (N, 1).
 
     `masks` are logits (N, h, w) per cell of the film, `subtypes` logits (N, S), `features` (N, D) what the head read.
     """
@@ -96,14 +96,16 @@ def _within(maps: Tensor, weights: Tensor) -> Tensor:
 class JointNet(nn.Module):
     """Grey films (N, 1, H, W) in [0, 1], sides divisible by 32, to an Answer with outlines and subtypes."""
 
-    def __init__(self, size: int = 256, subtypes: int = 8, frozen: int = 1, dropout: float = 0.3) -> None:
+    def __init__(
+        self, size: int = 256, subtypes: int = 8, frozen: int = 1, dropout: float = 0.3, outcomes: int = 2
+    ) -> None:
         super().__init__()
         self.size = size
         self.encoder = Encoder(frozen)
         self.decoder = Decoder()
         read = _CHANNELS[3] + _CHANNELS[2] + 64 + 64 + 3
         self.read = nn.Sequential(nn.Dropout(dropout), nn.Linear(read, 192), nn.ReLU(), nn.Dropout(dropout))
-        self.outcome = nn.Linear(192, 2)
+        self.outcome = nn.Linear(192, outcomes)
         self.subtype = nn.Linear(192, subtypes) if subtypes else None
 
     def pyramid(self, images: Tensor) -> tuple[list[Tensor], Tensor, Tensor, Tensor]:
@@ -133,5 +135,5 @@ class JointNet(nn.Module):
 
 
 def build(architecture: dict[str, Any]) -> JointNet:
-    """Build the network of an `architecture` entry (size, subtypes, frozen, dropout), in channels_last."""
+    """Build the network of an `architecture` entry (size, subtypes, frozen, dropout, outcomes), in channels_last."""
     return JointNet(**architecture).to(memory_format=torch.channels_last)

@@ -12,7 +12,7 @@ from torch import Tensor
 from inference.calibration import OUTCOMES, Calibration, OperatingPoint, class_probabilities
 from inference.errors import InferenceError, WeightsError
 from inference.families.paper_cnn.network import PaperCNN, build
-from inference.imaging.prepare import model_input
+from inference.imaging.prepare import common_square, model_input
 from inference.prediction import Judgement
 from inference.saliency import grad_cam
 
@@ -55,6 +55,10 @@ class PaperModel:
                 raise WeightsError("bad_weights", "The model's weights do not fit the networks of its card.") from error
             calibration = Calibration(entry["calibration"]["scale"], entry["calibration"]["bias"])
             self.members[name] = Member(network.eval().requires_grad_(False), calibration)
+
+    def film(self, canonical: np.ndarray) -> np.ndarray:
+        """Return what `judge` reads of a canonical image: the square uint8 (256, 256)."""
+        return common_square(canonical)
 
     def gate_score(self, square: np.ndarray) -> float:
         """Return the gate's probability that a square is a bone radiograph."""

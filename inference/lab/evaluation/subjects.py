@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from inference.calibration import OUTCOMES, OperatingPoint, sigmoid
+from inference.errors import DataError
 from inference.families.joint.model import JointModel, image_of
 from inference.families.joint.network import JointNet
 from inference.lab.evaluation.workers import worker_pool
@@ -75,7 +76,10 @@ class InstalledModel:
 
     def __post_init__(self) -> None:
         self.predictor = Predictor.load(self.folder)
-        self.thresholds = thresholds_of(self.predictor.card, self.predictor.point(self.point_name))
+        point = self.predictor.point(self.point_name)
+        if not isinstance(point, OperatingPoint):
+            raise DataError("other_task", "Tumours are measured here: this model is of another task.")
+        self.thresholds = thresholds_of(self.predictor.card, point)
 
     def answer(self, squares: np.ndarray) -> Answers:
         judged, seconds = self._shared(_judge_all, squares, self.point_name)

@@ -35,9 +35,14 @@ def _focal(loss: Tensor, gamma: float) -> Tensor:
 
 
 def classes_loss(logits: Tensor, labels: Tensor, experiment: Experiment) -> Tensor:
-    """Binary cross-entropy of tumour over all films and of malignant over tumour films; logits (N, 2)."""
+    """Binary cross-entropy of tumour over all films and of malignant over tumour films; logits (N, 2).
+
+    A network of one finding answers logits (N, 1): it is taught the first alone.
+    """
     tumour = (labels > 0).float()
     first = functional.binary_cross_entropy_with_logits(logits[:, 0], tumour, reduction="none")
+    if logits.shape[1] == 1:
+        return _focal(first, experiment.focal).mean()
     weight = logits.new_tensor(experiment.malignant_weight)
     second = functional.binary_cross_entropy_with_logits(
         logits[:, 1], (labels == 2).float(), pos_weight=weight, reduction="none"

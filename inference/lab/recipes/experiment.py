@@ -26,6 +26,7 @@ class Experiment:
     an experiment whose run on the same split lends its weights. The first `small_epochs` see films of `small_size`.
     `encoder_rate` scales the learning rate of what started from ImageNet. Weights of a loss are relative to the
     classes' loss; `malignant_weight` is the positive weight of malignant among tumours.
+    `positives` is the share of an epoch's films that show the finding; 0 takes every film once.
     `mixing` adds tumour-free films of other sources to every batch and moves lesions between films.
     `keep` says which weights count: of the `best` validation epoch, or the `last` (then validation chose nothing).
     """
@@ -61,12 +62,15 @@ class Experiment:
     bfloat16: bool = True
     augmentation: Augmentation = field(default_factory=Augmentation)
     mixing: Mixing | None = None
+    positives: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings; those of younger date are left out where they do nothing, so that hashes stay."""
         settings = asdict(self)
         if self.mixing is None:
             del settings["mixing"]
+        if not self.positives:
+            del settings["positives"]
         for name in ("quarter_turns", "letterbox"):
             if not settings["augmentation"][name]:
                 del settings["augmentation"][name]

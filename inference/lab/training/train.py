@@ -207,11 +207,15 @@ class Trainer:
                 else:
                     average.copy_(current[name])
 
+    def _order(self) -> Tensor:
+        """Return which films an epoch shows, in which order: each of them once."""
+        return torch.randperm(len(self.train_examples), generator=self.generator)
+
     def _epoch(self, bar: Bar) -> float:
         experiment, progress = self.experiment, self.progress
         self.network.train()
         side = experiment.small_size if progress.epoch < experiment.small_epochs else experiment.size
-        order = torch.randperm(len(self.train_examples), generator=self.generator)
+        order = self._order()
         first, losses = progress.epoch * self.steps_per_epoch, []
         for index, chosen in enumerate(order.split(self.own_batch)):
             losses.append(self._step(chosen, first + index, side))

@@ -1,0 +1,1 @@
+"""The second task: a network that outlines fractures, from films to card."""
