@@ -47,6 +47,8 @@ MONITORED = frozenset(
     (
         *(_("grey mean"), _("grey spread"), _("film size, megapixels"), _("modality"), _("body part")),
         *(_("distance from the training films"), _("refused by the gate"), _("probability of malignancy")),
+        *(_("probability of a fracture"), _("answers by the cut-off")),
+        *(_("fracture"), _("no fracture")),
         *(_("answers by the cut-offs"), _("withheld"), _("overruled"), _("inputs"), _("outputs")),
         *(_("yes"), _("no"), _("not stated"), _("normal"), _("benign"), _("malignant"), _("all others")),
     )

@@ -65,9 +65,21 @@ def current_analyses(study: Study, task: str) -> list[Analysis]:
     return list(current_by_image(analyses_of(study, task)).values())
 
 
-def analyses_of(study: Study, task: str) -> QuerySet[Analysis]:
-    """The analyses of this task with their images: those of one image after the other, the newest of each first."""
-    rows = Analysis.objects.filter(image__study=study, task=task).select_related("image")
+def further_by_image(images: Iterable[Any]) -> dict[Any, list[Analysis]]:
+    """The current analyses of every task but the tumour's of these images, by image; one query."""
+    rows = Analysis.objects.exclude(task=Task.TUMOUR).filter(image_id__in=set(images)).select_related("image")
+    ordered = list(rows.order_by("task", "-created_at", "id"))
+    found: dict[Any, list[Analysis]] = {}
+    for task in dict.fromkeys(row.task for row in ordered):
+        for image, row in current_by_image(row for row in ordered if row.task == task).items():
+            found.setdefault(image, []).append(row)
+    return found
+
+
+def analyses_of(study: Study, task: str = "") -> QuerySet[Analysis]:
+    """The analyses of this task (or of all) with their images: image after image, the newest of each first."""
+    rows = Analysis.objects.filter(image__study=study).select_related("image")
+    rows = rows.of_task(task) if task else rows
     return rows.order_by("image__created_at", "image_id", "-created_at", "id")
 
 

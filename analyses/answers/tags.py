@@ -12,9 +12,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from analyses.answers import lesions as found
-from analyses.answers import wording
+from analyses.answers import tasks, wording
 from analyses.formatting import written
-from analyses.models import Analysis, Image, Outcome, Stage, Study
+from analyses.models import Analysis, Image, Stage, Study
 from analyses.record.forms import BODY_PARTS
 from analyses.stored_words import body_part_words
 
@@ -30,6 +30,7 @@ for words in (
 ):
     register.filter(words)
 register.filter("ranking", found.ranking_of)
+register.filter("task_word", tasks.task_word)
 
 
 @register.simple_tag
@@ -47,12 +48,13 @@ def percent_of(value: float | None) -> str:
 
 @register.inclusion_tag("analyses/answers/_scale.html")
 def probability_scale(analysis: Analysis) -> dict[str, Any]:
-    """The malignant probability as a mark on a scale with its operating point; labels stay inside the drawing.
+    """The probability of what was looked for on a scale with its operating point; labels stay inside the drawing.
 
     Nothing is drawn for an answer that was withheld: a mark beside a cut-off would be one.
     """
-    threshold, value = (analysis.operating_point or {}).get("malignant"), shown_probability(analysis)
+    threshold, value = tasks.cut_off_of(analysis), shown_probability(analysis)
     return {
+        "task": analysis.task,
         "value": value,
         "threshold": threshold,
         "threshold_name": wording.point_name(analysis.operating_point),
@@ -122,8 +124,8 @@ def spacing(image: Image) -> str:
 
 @register.filter
 def shown_probability(row: Analysis | Study) -> float | None:
-    """P(malignant) where the model answered; a withheld answer has none to show."""
-    return None if row.outcome == Outcome.WITHHELD else row.malignant_probability
+    """The probability of what was looked for (P(malignant)) where the model answered; a withheld answer has none."""
+    return wording.shown_value(row)
 
 
 @register.simple_tag
@@ -180,7 +182,8 @@ def meaning(analysis: Analysis) -> str:
 def probability_rows(analysis: Analysis) -> list[tuple[str, float]]:
     """Malignant first, in words."""
     given = analysis.probabilities or {}
-    words = (("malignant", _("malignant")), ("benign", _("benign")), ("normal", _("no tumour found")))
+    words = [("malignant", _("malignant")), ("benign", _("benign")), ("normal", _("no tumour found"))]
+    words += [("fracture", _("fracture")), ("no_fracture", _("no fracture found"))]
     return [(word, given[name]) for name, word in words if name in given]
 
 

@@ -7,21 +7,24 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from analyses.answers import outside_use
-from analyses.answers.agreement import ANSWERS
 from analyses.answers.remarks import REMARKS
+from analyses.answers.tasks import cut_off_of, is_answer, sought_in
 from analyses.formatting import written
-from analyses.models import Analysis, Outcome, Stage, Status, Study
+from analyses.models import OUTCOME_CHOICES, Analysis, FractureOutcome, Outcome, Stage, Status, Study, Task
 from analyses.registry import services as registry
 
-TAGS = {
+OUTCOME_WORDS = dict(OUTCOME_CHOICES)
+TAGS: dict[str, str] = {
     Outcome.NORMAL: "normal",
     Outcome.BENIGN: "benign",
     Outcome.MALIGNANT: "malignant",
     Outcome.WITHHELD: "withheld",
     Outcome.NOT_ANALYSABLE: "not-analysable",
+    FractureOutcome.FRACTURE: "malignant",  # the mark of what is suspicious
+    FractureOutcome.NO_FRACTURE: "normal",
 }
 
-MEANINGS = {
+MEANINGS: dict[str, Any] = {
     Outcome.MALIGNANT: _("Refer to a bone tumour centre before biopsy."),
     Outcome.BENIGN: _(
         "Not an all-clear: the model misses malignant tumours. If in doubt, refer to a bone tumour centre "
@@ -29,6 +32,10 @@ MEANINGS = {
     ),
     Outcome.NORMAL: _("The model misses small lesions. A negative film does not end the search for a lesion."),
     Outcome.WITHHELD: _("The model gives no answer for this film. Read it without a second opinion."),
+    FractureOutcome.FRACTURE: _("Compare the outlined place with the other views and the clinical findings."),
+    FractureOutcome.NO_FRACTURE: _(
+        "Not an all-clear: the model misses fractures. If one is suspected clinically, image further."
+    ),
 }
 
 REASONS = {
@@ -61,12 +68,23 @@ WITHHELD = {
     "unstable": _("The answer changes with small changes of the film, such as a slight rotation or crop."),
     "withheld_for_all": _("The model's answers are currently withheld for all films."),
 }
+SET_EMPTY_OF_TWO = _("No class fits the film: at the model's guaranteed error rate, both are excluded.")
 SET_EMPTY = _("No class fits the film: at the model's guaranteed error rate, each of the three is excluded.")
 NOT_AN_ANSWER = _("These figures are not an answer: the answer was withheld for the reasons above.")
 
-CLASSES = {Outcome.NORMAL: _("no tumour"), Outcome.BENIGN: _("benign"), Outcome.MALIGNANT: _("malignant")}
+CLASSES = {
+    Outcome.NORMAL: _("no tumour"),
+    Outcome.BENIGN: _("benign"),
+    Outcome.MALIGNANT: _("malignant"),
+    FractureOutcome.NO_FRACTURE: _("no fracture"),
+    FractureOutcome.FRACTURE: _("fracture"),
+}
 POINTS = {"rule_out": _("rule-out"), "balanced": _("balanced"), "chosen": _("chosen")}
-CUTS = {"malignant": _("malignant from %(value)s"), "tumour": _("tumour from %(value)s")}
+CUTS = {
+    "malignant": _("malignant from %(value)s"),
+    "tumour": _("tumour from %(value)s"),
+    "finding": _("fracture from %(value)s"),
+}
 # Names of the data set that the model learnt from, where they are no words that people use.
 SUBTYPES = {
     "other bt": _("other benign tumour"),
@@ -193,7 +211,7 @@ ACTIONS = {
 def tag_and_word(row: Analysis | Study) -> tuple[str, str]:
     """CSS tag and word for the state or, once there is one, the outcome of an analysis or a case."""
     if row.status == Status.SUCCEEDED and row.outcome:
-        return TAGS[Outcome(row.outcome)], str(Outcome(row.outcome).label)
+        return TAGS[row.outcome], str(OUTCOME_WORDS[row.outcome])
     if row.status == Status.FAILED:
         return "failed", gettext("Failed")
     if row.status == Status.CANCELLED:
@@ -208,20 +226,21 @@ def meaning(analysis: Analysis) -> str:
     if analysis.outcome == Outcome.NOT_ANALYSABLE:
         unknown = _("The model does not assess this film. Read it without a second opinion.")
         return f"{outside_use.sentence(analysis)} {REASONS.get(analysis.reason_code, unknown)}".strip()
-    return str(MEANINGS.get(Outcome(analysis.outcome), "")) if analysis.outcome else ""
+    return str(MEANINGS.get(analysis.outcome, ""))
 
 
 def withheld_reasons(analysis: Analysis) -> list[str]:
     """Why the answer is withheld, a sentence for each reason; empty for every other answer."""
     if analysis.outcome != Outcome.WITHHELD:
         return []
-    return [_withheld_reason(code, analysis.prediction_set) for code in analysis.withheld_reasons]
+    empty = SET_EMPTY_OF_TWO if analysis.task == Task.FRACTURE else SET_EMPTY
+    return [_withheld_reason(code, analysis.prediction_set, str(empty)) for code in analysis.withheld_reasons]
 
 
-def _withheld_reason(code: str, prediction_set: list[str]) -> str:
+def _withheld_reason(code: str, prediction_set: list[str], empty: str) -> str:
     classes = class_names(prediction_set)
     if code == "set_undecided" and not classes:
-        return str(SET_EMPTY)
+        return empty
     last = gettext(" and ")
     together = last.join([", ".join(classes[:-1]), classes[-1]] if len(classes) > 1 else classes)
     unknown = gettext("Reason given by the model: %(code)s.") % {"code": code}
@@ -261,14 +280,27 @@ def saliency_worth(analysis: Analysis) -> str:
 
 def operating_point_sentence(analysis: Analysis) -> str:
     """Where the probability stands against the operating point, in a sentence; empty where there is no answer."""
-    threshold = (analysis.operating_point or {}).get("malignant")
-    if threshold is None or analysis.malignant_probability is None or analysis.outcome not in ANSWERS:
+    threshold, value = cut_off_of(analysis), shown_value(analysis)
+    if threshold is None or value is None or not is_answer(analysis.outcome):
         return ""
-    above = analysis.malignant_probability >= threshold
+    above = value >= threshold
     words = {"name": point_name(analysis.operating_point), "value": probability(threshold)}
+    if analysis.task == Task.FRACTURE:
+        if above:
+            return gettext("At or above the %(name)s operating point of %(value)s for a fracture.") % words
+        return gettext("Below the %(name)s operating point of %(value)s for a fracture.") % words
     if above:
         return gettext("At or above the %(name)s operating point of %(value)s for malignancy.") % words
     return gettext("Below the %(name)s operating point of %(value)s for malignancy.") % words
+
+
+def shown_value(row: Analysis | Study) -> float | None:
+    """The probability of what was looked for, where the model answered; a withheld answer has none to show."""
+    if row.outcome == Outcome.WITHHELD:
+        return None
+    if isinstance(row, Analysis) and row.task != Task.TUMOUR:
+        return sought_in(row.task, row.probabilities)
+    return row.malignant_probability
 
 
 def probability(value: float | None) -> str:

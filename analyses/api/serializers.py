@@ -10,8 +10,9 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from analyses.answers.lesions import Lesion, lesions_of, ranking_of
+from analyses.answers.tasks import outcomes_of
 from analyses.blinding.rules import without_answer
-from analyses.models import Analysis, Laterality, Outcome, Reading, Sex, Stage, Status, Study
+from analyses.models import Analysis, Laterality, Outcome, Reading, Sex, Stage, Status, Study, Task
 from analyses.record.fields import CaseFields
 from inference.use.rules import TAGS
 
@@ -235,6 +236,21 @@ class ReadingSerializer(serializers.Serializer):
     sha256 = serializers.CharField(help_text="Digest of the signed content.")
 
 
+class FurtherResultSerializer(serializers.Serializer):
+    """What the model of one task answers to the film; the first entry is the tumour's and repeats `result`."""
+
+    task = serializers.ChoiceField(Task.choices)
+    status = serializers.ChoiceField(Status.choices)
+    result = serializers.DictField(
+        allow_null=True,
+        help_text="Null unless succeeded. The fields are those of the tumour's `result`; of the task `fracture`, "
+        "`outcome` is `fracture`, `no_fracture`, `withheld` or `not_analysable`, and `probabilities` and "
+        "`prediction_set` are of `fracture` and `no_fracture`.",
+    )
+    model = ModelSerializer(allow_null=True)
+    error = FailureSerializer(allow_null=True, help_text="Null unless failed.")
+
+
 class CaseSerializer(serializers.Serializer):
     """The case that the film belongs to; ``url`` is its page for people."""
 
@@ -256,6 +272,11 @@ class AnalysisSerializer(serializers.Serializer):
     reading = ReadingSerializer(allow_null=True, help_text="Null until a doctor has signed one.")
     case = CaseSerializer()
     result = ResultSerializer(allow_null=True, help_text="Null unless succeeded.")
+    results = FurtherResultSerializer(
+        many=True,
+        help_text="One entry for each task that the film was asked about, the tumour first; `result` stays the "
+        "tumour's. Empty while hidden from the calling doctor.",
+    )
     model = ModelSerializer(allow_null=True)
     timings_ms = serializers.DictField(child=serializers.FloatField(), help_text="Time of each stage.")
     warnings = WarningSerializer(many=True)
@@ -289,6 +310,7 @@ class AnalysisSerializer(serializers.Serializer):
             "reading": None if blinded else _reading(study),
             "case": {"id": str(study.pk), "url": self._url("analyses:case", study.pk)},
             "result": None if blinded else _result(analysis),
+            "results": [] if blinded else self._results(analysis),
             "model": _model(analysis),
             "timings_ms": _in_order(analysis.timings_ms, Stage.values),
             "warnings": [
@@ -300,6 +322,18 @@ class AnalysisSerializer(serializers.Serializer):
             "canonical_sha256": analysis.canonical_sha256 or None,
             "blinded": blinded,
         }
+
+    def _results(self, analysis: Analysis) -> list[dict[str, Any]]:
+        return [
+            {
+                "task": row.task,
+                "status": row.status,
+                "result": _result(row),
+                "model": _model(row),
+                "error": _error(row),
+            }
+            for row in (analysis, *self.context["further"].get(analysis.image_id, ()))
+        ]
 
     def _url(self, name: str, pk: Any) -> str:
         return reverse(name, args=[pk], request=self.context["request"])
@@ -327,14 +361,15 @@ def _result(analysis: Analysis) -> dict[str, Any] | None:
     withheld = analysis.outcome == Outcome.WITHHELD
     # What a withheld answer would have been is kept for the record and handed to no program.
     shown = {} if withheld else analysis.probabilities or {}
+    names = [name for name, _ in outcomes_of(analysis.task)]
     return {
         "outcome": analysis.outcome,
         "reason_code": analysis.reason_code or None,
-        "probabilities": _in_order(shown, Outcome.values) or None,
+        "probabilities": _in_order(shown, names) or None,
         "operating_point": analysis.operating_point,
         "leaning": None if withheld else analysis.leaning or None,
         "withheld_reasons": analysis.withheld_reasons if withheld else [],
-        "prediction_set": [name for name in OUTCOMES_BY_RULE if name in analysis.prediction_set],
+        "prediction_set": [name for name in names if name in analysis.prediction_set],
         "subtypes": [{"name": name, "probability": chance} for name, chance in ranking_of(analysis)],
         "regions": [_region(lesion) for lesion in lesions_of(analysis)],
         "outside_use": analysis.outside_use,

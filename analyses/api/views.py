@@ -24,6 +24,7 @@ from accounts.gate import in_scope
 from accounts.languages import language_of_user
 from accounts.models import Role
 from accounts.permissions import Action, may
+from analyses.answers.current import further_by_image
 from analyses.api import schema
 from analyses.api.base import ApiView
 from analyses.api.filters import AnalysisFilter, StrictFilterBackend
@@ -148,6 +149,7 @@ class AnalysisViewSet(ApiView, viewsets.GenericViewSet):
         rows = analyses if many else [analyses]
         hidden = hidden_among(self.caller, [row.image.study_id for row in rows])
         context = {"request": self.request, "places": queue.places_in_queue(rows), "hidden": hidden}
+        context["further"] = further_by_image(row.image_id for row in rows if row.image.study_id not in hidden)
         return AnalysisSerializer(analyses, many=many, context=context).data
 
     def _accepted(self, analysis: Analysis, status: int) -> Response:

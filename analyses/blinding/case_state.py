@@ -39,9 +39,26 @@ class CaseState:
         return other
 
     @cached_property
+    def every_analysis(self) -> list[Analysis]:
+        """The analyses of all tasks: those of one film after the other, the newest of each first."""
+        return list(analyses_of(self.study))
+
+    @cached_property
     def analyses(self) -> list[Analysis]:
         """All tumour analyses: those of one film after the other, the newest of each first."""
-        return list(analyses_of(self.study, Task.TUMOUR))
+        return [row for row in self.every_analysis if row.task == Task.TUMOUR]
+
+    @cached_property
+    def further(self) -> dict[str, list[Analysis]]:
+        """The current analyses of the other tasks that the films were asked, by task; of nothing, where blind."""
+        if self.is_blind:
+            return {}
+        found = {}
+        for task in Task.values:
+            rows = [row for row in self.every_analysis if row.task == task != Task.TUMOUR]
+            if rows:
+                found[task] = list(current_by_image(rows).values())
+        return found
 
     @cached_property
     def current(self) -> list[Analysis]:

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Any
 from uuid import UUID
 
@@ -49,6 +50,12 @@ class CaseFilm:
     number: int  # in the order in which the films came, from 1
     newer: bool = False  # a newer answer than the one shown, which is that of the lock, is in the record
     late: bool = False  # answered only after the case was signed
+    further: list[Analysis] = dataclass_field(default_factory=list)  # the answers to other tasks, one each
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more is to come, of any task."""
+        return self.analysis.is_final and all(row.is_final for row in self.further)
 
     @property
     def sort_key(self) -> tuple[int, float, int]:
@@ -71,7 +78,8 @@ def films_of(state: CaseState) -> list[CaseFilm]:
         came = any(row.status not in ENDED_WITHOUT_ANSWER for row in analyses[:place])
         newer = came or shown.status != analyses[place].status
         late = str(image.pk) in unanswered and shown.status == Status.SUCCEEDED
-        films.append(CaseFilm(image, shown, analyses[place + 1 :], number, newer, late))
+        further = [row for rows in state.further.values() for row in rows if row.image_id == image.pk]
+        films.append(CaseFilm(image, shown, analyses[place + 1 :], number, newer, late, further))
     return films if state.is_blind else sorted(films, key=lambda film: film.sort_key)
 
 
@@ -97,7 +105,9 @@ def progress_context(state: CaseState, wanted: UUID | None = None) -> dict[str, 
 
 def change_marker(films: list[CaseFilm], state: CaseState) -> str:
     """Changes when something on the page beyond the progress lines would: an answer came, or a film can be seen."""
-    open_films = len(_unfinished(films, state))
+    unfinished = _unfinished(films, state)
+    open_films = sum(not row.is_final for film in unfinished for row in (film.analysis, *film.further))
+    open_films = len(unfinished) if state.is_blind else open_films
     return f"{open_films}-{sum(bool(film.image.canonical_file) for film in films)}"
 
 
@@ -151,7 +161,7 @@ def shown_review(state: CaseState) -> Review | None:
 
 def _unfinished(films: list[CaseFilm], state: CaseState) -> list[CaseFilm]:
     """The films that the page waits for: their answers; for whoever is blind, only that they can be seen."""
-    unfinished = [film for film in films if not film.analysis.is_final]
+    unfinished = [film for film in films if not film.is_final]
     return [film for film in unfinished if not film.image.canonical_file] if state.is_blind else unfinished
 
 

@@ -13,13 +13,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.models import Department, User
 from accounts.permissions import Action, may, requires
 from accounts.views.caller import caller
+from analyses.answers.tasks import outcomes_of
 from analyses.blinding.rules import reads_first
 from analyses.errors import ServiceError
 from analyses.model_pages.facts import facts_of
 from analyses.model_pages.forms import ActivateForm, CompareForm, RollBackForm
 from analyses.model_pages.holds import hold_context
 from analyses.model_pages.uses import back_to, use_context, use_of_request
-from analyses.models import Analysis, ModelComparison, Outcome
+from analyses.models import Analysis, ModelComparison
 from analyses.pipeline import comparison
 from analyses.registry import services as registry
 from analyses.registry.uses import IntendedUse
@@ -97,7 +98,7 @@ def model_comparison(request: HttpRequest, comparison_id: UUID) -> HttpResponse:
         "comparison": row,
         "done": done,
         "asked": done + len(row.result.get("waiting", [])),
-        "outcomes": Outcome.labels,
+        "outcomes": [label for _, label in outcomes_of(row.task)],
         "matrix": _matrix(row),
         "flips": _flips(caller(request), row),
         "reads_first": reads_first(caller(request)),
@@ -178,7 +179,7 @@ def _matrix(row: ModelComparison) -> list[dict[str, Any]]:
     counts = row.result.get("matrix", [])
     return [
         {"label": label, "cells": [{"count": n, "same": i == j} for j, n in enumerate(cells)]}
-        for i, (label, cells) in enumerate(zip(Outcome.labels, counts, strict=False))
+        for i, (label, cells) in enumerate(zip((label for _, label in outcomes_of(row.task)), counts, strict=False))
     ]
 
 
@@ -189,7 +190,7 @@ def _flips(user: User, row: ModelComparison) -> list[dict[str, Any]]:
     if may(user, Action.VIEW_CASES):
         mine = Analysis.objects.for_user(user).filter(pk__in=[flip["analysis"] for flip in flips])
         cases = {str(pk): study for pk, study in mine.values_list("pk", "image__study_id")}
-    words = dict(Outcome.choices)
+    words = dict(outcomes_of(row.task))
     return [
         flip | {"case": cases.get(flip["analysis"]), "a_word": words[flip["a"]], "b_word": words[flip["b"]]}
         for flip in flips

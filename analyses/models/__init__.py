@@ -1,6 +1,15 @@
 """The clinical record: patients, cases with their films, the model's answers, the doctor's readings, reports."""
 
-from analyses.models.analysis import Analysis, IdempotencyKey, Outcome, ProcessSeen, Stage, Status
+from analyses.models.analysis import (
+    OUTCOME_CHOICES,
+    Analysis,
+    FractureOutcome,
+    IdempotencyKey,
+    Outcome,
+    ProcessSeen,
+    Stage,
+    Status,
+)
 from analyses.models.annotation import Annotation, AnnotationKind
 from analyses.models.drift import DriftAlarm, DriftCheck, DriftSeries
 from analyses.models.notification import Notification, NotificationChoice, NotificationKind
@@ -33,6 +42,7 @@ from analyses.models.worklist import CasePresence, SavedFilter
 
 __all__ = [
     "BENIGN_STAGES",
+    "OUTCOME_CHOICES",
     "SIGNED_STATES",
     "Addendum",
     "Analysis",
@@ -47,6 +57,7 @@ __all__ = [
     "DriftAlarm",
     "DriftCheck",
     "DriftSeries",
+    "FractureOutcome",
     "IdempotencyKey",
     "Image",
     "Laterality",

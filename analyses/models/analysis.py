@@ -35,13 +35,23 @@ class Stage(models.TextChoices):
 
 
 class Outcome(models.TextChoices):
-    """The answer in a word."""
+    """The answer about tumours in a word; the last two are those of every task."""
 
     NORMAL = "normal", _("No tumour found")
     BENIGN = "benign", _("Benign features")
     MALIGNANT = "malignant", _("Suspicious for malignancy")
     WITHHELD = "withheld", _("Withheld")
     NOT_ANALYSABLE = "not_analysable", _("Not analysable")
+
+
+class FractureOutcome(models.TextChoices):
+    """The answer about fractures in a word, where there is one."""
+
+    FRACTURE = "fracture", _("Fracture suspected")
+    NO_FRACTURE = "no_fracture", _("No fracture found")
+
+
+OUTCOME_CHOICES = [*Outcome.choices, *FractureOutcome.choices]
 
 
 class Analysis(models.Model):
@@ -76,9 +86,9 @@ class Analysis(models.Model):
     wanted_model = models.CharField(max_length=130, blank=True, default="")
 
     # answer
-    outcome = models.CharField(max_length=16, choices=Outcome.choices, blank=True)
+    outcome = models.CharField(max_length=16, choices=OUTCOME_CHOICES, blank=True)
     reason_code = models.CharField(max_length=40, blank=True)
-    probabilities = models.JSONField(null=True)  # {normal, benign, malignant}, calibrated
+    probabilities = models.JSONField(null=True)  # {normal, benign, malignant} or {no_fracture, fracture}, calibrated
     malignant_probability = models.FloatField(null=True)
     operating_point = models.JSONField(null=True)
     # What the outcome would be by the rule if nothing were withheld; never shown in place of a withheld answer.
@@ -124,11 +134,6 @@ class Analysis(models.Model):
 
     def __str__(self) -> str:
         return f"analysis {self.pk}"
-
-    @property
-    def shows_on_report(self) -> bool:
-        """Whether the case, its readings and its reports are about this answer: they are about the tumour."""
-        return self.task == Task.TUMOUR
 
     @property
     def is_final(self) -> bool:

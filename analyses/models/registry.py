@@ -18,6 +18,7 @@ class Task(models.TextChoices):
     """What a model is asked about an image; every task has a model, answers and holds of its own."""
 
     TUMOUR = "tumour", _("tumour")
+    FRACTURE = "fracture", _("fracture")
 
 
 class ModelHold(models.Model):

@@ -20,8 +20,9 @@ from PIL import Image as Picture
 
 from accounts import audit
 from accounts.models import User
+from analyses.answers.tasks import outcomes_of, sought_in
 from analyses.errors import ServiceError, invalid_field
-from analyses.models import Analysis, ComparisonStatus, Image, ModelComparison, Outcome
+from analyses.models import Analysis, ComparisonStatus, Image, ModelComparison, Task
 from analyses.pipeline import queue, running
 from analyses.record import storage
 from analyses.registry import services as registry
@@ -113,7 +114,7 @@ def run_slice(comparison_id: UUID | str, seconds: float = SLICE_S) -> bool:
         row,
         status=ComparisonStatus.SUCCEEDED,
         finished_at=timezone.now(),
-        result={"waiting": [], "rows": rows, **summary(rows)},
+        result={"waiting": [], "rows": rows, **summary(rows, row.task)},
     )
     return False
 
@@ -140,7 +141,8 @@ def _newest_images(use: IntendedUse, count: int) -> list[str]:
 
 def _compare(analysis_id: str, model_a: str, model_b: str) -> Row:
     """One image before both models; an image whose file is gone has no answers."""
-    name = Analysis.objects.filter(pk=analysis_id).values_list("image__canonical_file", flat=True).first()
+    asked = Analysis.objects.filter(pk=analysis_id)
+    name, task = asked.values_list("image__canonical_file", "task").first() or ("", Task.TUMOUR)
     try:
         grey = read_canonical(storage.read(name or ""))
     except (OSError, ServiceError, ValueError):
@@ -150,7 +152,9 @@ def _compare(analysis_id: str, model_a: str, model_b: str) -> Row:
         prediction = running.predictor(key).predict(grey, explain=False)
         chances = prediction.probabilities
         row[side] = prediction.outcome
-        row[f"{side}_malignant"] = round(chances["malignant"], 4) if chances else None
+        # Named by the tumour's task; of another one it is the probability of what that looks for.
+        chance = sought_in(task, chances)
+        row[f"{side}_malignant"] = None if chance is None else round(chance, 4)
     return row
 
 
@@ -160,14 +164,14 @@ def read_canonical(png: bytes) -> np.ndarray:
         return np.asarray(picture.convert("L"))
 
 
-def summary(rows: list[Row]) -> dict[str, Any]:
+def summary(rows: list[Row], task: str = Task.TUMOUR) -> dict[str, Any]:
     """What two models say of the same images.
 
-    Keys: ``films``, ``missing``, ``same``, ``matrix`` (counts of a's outcome by b's, in the order of Outcome),
-    ``differences`` of the malignant probability, b less a (median, median and largest size; None without images that
-    both judged) and ``flips``, the largest difference first.
+    Keys: ``films``, ``missing``, ``same``, ``matrix`` (counts of a's outcome by b's, in the order of ``outcomes_of``),
+    ``differences`` of the probability of what the task looks for, b less a (median, median and largest size; None
+    without images that both judged) and ``flips``, the largest difference first.
     """
-    judged = [row for row in rows if not row.get("missing")]
+    judged, outcomes = [row for row in rows if not row.get("missing")], outcomes_of(task)
     pairs = Counter((row["a"], row["b"]) for row in judged)
     flips = [row | {"difference": _difference(row)} for row in judged if row["a"] != row["b"]]
     flips.sort(key=lambda row: -abs(row["difference"] or 0.0))
@@ -180,7 +184,7 @@ def summary(rows: list[Row]) -> dict[str, Any]:
         "films": len(judged),
         "missing": len(rows) - len(judged),
         "same": len(judged) - len(flips),
-        "matrix": [[pairs[(a, b)] for b in Outcome.values] for a in Outcome.values],
+        "matrix": [[pairs[(a, b)] for b, _ in outcomes] for a, _ in outcomes],
         "differences": differences,
         "flips": flips,
     }

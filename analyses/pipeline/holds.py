@@ -24,7 +24,18 @@ from accounts.models import User
 from accounts.permissions import Action, require
 from analyses.answers.agreement import ANSWERS
 from analyses.errors import Conflict
-from analyses.models import SIGNED_STATES, Analysis, ModelHold, Outcome, Report, ReportState, Status, Study, Task
+from analyses.models import (
+    SIGNED_STATES,
+    Analysis,
+    FractureOutcome,
+    ModelHold,
+    Outcome,
+    Report,
+    ReportState,
+    Status,
+    Study,
+    Task,
+)
 from analyses.models.registry import WITHHELD_FOR_ALL
 from analyses.pipeline import summary
 from analyses.record.fields import stated_reason
@@ -45,7 +56,7 @@ EMPTY: dict[str, Any] = {
     "regions": [],
     "saliency_file": "",
 }
-HELD_BACK = (*ANSWERS, Outcome.WITHHELD)  # what a hold puts away
+HELD_BACK = (*ANSWERS, *FractureOutcome.values, Outcome.WITHHELD)  # what a hold puts away
 _SHOWN, _SHOWN_S = "model-hold", 15
 
 
@@ -170,7 +181,7 @@ def _withhold(use: IntendedUse, rows: QuerySet[Analysis]) -> int:
         if use.task == Task.TUMOUR:
             _without_answer(use, studies)
 
-    return _in_parts(use, rows.filter(status=Status.SUCCEEDED, outcome__in=HELD_BACK, computed__isnull=True), change)
+    return _in_parts(rows.filter(status=Status.SUCCEEDED, outcome__in=HELD_BACK, computed__isnull=True), change)
 
 
 def _without_answer(use: IntendedUse, studies: list[Study]) -> None:
@@ -198,10 +209,10 @@ def _restore(use: IntendedUse, rows: QuerySet[Analysis]) -> int:
             for study in studies:
                 summary.summarise(study)
 
-    return _in_parts(use, rows, change)
+    return _in_parts(rows, change)
 
 
-def _in_parts(use: IntendedUse, rows: QuerySet[Analysis], change: Callable[[list[Analysis], list[Study]], None]) -> int:
+def _in_parts(rows: QuerySet[Analysis], change: Callable[[list[Analysis], list[Study]], None]) -> int:
     """Apply a change to the answers of unsigned cases and to these cases, some of them in each transaction."""
     unsigned = rows.exclude(image__study__reading_state__in=SIGNED_STATES).order_by()
     studies = list(unsigned.values_list("image__study_id", flat=True).distinct())
@@ -214,14 +225,13 @@ def _in_parts(use: IntendedUse, rows: QuerySet[Analysis], change: Callable[[list
             open_cases = list(rows_to_lock.exclude(reading_state__in=SIGNED_STATES).order_by("pk"))
             affected = list(rows.filter(image__study__in=open_cases))
             change(affected, open_cases)
-            if use.task == Task.TUMOUR:
-                _supersede_reports(open_cases)
+            _supersede_reports(open_cases)
             count += len(affected)
     return count
 
 
 def _supersede_reports(studies: list[Study]) -> None:
-    """Reports show the answers of the tumour's task: those of these cases say what is no longer so."""
+    """Reports show the answers of every task: those of these cases say what is no longer so."""
     ids = [study.pk for study in studies]
     Study.objects.filter(pk__in=ids).update(revision=F("revision") + 1)
     valid = Report.objects.filter(study__in=ids, state=ReportState.VALID)

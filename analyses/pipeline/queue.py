@@ -27,7 +27,7 @@ from accounts import audit
 from accounts.models import Department, User
 from analyses.answers.current import current_of, hand_over_warnings
 from analyses.errors import Conflict, LeaseLost
-from analyses.models import Analysis, Stage, Status
+from analyses.models import Analysis, Stage, Status, Task
 from analyses.notifications import services as notifications
 from analyses.pipeline import summary
 from analyses.record import cases
@@ -166,7 +166,7 @@ def fail(claim: Claim, code: str, message: str) -> None:
     before = current_of(claim.analysis)
     end(claim, Status.FAILED, error_code=code[:40], error_message=message[:400])
     hand_over_warnings(before)
-    summary.summarise(study, changed=claim.analysis.shows_on_report)
+    summary.summarise(study, changed=True)
     record_result(claim.analysis, study.pk, {"status": Status.FAILED, "code": code})
     notifications.analysis_failed(claim.analysis)
 
@@ -207,7 +207,7 @@ def cancel(analysis: Analysis, user: User) -> None:
     if not stopped:
         raise Conflict("not_cancelable", _("The analysis has already ended. Reload the page to see the result."))
     hand_over_warnings(before)
-    summary.summarise(study, changed=analysis.shows_on_report)
+    summary.summarise(study, changed=True)
     audit.record("cancel", user=user, obj=analysis, case_id=study.pk)
     analysis.refresh_from_db()
 
@@ -239,7 +239,7 @@ def retry(analysis: Analysis, user: User) -> None:
     if not requeued:
         raise Conflict("not_retriable", _("Only a failed or cancelled analysis can be repeated."))
     hand_over_warnings(before)
-    summary.summarise(study, changed=analysis.shows_on_report)
+    summary.summarise(study, changed=True)
     audit.record("retry", user=user, obj=analysis, case_id=study.pk)
     transaction.on_commit(lambda: wake(analysis.pk))
     analysis.refresh_from_db()
@@ -265,6 +265,8 @@ def places_in_queue(analyses: Iterable[Analysis]) -> dict[UUID, int]:
 def record_result(analysis: Analysis, case_id: UUID, detail: dict[str, Any]) -> None:
     """Put the end of an analysis into the trail, under the request that asked for it."""
     context = audit.request_context.set(audit.RequestContext(request_id=analysis.request_id))
+    if analysis.task != Task.TUMOUR:
+        detail = {"task": analysis.task, **detail}
     try:
         department = Department(pk=analysis.department_id)
         audit.record("result", department=department, obj=analysis, case_id=case_id, detail=detail)

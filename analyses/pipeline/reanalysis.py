@@ -9,8 +9,9 @@ from django.utils import timezone
 from accounts import audit
 from analyses.answers.current import current_analyses
 from analyses.errors import Conflict
-from analyses.models import Analysis, Status, Study
+from analyses.models import Analysis, Status, Study, Task
 from analyses.pipeline import queue, summary
+from analyses.pipeline.further_tasks import queue_task
 from analyses.record import cases
 from analyses.record.patients import lock_department
 from analyses.registry import services as registry
@@ -51,11 +52,24 @@ def reanalyse_case(study_id: Any, model: str = "", use: IntendedUse = TUMOUR_ON_
     ended = [analysis for analysis in newest if analysis.is_final]
     for analysis in ended:
         ask_again(analysis, model)
-    if ended:
-        summary.summarise(study, changed=ended[0].shows_on_report)
-        detail = {"films": len(ended), "model": model, "task": use.task}
+    queued = len(ended) + _ask_first(study, use, model)
+    if queued:
+        summary.summarise(study, changed=True)
+        detail = {"films": queued, "model": model, "task": use.task}
         audit.record("reanalyse", department=study.department, obj=study, case_id=study.pk, detail=detail)
-    return Reanalysed(len(ended), len(newest) - len(ended))
+    return Reanalysed(queued, len(newest) - len(ended))
+
+
+def _ask_first(study: Study, use: IntendedUse, model: str) -> int:
+    """Queue the films that were never asked for this task: a model for it may have come after them."""
+    if use.task == Task.TUMOUR or not (model or registry.active_model(use)):
+        return 0
+    asked = {row.image_id for row in current_analyses(study, use.task)}
+    films = [row for row in current_analyses(study, Task.TUMOUR) if row.status == Status.SUCCEEDED]
+    new = [film for film in films if film.modality == use.modality and film.image_id not in asked]
+    for film in new:
+        queue_task(film, use.task, model)
+    return len(new)
 
 
 def ask_again(before: Analysis, model: str = "") -> None:

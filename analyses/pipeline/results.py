@@ -8,9 +8,9 @@ from django.db import transaction
 
 from analyses.answers import current
 from analyses.answers.across import check_across
-from analyses.models import SIGNED_STATES, Image, Outcome, ReadingState, Stage, Status, Study
+from analyses.models import SIGNED_STATES, Image, Outcome, ReadingState, Stage, Status, Study, Task
 from analyses.notifications import services as notifications
-from analyses.pipeline import holds, queue, summary
+from analyses.pipeline import further_tasks, holds, queue, summary
 from analyses.pipeline.queue import Claim
 from analyses.record import cases
 from analyses.record.fields import IDENTITY_FIELDS
@@ -68,6 +68,8 @@ class Answer:
     why_not: str = NO_MODEL
     said: Sequence[rules.Statement] = ()
     outside: Sequence[rules.Statement] = ()
+    # What else the film is to be asked once this is stored: see further_tasks.
+    further: Sequence[IntendedUse] = ()
 
     @property
     def remarks(self) -> list[str]:
@@ -83,7 +85,8 @@ def finish(claim: Claim, decoded: DecodedImage, answer: Answer) -> None:
     Raises:
         LeaseLost: the row is no longer this worker's; nothing is written.
     """
-    header = decoded.header
+    # What the file says was compared and kept with the tumour's analysis, which comes first.
+    header = decoded.header if claim.analysis.task == Task.TUMOUR else {}
     if header:
         lock_department(claim.analysis.department_id)
     image = claim.analysis.image
@@ -100,18 +103,20 @@ def finish(claim: Claim, decoded: DecodedImage, answer: Answer) -> None:
         image = Image.objects.get(pk=image.pk)
         warnings = _apply_header(study, image, header, warnings)
         study, moved_from = join_same_examination(study, image, header, warnings)
-    values["warnings"] = with_remarks(warnings, [*decoded.meta.get("warnings", []), *answer.remarks])
+    found = [*decoded.meta.get("warnings", []), *answer.remarks] if claim.analysis.task == Task.TUMOUR else []
+    values["warnings"] = with_remarks(warnings, found)
     queue.end(claim, Status.SUCCEEDED, stage=Stage.DONE, canonical_sha256=decoded.canonical_sha256, **values)
     _keep_image(image, decoded, header, rules.modality_of(answer.said))
     if header:
         check_across(study)
-    summary.summarise(study, changed=claim.analysis.shows_on_report)
+    summary.summarise(study, changed=True)
     detail = {"status": Status.SUCCEEDED, "outcome": values["outcome"]}
     if answer.outside:
         detail["reason"] = values["reason_code"]
     queue.record_result(claim.analysis, study.pk, detail | ({"moved_from": str(moved_from)} if moved_from else {}))
     if cases.is_signed(study):
-        _came_late(study, values["warnings"], reported=claim.analysis.shows_on_report)
+        _came_late(study, values["warnings"], reported=claim.analysis.task == Task.TUMOUR)
+    further_tasks.ask_further(claim.analysis, study.pk, list(answer.further))
     if use is not None:
         transaction.on_commit(lambda: holds.withhold_late_answer(claim.analysis.pk, use))
 
@@ -146,7 +151,7 @@ def answer_fields(answer: Answer) -> dict[str, Any]:
         "outcome": prediction.outcome,
         "reason_code": gate.reason_code or (withheld[0] if withheld else ""),
         "probabilities": chances,
-        "malignant_probability": chances["malignant"] if chances else None,
+        "malignant_probability": chances.get("malignant") if chances else None,
         "operating_point": prediction.operating_point,
         "leaning": prediction.leaning,
         "withheld_reasons": withheld,

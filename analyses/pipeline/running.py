@@ -21,6 +21,7 @@ from accounts.models import OperatingPointChoice
 from analyses.errors import LeaseLost, ServiceError
 from analyses.models import Analysis, Stage
 from analyses.pipeline import queue, results
+from analyses.pipeline.further_tasks import further_uses
 from analyses.pipeline.queue import Claim
 from analyses.record import storage
 from analyses.registry import services as registry
@@ -278,6 +279,7 @@ def _analyse(claim: Claim, fetched: Fetched) -> None:
             why_not=NOT_HUMAN if is_animal else results.NO_MODEL,
             said=said,
             outside=outside,
+            further=further_uses(use) if use and not outside else (),
         )
         results.finish(claim, found, answer)
     except BaseException:

@@ -81,7 +81,7 @@ def _fail(analysis: Analysis, still: Q) -> bool:
     )
     if ended:
         hand_over_warnings(before)
-        summary.summarise(study, changed=analysis.shows_on_report)
+        summary.summarise(study, changed=True)
         queue.record_result(analysis, study.pk, {"status": Status.FAILED, "code": EXHAUSTED})
         notifications.analysis_failed(analysis)
     return bool(ended)

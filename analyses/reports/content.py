@@ -1,5 +1,6 @@
 """The report of a case as a PDF: gathers what it shows, in its words, and has it drawn."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.services import portal_settings
-from analyses.answers import measurement, wording
-from analyses.answers.agreement import ANSWERS
+from analyses.answers import measurement, tasks, wording
 from analyses.answers.lesions import Lesion, lesions_of, no_mm_because, ranking_of
 from analyses.answers.remarks import NOT_IN_REPORTS
 from analyses.answers.suspicion import rank
@@ -81,6 +81,11 @@ class ReportedFilm:
         return str(capfirst(f"{'; '.join(parts)}{because}."))
 
     @property
+    def probability(self) -> float | None:
+        """The probability of what was looked for; None where the model gave no answer."""
+        return wording.shown_value(self.analysis) if judged(self.analysis) else None
+
+    @property
     def ranking(self) -> list[tuple[str, float]]:
         """The first subtypes; empty unless a tumour is called."""
         return ranking_of(self.analysis)[:SUBTYPES_SHOWN]
@@ -98,23 +103,28 @@ class ReportedFilm:
         return text + _(", %(name)s operating point %(value)s") % words
 
 
-def render(report: Report, review: Review | None, analyses: list[Analysis]) -> bytes:
+def render(
+    report: Report, review: Review | None, analyses: list[Analysis], further: Mapping[str, list[Analysis]] | None = None
+) -> bytes:
     """Draw the PDF of a report that is about to be issued, in the language of its department.
 
     Args:
         report: unsaved; its study with patient and department, its kind, code and time are printed.
         review: the reading; printed only when signed.
         analyses: the current analysis of each film, with its image.
+        further: the current analyses of other tasks, by task.
 
     Raises:
         Conflict: ``letters_missing``.
     """
     with translation.override(report.study.department.language):
-        html = render_to_string("analyses/reports/report.html", report_context(report, review, analyses))
+        html = render_to_string("analyses/reports/report.html", report_context(report, review, analyses, further))
     return printing.draw(html, identifier=report.pk.bytes)
 
 
-def report_context(report: Report, review: Review | None, analyses: list[Analysis]) -> dict[str, Any]:
+def report_context(
+    report: Report, review: Review | None, analyses: list[Analysis], further: Mapping[str, list[Analysis]] | None = None
+) -> dict[str, Any]:
     """Everything that ``analyses/reports/report.html`` prints."""
     study = report.study
     films = sorted((_film(number, row) for number, row in enumerate(analyses, start=1)), key=lambda film: film.sort_key)
@@ -142,7 +152,8 @@ def report_context(report: Report, review: Review | None, analyses: list[Analysi
         "films": films,
         "measurements": measurements(analyses),
         "lead": films[0] if films else None,
-        "models": _models(analyses),
+        "further": _further(analyses, further or {}),
+        "models": _models([*analyses, *(row for rows in (further or {}).values() for row in rows)]),
         "portal": portal_settings(),
         "issued_at": timezone.localtime(report.issued_at),
         "verify_url": settings.PUBLIC_URL + reverse("analyses:verify"),
@@ -150,7 +161,17 @@ def report_context(report: Report, review: Review | None, analyses: list[Analysi
     }
 
 
-def _film(number: int, analysis: Analysis) -> ReportedFilm:
+def _further(analyses: list[Analysis], further: Mapping[str, list[Analysis]]) -> list[tuple[str, list[ReportedFilm]]]:
+    """The answers to each other task, the most suspicious first, under the numbers of the films; without pictures."""
+    number = {row.image_id: place for place, row in enumerate(analyses, start=1)}
+    found = []
+    for task, rows in further.items():
+        known = sorted((row for row in rows if row.image_id in number), key=tasks.suspicion)
+        found.append((task, [_film(number[row.image_id], row, pictured=False) for row in known]))
+    return found
+
+
+def _film(number: int, analysis: Analysis, *, pictured: bool = True) -> ReportedFilm:
     tag, word = wording.tag_and_word(analysis)
     lesions = lesions_of(analysis)
     return ReportedFilm(
@@ -161,8 +182,8 @@ def _film(number: int, analysis: Analysis) -> ReportedFilm:
         line=answer_line(analysis),
         notes=_notes(analysis),
         reasons=wording.withheld_reasons(analysis),
-        pictures=images.pictures_of(analysis, lesions),
-        scale=images.scale(analysis) if judged(analysis) else "",
+        pictures=images.pictures_of(analysis, lesions) if pictured else images.Pictures(),
+        scale=images.scale(analysis) if pictured and judged(analysis) else "",
         lesions=lesions,
     )
 
@@ -195,7 +216,7 @@ def answer_line(analysis: Analysis) -> str:
 
 def judged(analysis: Analysis) -> bool:
     """Whether the model gave an answer whose probabilities may be shown; one that it withheld has none."""
-    return analysis.status == Status.SUCCEEDED and analysis.outcome in ANSWERS
+    return analysis.status == Status.SUCCEEDED and tasks.is_answer(analysis.outcome)
 
 
 def _notes(analysis: Analysis) -> list[str]:

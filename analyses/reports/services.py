@@ -55,7 +55,7 @@ def _report_of(study_id: UUID, user: User | None) -> Report:
     review = state.review
     analyses = snapshots.signed_analyses(state, review.reader if review else None)
     _check_reportable(review, analyses)
-    return _issue(current, review, analyses, user)
+    return _issue(state, review, analyses, user)
 
 
 def report_bytes(report: Report) -> bytes:
@@ -145,7 +145,8 @@ def _check_reportable(review: Review | None, analyses: list[Analysis]) -> None:
         )
 
 
-def _issue(study: Study, review: Review | None, analyses: list[Analysis], user: User | None) -> Report:
+def _issue(state: CaseState, review: Review | None, analyses: list[Analysis], user: User | None) -> Report:
+    study = state.study
     report = Report(
         study=study,
         revision=study.revision,
@@ -154,7 +155,7 @@ def _issue(study: Study, review: Review | None, analyses: list[Analysis], user: 
         issued_by=user,
         issued_at=timezone.now(),
     )
-    pdf = reports.render(report, review, analyses)
+    pdf = reports.render(report, review, analyses, state.further)
     report.pdf_sha256 = storage.digest_of(pdf)
     report.pdf_size_bytes = len(pdf)
     report.pdf_file = _store(pdf)

@@ -179,8 +179,8 @@ def result(outcome: str = "malignant", *, study: models.Study | None = None, **f
         }
     else:
         values |= {
-            "probabilities": PROBABILITIES[outcome],
-            "malignant_probability": PROBABILITIES[outcome]["malignant"],
+            "probabilities": PROBABILITIES.get(outcome),
+            "malignant_probability": PROBABILITIES.get(outcome, {}).get("malignant"),
         }
         values |= WITHHELD if outcome == "withheld" else {"leaning": outcome, "prediction_set": [outcome]}
         values |= {"gate": {"analysable": True, "score": 0.99, "threshold": 0.5}, "canonical_sha256": "b" * 64}

@@ -1,5 +1,6 @@
 """A decoder and a model that say what a test wants, and a film analysed with them."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -16,7 +17,7 @@ from analyses.tests.factories import png_bytes
 from inference.card import ModelIdentity
 from inference.imaging.canonical import canonical_sha256, encode_png
 from inference.imaging.display import pack, values_of
-from inference.prediction import Gate, Prediction
+from inference.prediction import Gate, Prediction, Region
 
 GREY = np.arange(64 * 80, dtype=np.uint32).reshape(80, 64).astype(np.uint8)
 DEEP = np.arange(160 * 128, dtype=np.uint16).reshape(160, 128) % 4096
@@ -74,6 +75,27 @@ class FakePredictor:
             canonical_sha256=canonical_sha256(canonical),
             saliency=np.full((7, 7), 200, np.uint8),
             timings_ms={"checking": 1.0, "classifying": 2.0, "explaining": 3.0},
+        )
+
+
+class FakeFracturePredictor(FakePredictor):
+    """Finds the same fracture on every film."""
+
+    card: dict = {"modality": ["DX"], "task": "fracture"}
+    identity = ModelIdentity("second", "1", "e" * 64)
+
+    def predict(self, canonical, *, on_stage=lambda _stage: None, explain=True):
+        found = super().predict(canonical, on_stage=on_stage, explain=explain)
+        return replace(
+            found,
+            outcome="fracture",
+            leaning="fracture",
+            probabilities={"no_fracture": 0.2, "fracture": 0.8},
+            operating_point={"name": "balanced", "finding": 0.4, "chosen_on": "nothing"},
+            prediction_set=("fracture",),
+            regions=(Region(((0.2, 0.2), (0.4, 0.2), (0.4, 0.4)), (0.2, 0.2, 0.4, 0.4), 0.02, 0.9),),
+            model=self.identity,
+            saliency=None,
         )
 
 

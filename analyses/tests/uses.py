@@ -1,4 +1,4 @@
-"""A second modality and a second task for tests: the program has models for neither yet."""
+"""A second modality and a second task for tests: the program has no model in force for either."""
 
 from typing import Any
 
@@ -21,9 +21,8 @@ def magnetic(monkeypatch) -> IntendedUse:
 
 
 @pytest.fixture
-def fracture(monkeypatch) -> IntendedUse:
-    """Fractures on radiographs, as if the program had a place for their model."""
-    monkeypatch.setitem(uses.TASKS, "fracture", "fracture")
+def fracture() -> IntendedUse:
+    """Fractures on radiographs: nothing answers until a model is activated."""
     return IntendedUse(RADIOGRAPHS, "fracture")
 
 

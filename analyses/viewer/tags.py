@@ -21,6 +21,13 @@ def shown_lesions(sees: bool, analysis: Analysis | None) -> list[Lesion]:
 
 
 @register.simple_tag
+def further_lesions(film: Any) -> list[tuple[Analysis, list[Lesion]]]:
+    """What the answers to other tasks outlined on a film of the case page, which has them only for whoever may see."""
+    found = [(row, lesions_of(row)) for row in film.further] if film else []
+    return [(row, lesions) for row, lesions in found if lesions]
+
+
+@register.simple_tag
 def film_first(analysis: Analysis | None) -> str:
     """What the browser should fetch of a film before anything else; empty where its values are not kept."""
     if analysis is None or not analysis.image.display_file:

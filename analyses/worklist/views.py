@@ -16,6 +16,8 @@ from django.views.decorators.http import require_safe
 from accounts import audit
 from accounts.models import User
 from accounts.permissions import Action, may, requires
+from analyses.answers.current import current_by_image
+from analyses.answers.tasks import standing
 from analyses.blinding.rules import hidden_cases, reads_first
 from analyses.models import Analysis, Image, Outcome, ReadingState, SavedFilter, Study, Task
 from analyses.pipeline import queue
@@ -107,18 +109,34 @@ def queue_rows(request: HttpRequest) -> HttpResponse:
 def completed(rows: list[Any], user: User) -> list[Any]:
     """Give every row what its line shows beside the case itself, with one query for each kind, and mask hidden answers.
 
-    ``films``: how many; ``waiting``: the unfinished analysis with its ``place`` in the queue, or None; ``others``: who
-    else has the case open; ``reader_left``: whether who has the case cannot work on it any more.
+    ``films``: how many; ``further``: the most suspicious answer to each task but the tumour's;
+    ``waiting``: the unfinished analysis with its ``place`` in the queue, or None; ``others``: who else has the case
+    open; ``reader_left``: whether who has the case cannot work on it any more.
     """
     keys = [row.pk for row in rows]
     counts = Image.objects.filter(study__in=keys).order_by().values_list("study").annotate(Count("id"))
     films, others, waiting = dict(counts), presence.other_users_at(keys, user), _waiting(keys)
+    further = _further([row.pk for row in rows if not row.hidden])
     for row in worklist.masked(rows):
+        row.further = further.get(row.pk, [])
         row.films = films.get(row.pk, 0)
         row.waiting = waiting.get(row.pk)
         row.others = others.get(row.pk, [])
         row.reader_left = row.assigned_to is not None and has_left(row.assigned_to, row)
     return rows
+
+
+def _further(studies: list[UUID]) -> dict[UUID, list[Analysis]]:
+    """The answer of each case to every task but the tumour's, where its films were asked any; one query."""
+    rows = Analysis.objects.exclude(task=Task.TUMOUR).filter(image__study__in=studies).select_related("image")
+    by_case: dict[tuple[UUID, str], list[Analysis]] = {}
+    for row in rows.order_by("task", "-created_at", "id"):
+        by_case.setdefault((row.image.study_id, row.task), []).append(row)
+    found: dict[UUID, list[Analysis]] = {}
+    for (study, _task), analyses in by_case.items():
+        if (shown := standing(current_by_image(analyses).values())) is not None:
+            found.setdefault(study, []).append(shown)
+    return found
 
 
 def _waiting(studies: list[UUID]) -> dict[UUID, Analysis]:

@@ -35,6 +35,7 @@ KEYS = {
     "reading",
     "case",
     "result",
+    "results",
     "model",
     "timings_ms",
     "warnings",

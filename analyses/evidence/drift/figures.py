@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analyses.models import Analysis, DriftSeries, Outcome
+from analyses.answers.tasks import sought_in
+from analyses.models import Analysis, DriftSeries, Outcome, Task
 from analyses.pipeline.holds import REASON
 from inference.shift import bins as drift
 from inference.shift.bins import CUTS, Reference
@@ -22,6 +23,7 @@ class MonitoredFigure:
     value: Callable[[Any], Any]
     is_quantity: bool = False
     card: Callable[[dict[str, Any]], Reference | None] = lambda _card: None
+    task: str = ""  # of one task only; empty: of every one
 
     def local(self, values: Sequence[Any]) -> Reference:
         """The reference that the first local values make."""
@@ -102,19 +104,33 @@ MONITORED_FIGURES: tuple[MonitoredFigure, ...] = (
         *("probability of malignancy", "outputs", FILMS, lambda film: _answer(film, "malignant_probability")),
         is_quantity=True,
         card=_quantiles("probability of malignant"),
+        task=Task.TUMOUR,
     ),
     MonitoredFigure(
         *("answers by the cut-offs", "outputs", FILMS, lambda film: _answer(film, "leaning") or None),
         card=_shares(*LEANINGS),
+        task=Task.TUMOUR,
+    ),
+    MonitoredFigure(
+        "probability of a fracture",
+        *("outputs", FILMS, lambda film: sought_in(Task.FRACTURE, _answer(film, "probabilities"))),
+        is_quantity=True,
+        card=_quantiles("probability of fracture"),
+        task=Task.FRACTURE,
+    ),
+    MonitoredFigure(
+        *("answers by the cut-off", "outputs", FILMS, lambda film: _answer(film, "leaning").replace("_", " ") or None),
+        card=_shares("leaning no fracture", "leaning fracture"),
+        task=Task.FRACTURE,
     ),
     MonitoredFigure("withheld", "withheld", FILMS, _withheld, card=_shares("withheld", rest=NO)),
     MonitoredFigure("overruled", "overruled", READINGS, lambda review: NO if review.agrees_with_model else YES),
 )
 
 
-def monitored_figures(series: str) -> list[MonitoredFigure]:
-    """The figures of one series."""
-    return [figure for figure in MONITORED_FIGURES if figure.series == series]
+def monitored_figures(series: str, task: str = Task.TUMOUR) -> list[MonitoredFigure]:
+    """The figures of one series that are monitored for this task."""
+    return [figure for figure in MONITORED_FIGURES if figure.series == series and figure.task in ("", task)]
 
 
 __all__ = ["MONITORED_FIGURES", "MonitoredFigure", "monitored_figures"]

@@ -178,7 +178,7 @@ def _figures(monitored: MonitoredSeries, window: Sequence[Any], *, collecting: b
     references = _References(monitored, collecting)
     entries = [
         _entry(figure, *references.of(figure), _values(figure, window))
-        for figure in monitored_figures(monitored.series)
+        for figure in monitored_figures(monitored.series, monitored.use.task)
     ]
     tested = [entry for entry in entries if entry["p"] is not None]
     for entry, adjusted in zip(tested, holm([entry["p"] for entry in tested]), strict=True):

@@ -62,7 +62,7 @@ def _page(request: HttpRequest, refused: tuple[DriftAlarm, AlarmForm] | None = N
     open_alarms = list(alarms.filter(acknowledged_at__isnull=True))
     context = {
         "key": key,
-        "series": [_series(entry) for entry in drift_services.state(key, use)],
+        "series": [_series(entry, use.task) for entry in drift_services.state(key, use)],
         "open": [
             {"alarm": alarm, "form": refused[1] if refused and refused[0].pk == alarm.pk else _form(alarm)}
             for alarm in open_alarms
@@ -86,9 +86,9 @@ def _form(alarm: DriftAlarm, data: Any = None) -> AlarmForm:
     return AlarmForm(data, name=f"alarm_{alarm.pk}")
 
 
-def _series(entry: dict[str, Any]) -> dict[str, Any]:
+def _series(entry: dict[str, Any], task: str) -> dict[str, Any]:
     checks: list[DriftCheck] = entry["checks"]
-    rows = [_row(figure.name, figure.group, checks) for figure in monitored_figures(entry["series"])]
+    rows = [_row(figure.name, figure.group, checks) for figure in monitored_figures(entry["series"], task)]
     return entry | {"rows": rows, "last": checks[-1] if checks else None}
 
 

@@ -4,9 +4,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from analyses.answers.tasks import SOUGHT, outcomes_of
 from analyses.errors import ServiceError
 from analyses.management.uses import add_use_arguments, use_of_options
-from analyses.models import ComparisonStatus, Outcome
+from analyses.models import ComparisonStatus
 from analyses.pipeline import comparison
 
 
@@ -35,13 +36,13 @@ class Command(BaseCommand):
         found = made.result
         self.stdout.write(f"{found['films']} films, {found['same']} with the same outcome, {found['missing']} missing")
         self.stdout.write(f"rows: {made.model_a}; columns: {made.model_b}")
-        self.stdout.write(" ".join(f"{word:>15}" for word in ("", *Outcome.values)))
-        for outcome, counts in zip(Outcome.values, found["matrix"], strict=True):
+        words = [value for value, _ in outcomes_of(made.task)]
+        self.stdout.write(" ".join(f"{word:>15}" for word in ("", *words)))
+        for outcome, counts in zip(words, found["matrix"], strict=True):
             self.stdout.write(" ".join(f"{cell:>15}" for cell in (outcome, *counts)))
         if found["differences"]:
             gaps = found["differences"]
-            self.stdout.write(
-                f"P(malignant), second less first: median {gaps['median']:+.3f}, largest {gaps['largest']:.3f}"
-            )
+            what = f"P({SOUGHT[made.task][0]}), second less first"
+            self.stdout.write(f"{what}: median {gaps['median']:+.3f}, largest {gaps['largest']:.3f}")
         for flip in found["flips"]:
             self.stdout.write(f"{flip['analysis']}: {flip['a']} -> {flip['b']}")

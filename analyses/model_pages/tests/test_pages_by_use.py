@@ -115,7 +115,7 @@ def test_the_model_page_shows_the_history_and_versions_of_its_use(installed, web
 
 
 def test_a_use_without_a_place_in_the_registry_has_no_page(web):
-    for words in ({"modality": "MR"}, {"task": "fracture"}):
+    for words in ({"modality": "MR"}, {"task": "dislocation"}):
         for name in ("analyses:registry", "analyses:model", "analyses:drift"):
             assert web.get(reverse(name), words).status_code == 404
         assert web.post(reverse("analyses:hold_set"), {"reason": "x", **words}).status_code == 404

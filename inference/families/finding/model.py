@@ -17,13 +17,12 @@ from inference.families.joint.network import build as build_joint
 from inference.imaging.prepare import Frame, fitted_square
 from inference.outline import on_film, regions_of
 from inference.prediction import Judgement
+from inference.shift.sample import FEATURES
 from inference.variants import SMALL_CHANGES, Views, views_of_card
 from inference.withholding import ConformalSets, Distance, reasons_to_withhold
 
 
-def look_at_finding(
-    network: JointNet, square: np.ndarray, views: Views
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def look_at_finding(network: JointNet, square: np.ndarray, views: Views) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return logits (V,) by view, cell probabilities (h, w) and features (D,) of the film.
 
     `square` is uint8 (size, size): a film in its own proportions with black around it.
