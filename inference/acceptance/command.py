@@ -13,6 +13,7 @@ from inference.acceptance.films import FilmAnswer, answer_film
 from inference.acceptance.labels import LabelledFile, name_key, read_labels, require_enough
 from inference.acceptance.rule import rule_of
 from inference.acceptance.training_films import TrainingFilms
+from inference.calibration import OperatingPoint
 from inference.card import installed, key_of, load_card
 from inference.errors import DataError, DecodeError
 from inference.imaging.decode import decode_bytes
@@ -57,7 +58,10 @@ def _accept(options: argparse.Namespace) -> int:
     name = options.operating_point.replace("-", "_")
     if name not in model.points:
         raise DataError("no_point", f"The model has no operating point {name}: it has {', '.join(model.points)}.")
-    found = acceptance_of(card, model.point(name), _answers(model, rows, files, name))
+    point = model.point(name)
+    if not isinstance(point, OperatingPoint):
+        raise DataError("other_task", "Acceptance counts tumours: this model is of another task.")
+    found = acceptance_of(card, point, _answers(model, rows, files, name))
     told = {"command": "python -m inference accept --images DIR --labels CSV", "model": key_of(card), **found}
     if options.json:
         options.json.write_text(json.dumps(told, indent=1, allow_nan=False) + "\n", encoding="utf-8")

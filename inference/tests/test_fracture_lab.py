@@ -5,14 +5,21 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from inference.__main__ import main
+from inference.acceptance.rule import rule_of
+from inference.card import load_card, task_of
 from inference.errors import DataError
 from inference.imaging.prepare import fitted_square
+from inference.lab.data.folder import read_grey
+from inference.lab.fracture.boxes import average_precision, overlap
 from inference.lab.fracture.films import drawn, fracture_examples, load_fracture_split, load_outlines
 from inference.lab.fracture.training import FractureTrainer
 from inference.lab.recipes.experiment import Experiment, load_experiment
-from inference.tests.toy import toy_fractures
+from inference.prediction import Region
+from inference.predictor import Predictor
+from inference.tests.toy import toy_film, toy_fractures, toy_joint
 
 TINY = """
 name = "tiny"
@@ -121,6 +128,75 @@ def test_a_training_writes_its_run_and_is_found_finished_the_second_time(root, t
     assert (run["protocol"], run["films"], run["fractured"]) == ("fracture", {"train": 16, "validation": 4}, 8)
     assert set(run["history"][-1]) == {"epoch", "train_loss", "macro_auroc", "dice"}
     assert main(command) == 0
+
+
+@pytest.fixture
+def trained(root, tmp_path):
+    (tmp_path / "tiny.toml").write_text(TINY)
+    given = ["--recipes", str(tmp_path), "--data", str(root)]
+    assert main(["fracture", "train", "--recipe", "tiny", *given, "--runs", str(tmp_path / "runs")]) == 0
+    return ["--run", str(tmp_path / "runs" / "tiny-fracture-fold4"), *given]
+
+
+def test_a_run_is_measured_and_built_into_a_model_that_answers(root, trained, tmp_path, capsys):
+    figures = tmp_path / "figures.json"
+    toy_sources_of_hands(root)
+    assert main(["fracture", "measure", *trained, "--json", str(figures), "--sources", "hands"]) == 0
+    found = json.loads(figures.read_text())
+    assert found["films"] == {"fracture": 2, "no fracture": 2}
+    assert set(found["outlines"]) >= {"dice", "hits", "box_ap50_fractured_films"}
+    assert found["false_alarms_elsewhere"]["hands"]["n"] == 3
+    toy_joint(tmp_path / "tumours")
+    build = ["fracture", "build", *trained, "--gate-from", str(tmp_path / "tumours"), "--version", "0.1"]
+    assert main([*build, "--out", str(tmp_path / "models")]) == 0
+    folder = tmp_path / "models" / "bonescan-fracture-0.1"
+    assert (folder / "NOTICE").read_text().count("CC BY 4.0") == 1
+    card = load_card(folder)
+    assert (task_of(card), card["outcomes"], len(card["training_images"])) == (
+        "fracture",
+        ["no_fracture", "fracture"],
+        20,
+    )
+    assert rule_of(card).least_tumour_free == 100
+    predictor = Predictor.load(folder)
+    answer = predictor.predict(read_grey(root / "fracatlas" / "images" / "F000.png"))
+    assert answer.outcome in ("fracture", "no_fracture", "withheld")
+    held = json.loads((folder / "card.json").read_text())["reference"]["probability of fracture"]
+    assert held["n"] == 4
+
+
+def test_a_level_that_no_set_can_keep_is_refused(trained, tmp_path):
+    assert main(["fracture", "measure", *trained, "--json", str(tmp_path / "x"), "--level", "0"]) == 2
+
+
+def test_twins_across_parts_are_found(root, capsys):
+    copy = (root / "fracatlas" / "images" / "F000.png").read_bytes()
+    (root / "fracatlas" / "images" / "F023.png").write_bytes(copy)
+    assert main(["fracture", "leakage", "--data", str(root)]) == 3
+
+
+def toy_sources_of_hands(root):
+    folder = root / "hands"
+    (folder / "images").mkdir(parents=True)
+    rows = ["image_id,part"]
+    for index in range(3):
+        Image.fromarray(toy_film(80 + index)).save(folder / "images" / f"H{index}.png")
+        rows.append(f"H{index},fold0")
+    (folder / "folds.csv").write_text("\n".join(rows))
+    (folder / "labels.csv").write_text("image_id\nH0\nH1\nH2\n")
+
+
+def test_overlap_and_average_precision_agree_with_figures_worked_out_by_hand():
+    assert overlap((0, 0, 2, 2), (1, 0, 3, 2)) == pytest.approx(1 / 3)
+    assert overlap((0, 0, 1, 1), (1, 1, 2, 2)) == 0
+    box = (0.1, 0.1, 0.3, 0.3)
+    right, wrong = Region((), box, 0.04, 0.6), Region((), (0.6, 0.6, 0.9, 0.9), 0.09, 0.9)
+    assert average_precision([(right,)], [[box]]) == 1
+    # Two true boxes, one found at rank 2 behind a false one: precision .5 up to recall .5, none beyond.
+    assert average_precision([(wrong, right), ()], [[box], [box]]) == pytest.approx(0.5 * 51 / 101)
+    assert average_precision([(right, right)], [[box]]) == 1, "the second finds nothing new, behind the first"
+    assert np.isnan(average_precision([()], [[]]))
+    assert average_precision([()], [[box]]) == 0
 
 
 def test_the_shipped_recipe_is_read_and_its_protocol_is_bound_to_the_known_table():

@@ -105,7 +105,8 @@ def _sets(
     return fit_conformal(np.concatenate(labels), np.concatenate(parts), level, np.concatenate(places))
 
 
-def _quantiles(values: np.ndarray, unit: str) -> dict[str, Any]:
+def quantiles(values: np.ndarray, unit: str) -> dict[str, Any]:
+    """Return the quantiles of a figure that a card keeps for drift monitoring."""
     found = np.quantile(values, _QUANTILES)
     return {
         "unit": unit,
@@ -160,11 +161,11 @@ def _reference(
     features = distance.coordinates(held_features)[:, :FEATURES]
     sample = draw_sample(material.labels[:own], shares[:own][:, [0, 2]], features, material.groups[:own])
     return {
-        "grey mean": _quantiles(material.grey[:, 0], "of 255"),
-        "grey spread": _quantiles(material.grey[:, 1], "standard deviation, of 255"),
-        "distance from the training films": _quantiles(distance.of(held_features), "standard deviations"),
-        "probability of malignant": _quantiles(shares[:, 2], ""),
-        "probability of normal": _quantiles(shares[:, 0], ""),
+        "grey mean": quantiles(material.grey[:, 0], "of 255"),
+        "grey spread": quantiles(material.grey[:, 1], "standard deviation, of 255"),
+        "distance from the training films": quantiles(distance.of(held_features), "standard deviations"),
+        "probability of malignant": quantiles(shares[:, 2], ""),
+        "probability of normal": quantiles(shares[:, 0], ""),
         "shares": {
             "unit": "share of held-out films",
             "values": {
