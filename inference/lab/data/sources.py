@@ -7,9 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+
 from inference.errors import DataError
 from inference.lab.data.folder import LabelledFilm, file_sha256, image_files, name_of, read_rows
 from inference.lab.data.protocols import DEFAULT_HELD_OUT, RECIPES, read_recipes
+from inference.lab.data.turned_copies import groups_of_turned_copies
 
 TEST_PART = "test"
 
@@ -70,12 +73,13 @@ def _hands(root: Path) -> list[LabelledFilm]:
 
 
 def _bone_other_source(root: Path) -> list[LabelledFilm]:
-    """A folder of pictures without a table or parts."""
-    found = image_files(root / "gate" / "bone_other_source")
+    """A folder of pictures without a table or parts; several show one film turned, and are one group."""
+    found = sorted(image_files(root / "gate" / "bone_other_source").items())
+    groups = groups_of_turned_copies([Image.open(path) for _, path in found])
     about = {"source": "bone_other_source", "kind": ""}
     return [
-        LabelledFilm(name, "normal", f"bone_other_source {name}", "", path, about)
-        for name, path in sorted(found.items())
+        LabelledFilm(name, "normal", f"bone_other_source {group}", "", path, about)
+        for (name, path), group in zip(found, groups.tolist(), strict=True)
     ]
 
 
