@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('analyses', '0028_intended_use_of_films'),
+        ('analyses', '0030_names_of_signatures'),
     ]
 
     operations = [
