@@ -14,6 +14,7 @@ from inference.families.gate.network import FEATURES, GateNet, build
 from inference.lab.data.folder import load_films
 from inference.lab.gate import training as gate
 from inference.lab.gate.fitting import GateSettings, fit_gate
+from inference.lab.gate.looks import varied
 from inference.tests.toy import toy_data, toy_film
 
 SMALL = GateSettings(size=64, components=8, steps=15, made=12)
@@ -112,10 +113,10 @@ def test_a_blank_image_never_passes(trained):
 
 def test_varied_copies_repeat_stay_in_range_and_are_inverted_as_often_as_told():
     images = torch.rand(6, 1, 48, 48) * 0.2
-    first, second = (gate.varied(images, 1.0, torch.Generator().manual_seed(2)) for _ in range(2))
+    first, second = (varied(images, 1.0, torch.Generator().manual_seed(2)) for _ in range(2))
     assert torch.equal(first, second)
     assert 0 <= float(first.min()) <= float(first.max()) <= 1
-    assert float(first.mean()) > 0.5 > float(gate.varied(images, 0.0, torch.Generator().manual_seed(2)).mean())
+    assert float(first.mean()) > 0.5 > float(varied(images, 0.0, torch.Generator().manual_seed(2)).mean())
 
 
 def test_held_out_kinds_are_wholly_in_the_test_part(data):

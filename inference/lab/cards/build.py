@@ -28,6 +28,8 @@ from inference.lab.metrics.subtypes import adjust, choose_strength, shares_of
 from inference.lab.training.oof import OutOfFold, collect, load_member, training_features
 from inference.lab.training.runs import Run, training_steps
 from inference.lab.transfer.journeys import FILMS_FOLDER, LEFT_OUT, joined, journey_of
+from inference.use.body_parts import OUTSIDE_NAMES
+from inference.use.rules import RADIOGRAPHS
 from inference.variants import QUARTER_TURNS, SMALL_CHANGES, TURNS
 from inference.withholding import Distance
 
@@ -37,6 +39,14 @@ WEIGHTS_FILE = "model.safetensors"
 HASH_CHARACTERS = EXACT_CHARACTERS
 # The gate's logit is a margin: it lets pass what is not below zero.
 GATE_THRESHOLD = 0.5
+
+
+def _gate_statement(facts: dict[str, Any]) -> dict[str, Any]:
+    """What the card says of the gate; one that was trained on several sources names them."""
+    said = dict(STATEMENTS["gate"])
+    if facts.get("sources"):
+        said["chosen_on"] = f"fold4 of each source of bone films: {', '.join(facts['sources'])}"
+    return said
 
 
 def tensors_of(members: list[Any], gate: dict[str, Tensor], distance: Distance) -> dict[str, Tensor]:
@@ -113,7 +123,8 @@ def assemble(plan: Plan, out: Path) -> dict[str, Any]:
         "outline": {"threshold": fitted.mask_threshold, "smallest_area": fitted.smallest_area},
         "subtypes": list(SUBTYPES),
         "subtype_adjustment": {"strength": strength, **STATEMENTS["subtype_adjustment"]},
-        "gate": {"threshold": GATE_THRESHOLD, **STATEMENTS["gate"], "settings": gate_facts["settings"]},
+        "gate": {"threshold": GATE_THRESHOLD, **_gate_statement(gate_facts), "settings": gate_facts["settings"]},
+        "intended_for": {"modalities": list(RADIOGRAPHS), "body_parts_refused": list(OUTSIDE_NAMES)},
         "withheld": {
             **fitted.sets.as_dict(),
             "distance": {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,7 +17,10 @@ _LEAST_SPREAD = 0.02
 
 @dataclass(frozen=True)
 class GateSettings:
-    """How the gate is made; `tails` are the shares of bone films that each of the three questions may refuse."""
+    """How the gate is made; `tails` are the shares of bone films that each of the three questions may refuse.
+
+    `source_evenness`: 1 lets every source of bone films count alike, 0 every film; of one source it changes nothing.
+    """
 
     size: int = 128
     components: int = 64
@@ -28,6 +31,7 @@ class GateSettings:
     shrinkage: float = 0.005
     tails: tuple[float, float, float] = (0.005, 0.002, 0.002)
     steps: int = 50
+    source_evenness: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class Material:
     """Features (N, D) of what the gate is fitted to.
 
     `bone` is fitted; `limit_sets` are bone films kept apart, each of which must pass: they set the limits. `others`
-    and `made` are not bone, with the kind of each row in `kinds` and `made_kinds`.
+    and `made` are not bone, with the kind of each row in `kinds` and `made_kinds`. `bone_sources` names the source of
+    each row of `bone` and `limit_sources` that of each limit set, where there are several.
     """
 
     bone: Tensor
@@ -44,19 +49,35 @@ class Material:
     kinds: np.ndarray
     made: Tensor
     made_kinds: np.ndarray
+    bone_sources: np.ndarray | None = None
+    limit_sources: tuple[str, ...] = ()
 
     def without(self, kind: str) -> Material:
         """Return the material as if `kind` had never been seen."""
         keep = self.kinds != kind
         others = self.others[torch.from_numpy(keep)]
-        return Material(self.bone, self.limit_sets, others, self.kinds[keep], self.made, self.made_kinds)
+        return replace(self, others=others, kinds=self.kinds[keep])
+
+    def without_source(self, name: str) -> Material:
+        """Return the material as if no bone film of the source `name` had ever been seen, not even for the limits."""
+        assert self.bone_sources is not None
+        keep = self.bone_sources != name
+        pairs = zip(self.limit_sets, self.limit_sources, strict=True)
+        kept = [(films, source) for films, source in pairs if source != name]
+        return replace(
+            self,
+            bone=self.bone[torch.from_numpy(keep)],
+            bone_sources=self.bone_sources[keep],
+            limit_sets=tuple(films for films, _ in kept),
+            limit_sources=tuple(source for _, source in kept),
+        )
 
 
 def fit_gate(net: GateNet, material: Material, settings: GateSettings) -> None:
     """Fill the buffers of `net` from the material; its trunk stays as it is."""
     with torch.no_grad():
-        _fit_space(net, material.bone)
-        net.directions.copy_(_directions(net, material, settings.shrinkage))
+        _fit_space(net, material, settings)
+        net.directions.copy_(_directions(net, material, settings))
     net.weights.copy_(_linear(net, material, settings))
     with torch.no_grad():
         answers = [net.oddness(films) for films in material.limit_sets]
@@ -66,26 +87,43 @@ def fit_gate(net: GateNet, material: Material, settings: GateSettings) -> None:
         net.scales.copy_(torch.cat(answers).std(dim=0).clamp_min(1e-3))
 
 
-def _fit_space(net: GateNet, bone: Tensor) -> None:
+def _fit_space(net: GateNet, material: Material, settings: GateSettings) -> None:
     """Centre and spread of the bone films' features, their main directions, and how much lies outside those."""
-    net.centre.copy_(bone.mean(dim=0))
-    net.spread.copy_(bone.std(dim=0) + _LEAST_SPREAD)
-    values, vectors = torch.linalg.eigh(_covariance(net, bone))
+    bone = material.bone
+    if material.bone_sources is None:
+        net.centre.copy_(bone.mean(dim=0))
+        net.spread.copy_(bone.std(dim=0) + _LEAST_SPREAD)
+    else:
+        share = _bone_shares(material, settings)[:, None]
+        net.centre.copy_((share * bone).sum(dim=0))
+        net.spread.copy_((share * (bone - net.centre) ** 2).sum(dim=0).sqrt() + _LEAST_SPREAD)
+    values, vectors = torch.linalg.eigh(_covariance(net, material, settings))
     used = net.basis.shape[1]
     net.basis.copy_(vectors.flip(1)[:, :used])
     net.variances.copy_(values.flip(0)[:used].clamp_min(1e-6))
     net.unused.copy_(values.flip(0)[used:].clamp_min(0).sum().clamp_min(1e-6))
 
 
-def _covariance(net: GateNet, bone: Tensor) -> Tensor:
-    z = ((bone - net.centre) / net.spread).double()
+def _covariance(net: GateNet, material: Material, settings: GateSettings) -> Tensor:
+    z = ((material.bone - net.centre) / net.spread).double()
+    if material.bone_sources is not None:
+        z = z * (_bone_shares(material, settings).double() * len(z)).sqrt()[:, None]
     return z.T @ z / len(z)
 
 
-def _directions(net: GateNet, material: Material, shrinkage: float) -> Tensor:
+def _bone_shares(material: Material, settings: GateSettings) -> Tensor:
+    """Return what each bone film counts, (N,), summing to 1: a source with few films counts more per film."""
+    if material.bone_sources is None:
+        return torch.full((len(material.bone),), 1 / len(material.bone))
+    _, place, counts = np.unique(material.bone_sources, return_inverse=True, return_counts=True)
+    own = counts[place].astype(float) ** -settings.source_evenness
+    return torch.from_numpy(own / own.sum()).float()
+
+
+def _directions(net: GateNet, material: Material, settings: GateSettings) -> Tensor:
     """Return (D, kinds): Fisher's discriminant of each kind against bone, so scaled that bone films have variance 1."""
-    covariance = _covariance(net, material.bone)
-    covariance += shrinkage * covariance.diagonal().mean() * torch.eye(len(covariance), dtype=torch.float64)
+    covariance = _covariance(net, material, settings)
+    covariance += settings.shrinkage * covariance.diagonal().mean() * torch.eye(len(covariance), dtype=torch.float64)
     means = []
     for rows, kinds in ((material.others, material.kinds), (material.made, material.made_kinds)):
         for kind in np.unique(kinds):
@@ -99,7 +137,7 @@ def _row_weights(material: Material, settings: GateSettings) -> Tensor:
     """One half for bone, one half for the rest; a kind with few images counts more per image, by `evenness`."""
     _, place, counts = np.unique(material.kinds, return_inverse=True, return_counts=True)
     own = counts[place].astype(float) ** -settings.evenness
-    bone = np.full(len(material.bone), 0.5 / len(material.bone))
+    bone = 0.5 * _bone_shares(material, settings).double().numpy()
     others = 0.5 * (1 - settings.made_share) * own / own.sum()
     made = np.full(len(material.made), 0.5 * settings.made_share / len(material.made))
     return torch.from_numpy(np.concatenate([bone, others, made])).float()

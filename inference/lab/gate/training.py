@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
-from torch.nn import functional
 
 from inference.errors import DataError
 from inference.families.gate.network import READ_AFTER, GateNet, build
@@ -34,23 +33,24 @@ from inference.lab.data.folder import (
 )
 from inference.lab.data.synthetic import KINDS, synthetic_squares
 from inference.lab.gate.fitting import GateSettings, Material, fit_gate
+from inference.lab.gate.left_out import (
+    BONE_SOURCES,
+    Refusable,
+    bone_of,
+    films_of_source,
+    leave_out_in_turn,
+    sources_of,
+)
+from inference.lab.gate.looks import BONE_INVERTED, OTHERS_INVERTED, features_of
 from inference.lab.metrics.scores import wilson
 from inference.lab.networks.pretrained import mobilenet_v2_state
-from inference.lab.recipes.augment import Augmentation, geometry, tones
 
 FILMS_FOLDER, GATE_FOLDER = "btxrd", "gate"
 # The centre that the gate never fits: its films stand in for another source when the limits are set.
 PROXY_CENTRE = "2"
 MADE_SEED = 7
-# What may happen to any image, bone or not, so that resolution, compression and borders tell nothing.
-VARIED = Augmentation(
-    rotation=15.0, zoom=0.25, stretch=0.25, shift=0.08, flip_vertical=0.3, brightness=0.12, contrast=0.35, gamma=0.4,
-    blur=0.25, jpeg=0.25, noise=0.25, border=0.15, erasure=0.2,
-)  # fmt: skip
-# Chest films are stored in both polarities; a bone film rarely comes inverted, but then it is still a bone film.
-BONE_INVERTED, OTHERS_INVERTED = 0.08, 0.3
-LYING = 0.15
-_BATCH = 32
+# With bone films of several sources; chosen by what was left out, kinds and sources together.
+FOR_SOURCES = GateSettings(penalty=3e-2, tails=(0.003, 0.0005, 0.0005))
 
 
 @dataclass(frozen=True)
@@ -93,33 +93,6 @@ def start_trunk(net: GateNet) -> None:
         stage.load_state_dict(own, strict=True)
 
 
-def varied(images: Tensor, inverted: float, generator: torch.Generator) -> Tensor:
-    """Return a varied copy of float32 (N, 1, H, H): some lying on a side, some inverted, all moved and re-filed."""
-    turns = torch.rand(len(images), generator=generator)
-    turned = images.clone()
-    for index, turn in enumerate(turns.tolist()):
-        if turn < LYING:
-            turned[index] = torch.rot90(images[index], 1 if turn < LYING / 2 else 3, (1, 2))
-    copy = tones(geometry(turned, VARIED, generator), VARIED, generator)
-    flipped = torch.rand(len(images), generator=generator) < inverted
-    copy[flipped] = 1 - copy[flipped]
-    return copy
-
-
-def features_of(net: GateNet, squares: np.ndarray, seed: int | None = None, inverted: float = 0.0) -> Tensor:
-    """Return features (N, D) of uint8 squares (N, 256, 256), of a varied copy of them where a seed is given."""
-    generator = torch.Generator().manual_seed(seed) if seed is not None else None
-    found = []
-    with torch.inference_mode():
-        for first in range(0, len(squares), _BATCH):
-            images = torch.from_numpy(np.array(squares[first : first + _BATCH])).unsqueeze(1).float().div_(255)
-            if generator is not None:
-                images = varied(images, inverted, generator)
-            small = functional.interpolate(images, size=(net.size, net.size), mode="bilinear", antialias=True)
-            found.append(net.features(small))
-    return torch.cat(found).clone()
-
-
 def _centre_of(film: LabelledFilm) -> str:
     return film.attributes.get("centre", "")
 
@@ -134,33 +107,71 @@ def _bone_material(net: GateNet, films: list[LabelledFilm]) -> tuple[Tensor, tup
     return bone, tuple(features_of(net, read_squares([film.path for film in part])) for part in kept if part)
 
 
-@dataclass(frozen=True)
-class Refusable:
-    """The images that must be refused as they are: kind, features (N, D), and whether they count as blank."""
-
-    kinds: np.ndarray
-    features: Tensor
-    blank: np.ndarray
-
-
 def gather(root: Path, net: GateNet, made_count: int) -> tuple[Material, Refusable]:
     """Read films and images and return their features by the trunk of `net`; no film of the test part is touched."""
     films = [film for film in load_films(root / FILMS_FOLDER) if film.part not in TEST_PARTS]
+    bone, limit_sets = _bone_material(net, films)
+    others, refusable = _others(root, net)
+    return Material(bone, limit_sets, *others, *_made(net, made_count)), refusable
+
+
+def _others(root: Path, net: GateNet) -> tuple[tuple[Tensor, np.ndarray], Refusable]:
+    """Return what is not bone, with two varied copies, and its kinds; and the same as it is, to be refused."""
     images = load_not_bone(root)
     kinds = np.array([image.kind for image in images])
-    bone, limit_sets = _bone_material(net, films)
     squares = read_squares([image.path for image in images])
     plain = features_of(net, squares)
     copies = [features_of(net, squares, seed, OTHERS_INVERTED) for seed in (1, 2)]
-    made = features_of(net, synthetic_squares(made_count, MADE_SEED))
-    made_kinds = np.array([KINDS[index % len(KINDS)] for index in range(made_count)])
-    material = Material(bone, limit_sets, torch.cat([plain, *copies]), np.tile(kinds, 3), made, made_kinds)
-    return material, Refusable(kinds, plain, np.array([is_blank(square) for square in squares]))
+    blank = np.array([is_blank(square) for square in squares])
+    return (torch.cat([plain, *copies]), np.tile(kinds, 3)), Refusable(kinds, plain, blank)
+
+
+def _made(net: GateNet, count: int) -> tuple[Tensor, np.ndarray]:
+    kinds = np.array([KINDS[index % len(KINDS)] for index in range(count)])
+    return features_of(net, synthetic_squares(count, MADE_SEED)), kinds
 
 
 def _architecture(settings: GateSettings, material: Material) -> dict[str, int]:
     kinds = len(np.unique(material.kinds)) + len(np.unique(material.made_kinds))
     return {"size": settings.size, "components": settings.components, "kinds": kinds}
+
+
+def train_gate_on_sources(
+    root: Path,
+    sources: tuple[str, ...],
+    settings: GateSettings | None = None,
+    start: Callable[[GateNet], None] = start_trunk,
+) -> tuple[GateNet, dict[str, Any]]:
+    """Train the gate on bone films of several sources; fold4 of each sets the limits, part test is never looked at.
+
+    Returns it with facts as `train_gate` does; `left_out` also holds every source left out in turn, and names the
+    worst kind and the worst source.
+    """
+    began = time.monotonic()
+    settings = settings or FOR_SOURCES
+    trunk = _trunk(settings, start)
+    films = [films_of_source(root, name, trunk) for name in sources]
+    others, refusable = _others(root, trunk)
+    made, made_kinds = _made(trunk, settings.made)
+    material = Material(*bone_of(films), *others, made, made_kinds, *sources_of(films))
+    net = _fitted(material, settings, trunk)
+    pairs = zip(material.limit_sources, material.limit_sets, strict=True)
+    facts = {
+        "architecture": _architecture(settings, material),
+        "settings": asdict(settings),
+        "sources": {one.name: {"fitted": one.fitted, "limits": int(one.limits.sum())} for one in films},
+        "fitted": {"bone": sum(one.fitted for one in films), "not_bone": len(refusable.kinds), "made": len(made)},
+        "limit_sets_refused": {name: _share(net.judge(rows) < 0) for name, rows in pairs},
+        "left_out": leave_out_in_turn(films, material, refusable, lambda part: _fitted(part, settings, trunk)),
+        "seconds": round(time.monotonic() - began, 1),
+    }
+    return net, facts
+
+
+def _trunk(settings: GateSettings, start: Callable[[GateNet], None]) -> GateNet:
+    trunk = build({"size": settings.size, "components": 1, "kinds": 1}).eval().requires_grad_(False)
+    start(trunk)
+    return trunk
 
 
 def train_gate(
@@ -173,8 +184,7 @@ def train_gate(
     """
     began = time.monotonic()
     settings = settings or GateSettings()
-    trunk = build({"size": settings.size, "components": 1, "kinds": 1}).eval().requires_grad_(False)
-    start(trunk)
+    trunk = _trunk(settings, start)
     material, images = gather(root, trunk, settings.made)
     net = _fitted(material, settings, trunk)
     facts = {
@@ -241,6 +251,10 @@ def add_gate(commands: argparse._SubParsersAction) -> None:
     gate = commands.add_parser("gate", help="train the gate, and measure it on kinds that it never saw")
     gate.add_argument("--data", type=Path, help="data folder (default: the variable BONESCAN_DATA)")
     gate.add_argument("--out", type=Path, required=True, help="folder for gate.safetensors and gate.json")
+    gate.add_argument(
+        "--bone", nargs="+", choices=BONE_SOURCES, default=["btxrd"],
+        help="sources of bone films to train on; with several, each is left out in turn (default: btxrd alone)",
+    )  # fmt: skip
     gate.set_defaults(run=_gate)
 
 
@@ -256,7 +270,8 @@ def save_gate(net: GateNet, path: Path) -> None:
 def _gate(options: argparse.Namespace) -> int:
     torch.set_num_threads(1)
     root = data_root(options.data)
-    net, facts = train_gate(root)
+    several = tuple(dict.fromkeys(options.bone)) != ("btxrd",)
+    net, facts = train_gate_on_sources(root, tuple(dict.fromkeys(options.bone))) if several else train_gate(root)
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "gate.safetensors"
     save_gate(net, path)

@@ -69,7 +69,18 @@ def gate_section(gate: Figures, level: str) -> str:
         figure_table(rest),
         "Each kind by a gate trained without it:" if rows else "",
         table(("kind left out", "refused (95 % interval)", "n"), rows),
+        *_sources_of_gate(gate),
     )
+
+
+def _sources_of_gate(gate: Figures) -> tuple[str, ...]:
+    """Return the bone films of each source by a gate that never saw the source; nothing where none was left out."""
+    shares, areas = at(gate, ("left_out", "by_source")) or {}, at(gate, ("left_out", "auroc_by_source")) or {}
+    if not shares:
+        return ()
+    rows = [[label(name), cell(one), cell(areas.get(name)), str(one["n"])] for name, one in shares.items()]
+    head = ("source left out", "bone films refused (95 % interval)", "AUROC against all that is no bone", "n")
+    return ("Each source of bone films by a gate trained without it:", table(head, rows))
 
 
 def _size_table(found: Figures, names: dict[str, str], leaking: bool) -> str:
