@@ -21,7 +21,7 @@ from analyses.record.across import (
 from analyses.record.identity import ids_agree, normal_number
 
 # A number that stands on everything ("0", "unknown") is asked about, not searched to its end.
-MOST_MATCHES = 60
+MOST_MATCHES = 20
 
 
 def check_across(study: Study) -> None:

@@ -78,7 +78,7 @@ def further_by_image(images: Iterable[Any]) -> dict[Any, list[Analysis]]:
 
 def analyses_of(study: Study, task: str = "") -> QuerySet[Analysis]:
     """The analyses of this task (or of all) with their images: image after image, the newest of each first."""
-    rows = Analysis.objects.filter(image__study=study).select_related("image")
+    rows = Analysis.objects.filter(image__study=study).select_related("image", "requested_by")
     rows = rows.of_task(task) if task else rows
     return rows.order_by("image__created_at", "image_id", "-created_at", "id")
 

@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 # Nearly every file names patient and study within its first kilobytes; private elements may come before.
 HEAD_BYTES = 256 * 1024
 _SNIFF_BYTES = 256
-_TIMEOUT_S, _CONNECT_S = 5.0, 3.0
+_TIMEOUT_S, _CONNECT_S = 5.0, 5.0
 _starting = threading.Lock()
 _process: dict[str, Any] = {}
 
