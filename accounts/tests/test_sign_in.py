@@ -48,7 +48,9 @@ def test_a_person_signs_in_by_address_in_any_case_and_out(client, doctor):
     assert answer.url == "/"
     assert client.get(reverse("accounts:profile")).status_code == 200
     assert client.get(reverse("account_logout")).status_code == 200
-    client.post(reverse("account_logout"))
+    answer = client.post(reverse("account_logout"))
+    # Neither cookies (of the whole domain) nor storage (the theme).
+    assert answer["Clear-Site-Data"] == '"cache"'
     assert client.get(reverse("accounts:profile")).status_code == 302
     assert actions() == ["sign_in", "sign_out"]
     assert AuditEvent.objects.first().user == doctor

@@ -244,10 +244,11 @@ def running_head(study: Study, *, banner: bool = False) -> dict[str, Any]:
     if patient is None:
         right = _("Unassigned: no patient")
     else:
-        name = written_name(patient.patient_name) or _("Name not stated")
-        right = f"{name}, {_('record')} {patient.patient_id}"
+        name, record = written_name(patient.patient_name) or _("Name not stated"), _("record")
+        right = f"{name}, {record} {patient.patient_id}"
     if study.accession_number:
-        right = f"{right}, {_('accession')} {study.accession_number}"
+        accession = _("accession")
+        right = f"{right}, {accession} {study.accession_number}"
     return {"left": left, "right": right, "margin_mm": printing.head_mm(left, right, banner=banner)}
 
 

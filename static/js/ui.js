@@ -70,17 +70,50 @@
       form.dataset.sent = "1";
     }
   });
-  // Whoever signs out, on whatever page, leaves nothing of what was typed on a shared computer (reading.js, unaided_reading.js).
-  document.addEventListener("submit", (event) => {
-    if (event.defaultPrevented || !(event.target.getAttribute("action") || "").includes("logout")) return;
+  // What was typed and is kept by the browser alone (reading.js, unaided_reading.js), on this page or another one.
+  function kept() {
+    const found = [];
     for (const name of ["localStorage", "sessionStorage"]) {
       try {
-        const typed = Object.keys(window[name]).filter((key) => /^(bonescan-reading:|own-)/.test(key));
-        typed.forEach((key) => window[name].removeItem(key));
+        for (const key of Object.keys(window[name])) {
+          if (/^(bonescan-reading:|own-)/.test(key)) found.push([window[name], key]);
+        }
       } catch {
         // Storage can be forbidden; then nothing was kept.
       }
     }
+    return found;
+  }
+  function sent([storage, key]) {
+    try {
+      return JSON.parse(storage.getItem(key)).sent === true;
+    } catch {
+      return false;
+    }
+  }
+  function differs(field) {
+    if (field.type === "file") return field.files.length > 0;
+    if (["hidden", "submit", "button"].includes(field.type) || !field.name) return false;
+    if (["checkbox", "radio"].includes(field.type)) return field.checked !== field.defaultChecked;
+    if (field.type === "select-one" || field.type === "select-multiple") {
+      const stated = [...field.options].some((option) => option.defaultSelected);
+      return [...field.options].some((option, at) => option.selected !== (stated ? option.defaultSelected : at === 0));
+    }
+    return "defaultValue" in field && field.value !== field.defaultValue;
+  }
+  // Forms that keep what is typed by themselves (data-reading, data-keep) answer through what is kept.
+  function unsaved() {
+    const forms = [...document.querySelectorAll("form[method=post]:not([data-reading], [data-keep])")];
+    return kept().some((entry) => !sent(entry)) || forms.some((form) => form.querySelector(".errorlist") || [...form.elements].some(differs));
+  }
+  // Whoever signs out, on whatever page, leaves nothing of what was typed on a shared computer, and is asked before it is lost.
+  document.addEventListener("submit", (event) => {
+    if (event.defaultPrevented || !(event.target.getAttribute("action") || "").includes("logout")) return;
+    if (unsaved() && !window.confirm(gettext("Some entries are not saved. Sign out and discard them?"))) {
+      event.preventDefault();
+      return;
+    }
+    kept().forEach(([storage, key]) => storage.removeItem(key));
   });
   window.addEventListener("pageshow", () => {
     document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);

@@ -96,6 +96,7 @@
 
     function refusal(request) {
       const answer = answerOf(request);
+      if (request.status === 401) document.dispatchEvent(new Event("session:ask"));
       if (request.status === 401) return gettext("Your session has ended. Sign in again and upload this film again.");
       const details = Object.entries(answer.fields || {})
         .filter(([, texts]) => texts.join(" ") !== answer.detail)

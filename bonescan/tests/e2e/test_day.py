@@ -26,6 +26,7 @@ def upload(page: Page, *films: object, **fields: str) -> None:
 
 def wait_for_answer(page: Page) -> None:
     """The page moves to the end state by itself: nothing is reloaded here."""
+    expect(page.locator("[data-unanswered]")).to_have_count(0, timeout=ENDED_MS)
     expect(page.get_by_role("button", name="Sign", exact=True)).to_be_visible(timeout=ENDED_MS)
 
 
