@@ -8,7 +8,16 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import AuditEvent, Department, Language, OperatingPointChoice, PortalSettings, ReadingMode, Role
+from accounts.models import (
+    AuditEvent,
+    Department,
+    Language,
+    OperatingPointChoice,
+    PortalSettings,
+    ReadingMode,
+    Role,
+    UnacceptedAnswers,
+)
 
 LONGEST_TOKEN = timedelta(days=3 * 366)
 PERSON = forms.SearchInput(attrs={"placeholder": _("E-mail or name")})
@@ -142,6 +151,16 @@ class DepartmentEditForm(DepartmentForm):
         help_text=_(
             "Otherwise a case can be read and signed while films still wait for their analysis; the report names them,"
             " and the reader is notified of each later answer. Cases of a trial always wait."
+        ),
+    )
+    unaccepted_answers = forms.ChoiceField(
+        label=_("Answers before site acceptance"),
+        choices=UnacceptedAnswers.choices,
+        required=False,
+        help_text=_(
+            "What happens to answers of a model that has not been accepted in this department. Withheld "
+            "answers are kept and shown once the model is accepted, except in cases signed in the meantime. "
+            "A change reaches unsigned cases within a minute."
         ),
     )
 

@@ -26,6 +26,13 @@ class ReadingMode(models.TextChoices):
     TRIAL = "trial", _("Trial: answer shown or hidden at random")
 
 
+class UnacceptedAnswers(models.TextChoices):
+    """What a department does with answers of a model that it has not accepted."""
+
+    SHOWN = "shown", _("Shown, marked as not accepted at this site")
+    WITHHELD = "withheld", _("Withheld")
+
+
 class Language(models.TextChoices):
     """The languages of pages, reports and letters; each name in its own language, as in ``settings.LANGUAGES``."""
 
@@ -45,6 +52,9 @@ class Department(models.Model):
     reading_mode = models.CharField(max_length=12, choices=ReadingMode.choices, default=ReadingMode.AT_ONCE)
     # Whether a case is read only once every film has its answer.
     waits_for_answers = models.BooleanField(default=False)
+    unaccepted_answers = models.CharField(
+        max_length=12, choices=UnacceptedAnswers.choices, default=UnacceptedAnswers.SHOWN
+    )
     # Of reports and letters, and of the pages of whoever chose none.
     language = models.CharField(max_length=5, choices=Language.choices, default=Language.ENGLISH)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -32,6 +32,7 @@ class Action(models.TextChoices):
     VIEW_AUDIT_LOG = "view_audit_log"
     VIEW_MODEL = "view_model"
     MANAGE_MODELS = "manage_models"  # activate a version, roll back, compare; withhold for all, see drift
+    ACCEPT_MODELS = "accept_models"  # try a model on a department's films, accept it there, take that back
     ENTER_OUTCOMES = "enter_outcomes"  # pathology or follow-up of a signed case, one by one or as CSV
     VIEW_PERFORMANCE = "view_performance"  # how model and readers did in the own department; export the rows behind it
     MANAGE_READER_STUDIES = "manage_reader_studies"  # set up, start, close and analyse; no patient identity
@@ -65,6 +66,7 @@ ALLOWED: dict[str, frozenset[Action]] = {
             A.MANAGE_SETTINGS,
             A.MANAGE_TOKENS,
             A.MANAGE_MODELS,
+            A.ACCEPT_MODELS,
             A.MANAGE_READER_STUDIES,
             A.RUN_TRIALS,
             A.VIEW_STATUS,

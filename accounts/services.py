@@ -26,6 +26,7 @@ from accounts.models import (
     ReadingMode,
     Role,
     RoleAssignment,
+    UnacceptedAnswers,
     User,
 )
 from accounts.tokens import authenticate_token, create_token, revoke_all_of, revoke_token
@@ -35,6 +36,7 @@ __all__ = [
     "change_settings",
     "choose_operating_point",
     "choose_reading_mode",
+    "choose_unaccepted_answers",
     "choose_waiting",
     "create_department",
     "create_person",
@@ -305,6 +307,20 @@ def choose_waiting(department: Department, *, waits_for_answers: bool, by: User 
         audit.record("waiting_changed", user=by, obj=department, department=department, detail=detail)
 
 
+@transaction.atomic
+def choose_unaccepted_answers(department: Department, *, unaccepted_answers: str, by: User | None) -> None:
+    """Decide what becomes of answers of a model that the department has not accepted; of new ones from now on.
+
+    Raises:
+        Refused: ``unknown_choice``.
+    """
+    if unaccepted_answers not in UnacceptedAnswers.values:
+        raise _refused("unknown_choice", "unaccepted_answers", _("Choose an entry from the list."))
+    detail = _choose(department, "unaccepted_answers", unaccepted_answers)
+    if detail:
+        audit.record("unaccepted_answers_changed", user=by, obj=department, department=department, detail=detail)
+
+
 def _choose(department: Department, field: str, value: str | bool) -> dict[str, str | bool]:
     """Write one choice of a department; return it with the one before, or nothing where it is the same."""
     before = getattr(Department.objects.select_for_update().get(pk=department.pk), field)
@@ -322,6 +338,7 @@ def edit_department(
     name: str,
     operating_point: str = "",
     reading_mode: str = "",
+    unaccepted_answers: str = "",
     language: str = "",
     waits_for_answers: bool | None = None,
     by: User | None,
@@ -333,6 +350,8 @@ def edit_department(
         choose_operating_point(department, operating_point=operating_point, by=by)
     if reading_mode:
         choose_reading_mode(department, reading_mode=reading_mode, by=by)
+    if unaccepted_answers:
+        choose_unaccepted_answers(department, unaccepted_answers=unaccepted_answers, by=by)
     if language:
         languages.choose_for_department(department, language=language, by=by)
     if waits_for_answers is not None:

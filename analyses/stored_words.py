@@ -48,6 +48,7 @@ MONITORED = frozenset(
         *(_("grey mean"), _("grey spread"), _("film size, megapixels"), _("modality"), _("body part")),
         *(_("distance from the training films"), _("refused by the gate"), _("probability of malignancy")),
         *(_("probability of a fracture"), _("answers by the cut-off")),
+        *(_("features and probabilities together"),),
         *(_("fracture"), _("no fracture")),
         *(_("answers by the cut-offs"), _("withheld"), _("overruled"), _("inputs"), _("outputs")),
         *(_("yes"), _("no"), _("not stated"), _("normal"), _("benign"), _("malignant"), _("all others")),
@@ -123,6 +124,27 @@ FAULTS = (
     _("The model %(key)s is not installed: install it or activate another model."),
     _("The card describes %(key)s, but the folder has another name: rename the folder."),
     _("The model's card has no acceptance rule: install a card that states one."),
+    # Of site acceptance: what is wrong with a label file, a set of films or a run.
+    _("The label file cannot be read as CSV."),
+    _("The label file has no row below its header."),
+    _("The label file has more than %(most)s rows."),
+    _("The label file is larger than 2 MB."),
+    _("The label file is not UTF-8 text."),
+    _("The label file needs the columns file and label; patient is optional."),
+    _("Line %(line)s: this file name occurs twice."),
+    _("Line %(line)s: no file name."),
+    _("Line %(line)s: the label must be normal, benign or malignant."),
+    _("The set has %(clear)s tumour-free films and %(tumours)s films with a tumour: an acceptance needs both."),
+    _(
+        "The set has %(clear)s tumour-free films and %(tumours)s films with a tumour; the model's rule needs at least "
+        "%(least_clear)s and %(least_tumours)s."
+    ),
+    _("%(seen)s of %(films)s films are among the films that the model learnt from. Use films of this site."),
+    _("The model's weights were changed since the acceptance was set up. Set it up again."),
+    _(
+        "The acceptance stopped because of a technical fault. Set it up again; if the fault persists, inform the "
+        "operator."
+    ),
 )
 # Why the analysis of a film failed, as the decoder, the networks and the queue say it.
 FAILURES = (

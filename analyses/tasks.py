@@ -7,6 +7,8 @@ from celery import shared_task
 from celery.app.task import Task
 from django.db import InterfaceError, OperationalError, connection
 
+from analyses.evidence.acceptance import running as acceptance
+from analyses.evidence.acceptance import sets
 from analyses.pipeline import comparison, running
 
 log = structlog.get_logger(__name__)
@@ -34,3 +36,10 @@ def run_comparison(comparison_id: str) -> None:
     """Compare two models on some more films, then let the films that wait have their turn."""
     if comparison.run_slice(comparison_id):
         comparison.wake_comparison(UUID(comparison_id))
+
+
+@shared_task(ignore_result=True, name=sets.TASK)
+def run_acceptance(run_id: str) -> None:
+    """Judge some more films of a site acceptance, then let the films that wait have their turn."""
+    if acceptance.run_slice(run_id):
+        sets.wake(UUID(run_id))

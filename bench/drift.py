@@ -3,7 +3,9 @@
     .venv/bin/python -m bench.drift
 
 Ten figures are monitored, as on films: six quantities and four shares, independent, the reference of each a
-sample of its own (1,743 films as in the card, or 200 local ones). Every change is of one figure only.
+sample of its own (1,743 films as in the card, or 200 local ones). Every change is of one figure only. Films of one
+patient share ALIKE of a quantity's variance, and a share's answer with that probability; the portal takes one film of
+each patient, and what would happen with all of them is printed beside.
 """
 
 import numpy as np
@@ -11,6 +13,7 @@ import numpy as np
 from inference.shift.bins import CUTS, Reference, compare, holm, of_quantiles, of_shares
 
 WINDOW, LEVEL, MOST_WINDOWS = 100, 0.01, 40
+ALIKE = 0.8
 CARD, LOCAL = 1743, 200
 QUANTITIES = (CARD, CARD, CARD, CARD, LOCAL, LOCAL)
 SHARES = ((0.339, CARD), (0.142, CARD), (0.05, LOCAL), (0.4, LOCAL))
@@ -37,11 +40,19 @@ def references(draw: np.random.Generator) -> list[Reference]:
     return made
 
 
-def window(draw: np.random.Generator, changed: int = -1, to: float = 0.0) -> list[np.ndarray]:
-    """One window of every figure, one of them changed."""
-    values = [draw.normal(size=WINDOW) + (to if place == changed else 0) for place in range(len(QUANTITIES))]
+def window(draw: np.random.Generator, changed: int = -1, to: float = 0.0, films: int = 1) -> list[np.ndarray]:
+    """One window of every figure, one of them changed; `films` of each patient stand in it."""
+    patients = WINDOW // films
+    values = []
+    for place in range(len(QUANTITIES)):
+        own = draw.normal(size=(patients, 1)) * np.sqrt(ALIKE)
+        found = own + draw.normal(size=(patients, films)) * np.sqrt(1 - ALIKE)
+        values.append(found.ravel() + (to if place == changed else 0))
     for place, (share, _) in enumerate(SHARES, start=len(QUANTITIES)):
-        values.append(np.where(draw.random(WINDOW) < (to if place == changed else share), "yes", "no"))
+        chance = to if place == changed else share
+        own, other = draw.random((patients, 1)) < chance, draw.random((patients, films)) < chance
+        said = np.where(draw.random((patients, films)) < ALIKE, own, other)
+        values.append(np.where(said.ravel(), "yes", "no"))
     return values
 
 
@@ -49,12 +60,12 @@ def adjusted(site: list[Reference], values: list[np.ndarray]) -> list[float]:
     return holm([compare(list(figure), reference).p for figure, reference in zip(values, site, strict=True)])
 
 
-def false_alarms(draw: np.random.Generator, sites: int = 200, windows: int = 50) -> float:
-    """Share of windows without any change in which at least one figure alarms."""
+def false_alarms(draw: np.random.Generator, sites: int = 200, windows: int = 50, films: int = 1) -> float:
+    """Share of windows without any change in which at least one figure alarms, with `films` of each patient."""
     alarms = 0
     for _ in range(sites):
         site = references(draw)
-        alarms += sum(min(adjusted(site, window(draw))) <= LEVEL for _ in range(windows))
+        alarms += sum(min(adjusted(site, window(draw, films=films))) <= LEVEL for _ in range(windows))
     return alarms / (sites * windows)
 
 
@@ -72,8 +83,11 @@ def delays(draw: np.random.Generator, changed: int, to: float, runs: int = 200) 
 
 def main() -> None:
     draw = np.random.default_rng(2026)
-    print(f"windows of {WINDOW} films, family-wise level {LEVEL:g}")
-    print(f"false alarms: {100 * false_alarms(draw):.2f} % of 10,000 windows")
+    print(f"windows of {WINDOW} patients, family-wise level {LEVEL:g}")
+    print(f"false alarms, one film of each patient: {100 * false_alarms(draw):.2f} % of 10,000 windows")
+    for films in (2, 4):
+        share = 100 * false_alarms(draw, sites=40, films=films)
+        print(f"false alarms, were {films} films of each patient taken: {share:.0f} % of 2,000 windows")
     print(f"{'change':32} {'first window':>12} {'median films':>12} {'90th':>6}")
     for changed, name, to in CHANGES:
         waited = delays(draw, changed, to)

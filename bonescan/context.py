@@ -27,6 +27,7 @@ NAV: tuple[tuple[Any, str, Action, str], ...] = (
     (_("People"), "accounts:people", Action.MANAGE_PEOPLE, "p"),
     (_("Departments"), "accounts:departments", Action.MANAGE_PEOPLE, ""),
     (_("Models"), "analyses:registry", Action.MANAGE_MODELS, ""),
+    (_("Site acceptance"), "analyses:acceptances", Action.ACCEPT_MODELS, ""),
     (_("Reader studies"), "analyses:reader_studies", Action.MANAGE_READER_STUDIES, ""),
     (_("Trial"), "analyses:trials", Action.RUN_TRIALS, ""),
     (_("Settings"), "accounts:settings", Action.MANAGE_SETTINGS, ""),

@@ -87,8 +87,13 @@ class Predictor:
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError("bad_card", "The model's card is incomplete: install weights and card again.") from error
 
-    def point(self, name: str = DEFAULT_POINT) -> Point:
-        """Return the operating point of that name, or the balanced one where this model has none of it."""
+    def point(self, name: str | OperatingPoint = DEFAULT_POINT) -> Point:
+        """Return the operating point of that name, or the balanced one where this model has none of it.
+
+        One that is given as it is, as a site found it for itself, is returned.
+        """
+        if isinstance(name, OperatingPoint):
+            return name
         return self.points.get(name) or self.points[DEFAULT_POINT]
 
     def predict(
@@ -97,9 +102,9 @@ class Predictor:
         *,
         on_stage: Callable[[str], None] | None = None,
         explain: bool = True,
-        operating_point: str = DEFAULT_POINT,
+        operating_point: str | OperatingPoint = DEFAULT_POINT,
     ) -> Prediction:
-        """Judge one canonical image, uint8 (H, W), at an operating point of the card.
+        """Judge one canonical image, uint8 (H, W), at an operating point of the card or one of the site's own.
 
         `on_stage` hears "checking", "classifying", "explaining" as each begins; what it raises stops the work.
         """

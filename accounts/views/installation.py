@@ -45,6 +45,7 @@ def department(request: HttpRequest, department_id: UUID) -> HttpResponse:
         "reading_mode": row.reading_mode,
         "language": row.language,
         "waits_for_answers": row.waits_for_answers,
+        "unaccepted_answers": row.unaccepted_answers,
     }
     form = DepartmentEditForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():

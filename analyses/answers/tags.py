@@ -24,6 +24,7 @@ for words in (
     wording.point_words,
     wording.probability,
     wording.saliency_worth,
+    wording.site_mark,
     wording.subtype_word,
     wording.withheld_reasons,
     found.no_mm_because,

@@ -10,7 +10,8 @@ from analyses.answers import outside_use
 from analyses.answers.remarks import REMARKS
 from analyses.answers.tasks import cut_off_of, is_answer, sought_in
 from analyses.formatting import written
-from analyses.models import OUTCOME_CHOICES, Analysis, FractureOutcome, Outcome, Stage, Status, Study, Task
+from analyses.models import OUTCOME_CHOICES, Analysis, AtSite, FractureOutcome, Outcome, Stage, Status, Study, Task
+from analyses.models.registry import NOT_ACCEPTED_AT_SITE
 from analyses.registry import services as registry
 
 OUTCOME_WORDS = dict(OUTCOME_CHOICES)
@@ -67,6 +68,7 @@ WITHHELD = {
     "orientation": _("The answer depends on which way up the film lies."),
     "unstable": _("The answer changes with small changes of the film, such as a slight rotation or crop."),
     "withheld_for_all": _("The model's answers are currently withheld for all films."),
+    "not_accepted_at_site": _("The model has not been accepted in this department."),
 }
 SET_EMPTY_OF_TWO = _("No class fits the film: at the model's guaranteed error rate, both are excluded.")
 SET_EMPTY = _("No class fits the film: at the model's guaranteed error rate, each of the three is excluded.")
@@ -79,7 +81,7 @@ CLASSES = {
     FractureOutcome.NO_FRACTURE: _("no fracture"),
     FractureOutcome.FRACTURE: _("fracture"),
 }
-POINTS = {"rule_out": _("rule-out"), "balanced": _("balanced"), "chosen": _("chosen")}
+POINTS = {"rule_out": _("rule-out"), "balanced": _("balanced"), "chosen": _("chosen"), "local": _("local")}
 CUTS = {
     "malignant": _("malignant from %(value)s"),
     "tumour": _("tumour from %(value)s"),
@@ -276,6 +278,15 @@ def saliency_worth(analysis: Analysis) -> str:
     """What the saliency map is worth, by the card of the version that drew it."""
     measured = registry.saliency_is_measured(f"{analysis.model_name}-{analysis.model_version}")
     return gettext("measured: see the model page") if measured else gettext("not validated")
+
+
+def site_mark(analysis: Analysis) -> str:
+    """That the department has not accepted the model, where that holds and the answer is not kept back for it."""
+    if analysis.site_acceptance != AtSite.NOT_ACCEPTED or not (
+        is_answer(analysis.outcome) or analysis.outcome == Outcome.WITHHELD
+    ):
+        return ""
+    return "" if NOT_ACCEPTED_AT_SITE in analysis.withheld_reasons else str(capfirst(str(AtSite.NOT_ACCEPTED.label)))
 
 
 def operating_point_sentence(analysis: Analysis) -> str:

@@ -12,7 +12,7 @@ from rest_framework.reverse import reverse
 from analyses.answers.lesions import Lesion, lesions_of, ranking_of
 from analyses.answers.tasks import outcomes_of
 from analyses.blinding.rules import without_answer
-from analyses.models import Analysis, Laterality, Outcome, Reading, Sex, Stage, Status, Study, Task
+from analyses.models import Analysis, AtSite, Laterality, Outcome, Reading, Sex, Stage, Status, Study, Task
 from analyses.record.fields import CaseFields
 from inference.use.rules import TAGS
 
@@ -162,7 +162,8 @@ class ResultSerializer(serializers.Serializer):
     )
     operating_point = serializers.DictField(
         allow_null=True,
-        help_text="The cut-offs of this model version used for the outcome. `name` is `balanced` or `rule_out`.",
+        help_text="The cut-offs of this model version used for the outcome. `name` is `balanced`, "
+        "`rule_out` or `local`.",
     )
     leaning = serializers.ChoiceField(
         OUTCOMES_BY_RULE,
@@ -171,7 +172,8 @@ class ResultSerializer(serializers.Serializer):
     )
     withheld_reasons = serializers.ListField(
         child=serializers.CharField(),
-        help_text="`set_undecided`, `unlike_training`, `unstable`, `orientation`, `withheld_for_all`; empty unless "
+        help_text="`set_undecided`, `unlike_training`, `unstable`, `orientation`, `withheld_for_all`, "
+        "`not_accepted_at_site`; empty unless "
         "withheld.",
     )
     prediction_set = serializers.ListField(
@@ -278,6 +280,11 @@ class AnalysisSerializer(serializers.Serializer):
         "tumour's. Empty while hidden from the calling doctor.",
     )
     model = ModelSerializer(allow_null=True)
+    site_acceptance = serializers.ChoiceField(
+        AtSite.choices,
+        allow_null=True,
+        help_text="Whether the department had accepted this model at these cut-offs; null if no model judged the film.",
+    )
     timings_ms = serializers.DictField(child=serializers.FloatField(), help_text="Time of each stage.")
     warnings = WarningSerializer(many=True)
     error = FailureSerializer(allow_null=True, help_text="Null unless failed.")
@@ -312,6 +319,7 @@ class AnalysisSerializer(serializers.Serializer):
             "result": None if blinded else _result(analysis),
             "results": [] if blinded else self._results(analysis),
             "model": _model(analysis),
+            "site_acceptance": analysis.site_acceptance or None,
             "timings_ms": _in_order(analysis.timings_ms, Stage.values),
             "warnings": [
                 {name: warning.get(name) or None for name in ("code", "field", "against", "confirmed")}

@@ -32,6 +32,7 @@ ANSWER_FIELDS: dict[str, Any] = {
     "model_name": "",
     "model_version": "",
     "model_sha256": "",
+    "site_acceptance": "",
     "preprocessing_version": "",
     "wanted_model": "",
     "saliency_file": "",

@@ -14,7 +14,7 @@ from analyses.answers.suspicion import rank
 from analyses.blinding.case_state import CaseState
 from analyses.blinding.rules import without_answer
 from analyses.models import Analysis, Arm, Outcome, Status, Study, Task, UnaidedReading
-from analyses.models.registry import WITHHELD_FOR_ALL
+from analyses.models.registry import NOT_ACCEPTED_AT_SITE, WITHHELD_FOR_ALL
 
 
 def snapshot(study: Study, at: datetime) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def answered_outcome(state: CaseState) -> str:
     A film that came after the lock counts with its newest answer, as it does in `answered_analyses`.
     """
     answer = _answer_at_lock(state, state.user)
-    if answer is None or not answer["complete"] or _is_withheld_for_all(state):
+    if answer is None or not answer["complete"] or _is_taken_away(state):
         return state.study.outcome
     newest = {str(analysis.image_id): analysis for analysis in state.current}
     films = [entry for entry in answer["films"] if entry["image"] in newest]
@@ -54,10 +54,10 @@ def _answer_at_lock(state: CaseState, reader: User | None) -> dict[str, Any] | N
     return unaided.answer or None if unaided is not None and unaided.is_locked else None
 
 
-def _is_withheld_for_all(state: CaseState) -> bool:
-    """Whether a hold took the answers to this case from everybody: what was seen before is not told again either."""
+def _is_taken_away(state: CaseState) -> bool:
+    """Whether the answers to this case were taken from everybody: what was seen before is not told again either."""
     return state.study.outcome == Outcome.WITHHELD and any(
-        analysis.reason_code == WITHHELD_FOR_ALL for analysis in state.current
+        analysis.reason_code in (WITHHELD_FOR_ALL, NOT_ACCEPTED_AT_SITE) for analysis in state.current
     )
 
 

@@ -3,6 +3,7 @@
 from analyses.models.analysis import (
     OUTCOME_CHOICES,
     Analysis,
+    AtSite,
     FractureOutcome,
     IdempotencyKey,
     Outcome,
@@ -34,7 +35,18 @@ from analyses.models.reading import (
 )
 from analyses.models.record import SIGNED_STATES, Image, Laterality, Patient, ReadingState, Sex, Study
 from analyses.models.referral import Referral
-from analyses.models.registry import ComparisonStatus, ModelActivation, ModelComparison, ModelHold, Task
+from analyses.models.registry import (
+    AcceptanceFilm,
+    AcceptanceRun,
+    AcceptanceStatus,
+    ComparisonStatus,
+    FilmsFrom,
+    ModelActivation,
+    ModelComparison,
+    ModelHold,
+    SiteAcceptance,
+    Task,
+)
 from analyses.models.report import Report, ReportKind, ReportState
 from analyses.models.trial import Arm, Direction, ReadingRevision, Trial, TrialAllocation, TrialBlock, UnaidedReading
 from analyses.models.vocabulary import Reading
@@ -44,11 +56,15 @@ __all__ = [
     "BENIGN_STAGES",
     "OUTCOME_CHOICES",
     "SIGNED_STATES",
+    "AcceptanceFilm",
+    "AcceptanceRun",
+    "AcceptanceStatus",
     "Addendum",
     "Analysis",
     "Annotation",
     "AnnotationKind",
     "Arm",
+    "AtSite",
     "CaseOutcome",
     "CasePresence",
     "ComparisonStatus",
@@ -57,6 +73,7 @@ __all__ = [
     "DriftAlarm",
     "DriftCheck",
     "DriftSeries",
+    "FilmsFrom",
     "FractureOutcome",
     "IdempotencyKey",
     "Image",
@@ -88,6 +105,7 @@ __all__ = [
     "SavedFilter",
     "SecondReading",
     "Sex",
+    "SiteAcceptance",
     "Stage",
     "Status",
     "Study",

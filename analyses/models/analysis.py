@@ -54,6 +54,13 @@ class FractureOutcome(models.TextChoices):
 OUTCOME_CHOICES = [*Outcome.choices, *FractureOutcome.choices]
 
 
+class AtSite(models.TextChoices):
+    """Whether the department had accepted the model that answered, at these cut-offs: see registry.acceptance."""
+
+    ACCEPTED = "accepted", _("accepted in this department")
+    NOT_ACCEPTED = "not_accepted", _("not accepted at this site")
+
+
 class Analysis(models.Model):
     """Who asked when about which film, and everything needed to replay the answer."""
 
@@ -106,6 +113,7 @@ class Analysis(models.Model):
     model_name = models.CharField(max_length=80, blank=True)
     model_version = models.CharField(max_length=40, blank=True)
     model_sha256 = models.CharField(max_length=64, blank=True)
+    site_acceptance = models.CharField(max_length=16, choices=AtSite.choices, blank=True)  # empty: no model judged
     preprocessing_version = models.CharField(max_length=20, blank=True)
     input_sha256 = models.CharField(max_length=64, blank=True)
     canonical_sha256 = models.CharField(max_length=64, blank=True)

@@ -19,10 +19,11 @@ class DriftSeries(models.TextChoices):
 
 
 class DriftCheck(models.Model):
-    """One window of films (or signed readings) compared with the reference; rows are only ever added.
+    """One window of patients (a film or signed reading of each) compared with the reference; rows are only ever added.
 
     ``figures`` is a list of {name, group, source, n, reference_n, p, alarm}, and where it was tested also {bins,
-    reference, observed, psi, adjusted_p}; ``p`` is None where the reference is still being collected.
+    reference, observed, psi, adjusted_p}; the joint figure leaves the lists empty, its psi is an energy distance. ``p``
+    is None where the reference is still being collected.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -56,7 +57,7 @@ class DriftAlarm(models.Model):
     check_row = models.ForeignKey(DriftCheck, on_delete=models.PROTECT, related_name="alarms")
     figure = models.CharField(max_length=60)
     adjusted_p = models.FloatField()
-    psi = models.FloatField()
+    psi = models.FloatField()  # of the joint figure: its energy distance
     raised_at = models.DateTimeField(default=timezone.now)
     acknowledged_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     acknowledged_at = models.DateTimeField(null=True)

@@ -3,7 +3,8 @@
 While a hold is set every answer is stored as computed, in ``Analysis.computed`` where no page, list, report or
 API looks, and its row says *withheld* with the reason ``withheld_for_all``. Answers to cases that are not signed yet
 are put away in the same form, by the same function; signed cases keep what their reader saw. When the hold is lifted,
-answers to cases that are still unsigned come back; a case signed meanwhile stays as it was signed.
+answers to cases that are still unsigned come back; a case signed meanwhile stays as it was signed. In the same way,
+with the reason ``not_accepted_at_site``, a department keeps back answers of a model that it has not accepted.
 
 Workers ask the database for every image. Whoever stores an answer looks again once it is committed: either the hold was
 there by then, and the answer is put away, or the hold came later, and setting it found the answer.
@@ -15,18 +16,19 @@ from uuid import UUID
 
 from django.core.cache import cache
 from django.db import IntegrityError, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit
-from accounts.models import User
+from accounts.models import Department, UnacceptedAnswers, User
 from accounts.permissions import Action, require
 from analyses.answers.agreement import ANSWERS
 from analyses.errors import Conflict
 from analyses.models import (
     SIGNED_STATES,
     Analysis,
+    AtSite,
     FractureOutcome,
     ModelHold,
     Outcome,
@@ -36,7 +38,7 @@ from analyses.models import (
     Study,
     Task,
 )
-from analyses.models.registry import WITHHELD_FOR_ALL
+from analyses.models.registry import NOT_ACCEPTED_AT_SITE, WITHHELD_FOR_ALL
 from analyses.pipeline import summary
 from analyses.record.fields import stated_reason
 from analyses.registry.uses import TUMOUR_ON_RADIOGRAPHS, IntendedUse, all_uses
@@ -57,6 +59,8 @@ EMPTY: dict[str, Any] = {
     "saliency_file": "",
 }
 HELD_BACK = (*ANSWERS, *FractureOutcome.values, Outcome.WITHHELD)  # what a hold puts away
+# Answers that their department keeps back until it has accepted the model.
+UNACCEPTED = Q(site_acceptance=AtSite.NOT_ACCEPTED, department__unaccepted_answers=UnacceptedAnswers.WITHHELD)
 _SHOWN, _SHOWN_S = "model-hold", 15
 
 
@@ -89,11 +93,16 @@ def _answers(use: IntendedUse) -> QuerySet[Analysis]:
     return Analysis.objects.filter(modality=use.modality, task=use.task)
 
 
-def withheld(fields: dict[str, Any]) -> dict[str, Any]:
+def _put_away(reason: str) -> dict[str, Any]:
+    """What stands in the place of an answer that is put away for this reason."""
+    return EMPTY | {"reason_code": reason, "withheld_reasons": [reason]}
+
+
+def withheld(fields: dict[str, Any], reason: str = REASON) -> dict[str, Any]:
     """An answer's fields as they are stored during a hold: put away in ``computed``; what is no answer stays."""
     if fields["outcome"] not in HELD_BACK:
         return fields
-    return fields | EMPTY | {"computed": {name: fields[name] for name in EMPTY}}
+    return fields | _put_away(reason) | {"computed": {name: fields[name] for name in EMPTY}}
 
 
 def stored_fields(fields: dict[str, Any], use: IntendedUse) -> dict[str, Any]:
@@ -101,12 +110,20 @@ def stored_fields(fields: dict[str, Any], use: IntendedUse) -> dict[str, Any]:
     return withheld(fields) if in_force(use) else fields
 
 
+def kept_back_fields(fields: dict[str, Any], department: Department) -> dict[str, Any]:
+    """The same, where the department keeps back what it has not accepted and no hold has put the answer away."""
+    unaccepted = fields["site_acceptance"] == AtSite.NOT_ACCEPTED and "computed" not in fields
+    if unaccepted and department.unaccepted_answers == UnacceptedAnswers.WITHHELD:
+        return withheld(fields, NOT_ACCEPTED_AT_SITE)
+    return fields
+
+
 def withhold_late_answer(analysis_id: UUID, use: IntendedUse) -> None:
-    """Once an answer is committed: put it away where a hold came into force while it was being stored."""
-    if in_force(use) is None:
-        return
-    with transaction.atomic():
-        _withhold(use, _answers(use).filter(pk=analysis_id))
+    """Once an answer is committed: put it away where a hold, or a choice, came while it was being stored."""
+    rows = _answers(use).filter(pk=analysis_id)
+    if in_force(use) is not None or rows.filter(UNACCEPTED).exists():
+        with transaction.atomic():
+            _apply(use, rows)
 
 
 def withhold_for_all(*, reason: str, by: User, use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> ModelHold:
@@ -164,33 +181,46 @@ def apply_all() -> int:
 
 
 def apply_to_unsigned(use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> int:
-    """Bring the answers of this use to unsigned cases to what its hold says, and return how many were changed."""
+    """Bring the answers of this use to unsigned cases to what its hold and the departments say; return how many."""
+    return _apply(use, _answers(use))
+
+
+def _apply(use: IntendedUse, rows: QuerySet[Analysis]) -> int:
+    """Put away what is to be, give back what is not, and name the reason that holds now."""
     if in_force(use):
-        return _withhold(use, _answers(use))
-    return _restore(use, _answers(use).filter(computed__isnull=False))
+        return _withhold(use, rows, REASON)
+    changed = _restore(use, rows.filter(computed__isnull=False).exclude(UNACCEPTED))
+    return changed + _withhold(use, rows.filter(UNACCEPTED), NOT_ACCEPTED_AT_SITE)
 
 
-def _withhold(use: IntendedUse, rows: QuerySet[Analysis]) -> int:
-    """Put the answers to unsigned cases away and return how many. In few statements: somebody waits for it."""
+def _withhold(use: IntendedUse, rows: QuerySet[Analysis], reason: str) -> int:
+    """Put the answers to unsigned cases away for this reason and return how many. In few statements: somebody waits."""
 
     def change(answers: list[Analysis], studies: list[Study]) -> None:
-        for answer in answers:
+        fresh = [answer for answer in answers if answer.computed is None]
+        for answer in fresh:
             answer.computed = {name: getattr(answer, name) for name in EMPTY}
-        Analysis.objects.bulk_update(answers, ["computed"])
-        Analysis.objects.filter(pk__in=[answer.pk for answer in answers]).update(**EMPTY)
+        Analysis.objects.bulk_update(fresh, ["computed"])
+        Analysis.objects.filter(pk__in=[answer.pk for answer in answers]).update(**_put_away(reason))
         if use.task == Task.TUMOUR:
             _without_answer(use, studies)
 
-    return _in_parts(rows.filter(status=Status.SUCCEEDED, outcome__in=HELD_BACK, computed__isnull=True), change)
+    # Answers that are put away for another reason are to be named anew.
+    wrong = Q(computed__isnull=True) | ~Q(reason_code=reason)
+    return in_parts(rows.filter(wrong, status=Status.SUCCEEDED, outcome__in=HELD_BACK), change)
 
 
 def _without_answer(use: IntendedUse, studies: list[Study]) -> None:
-    """Say of these cases that their answers are withheld; a case that other modalities' models answered is summed up.
+    """Say of these cases that their answers are withheld; a case in which others still stand is summed up.
 
-    A withheld answer stands before an image that was refused, and where no other modality has answered none is left.
+    A withheld answer stands before an image that was refused, and where no other answer stands none is left.
     """
     others = Analysis.objects.filter(image__study__in=studies, task=use.task, outcome__in=HELD_BACK)
-    mixed = set(others.exclude(modality=use.modality).order_by().values_list("image__study_id", flat=True))
+    mixed = set(
+        others.exclude(modality=use.modality, computed__isnull=False)
+        .order_by()
+        .values_list("image__study_id", flat=True)
+    )
     alone = [study.pk for study in studies if study.pk not in mixed]
     answered = Study.objects.filter(pk__in=alone, outcome__in=HELD_BACK)
     answered.update(outcome=Outcome.WITHHELD, malignant_probability=None)
@@ -209,10 +239,10 @@ def _restore(use: IntendedUse, rows: QuerySet[Analysis]) -> int:
             for study in studies:
                 summary.summarise(study)
 
-    return _in_parts(rows, change)
+    return in_parts(rows, change)
 
 
-def _in_parts(rows: QuerySet[Analysis], change: Callable[[list[Analysis], list[Study]], None]) -> int:
+def in_parts(rows: QuerySet[Analysis], change: Callable[[list[Analysis], list[Study]], None]) -> int:
     """Apply a change to the answers of unsigned cases and to these cases, some of them in each transaction."""
     unsigned = rows.exclude(image__study__reading_state__in=SIGNED_STATES).order_by()
     studies = list(unsigned.values_list("image__study_id", flat=True).distinct())

@@ -41,7 +41,7 @@ _PLACES = 5000
 # What a worker needs of a row: loading all of both tables costs as much as three statements.
 _WITH_IMAGE = Analysis.objects.select_related("image", "department").only(
     *("attempts", "department_id", "queued_at", "request_id", "started_at", "task", "wanted_model", "warnings"),
-    "department__operating_point",
+    *("department__operating_point", "department__unaccepted_answers"),
     *("image__original_file", "image__original_sha256", "image__canonical_file", "image__canonical_sha256"),
     *("image__study_id", "image__typed", "image__modality", "image__corrected"),
 )

@@ -10,7 +10,7 @@ from analyses.answers import current
 from analyses.answers.across import check_across
 from analyses.models import SIGNED_STATES, Image, Outcome, ReadingState, Stage, Status, Study, Task
 from analyses.notifications import services as notifications
-from analyses.pipeline import further_tasks, holds, queue, summary
+from analyses.pipeline import further_tasks, holds, queue, site_acceptance, summary
 from analyses.pipeline.queue import Claim
 from analyses.record import cases
 from analyses.record.fields import IDENTITY_FIELDS
@@ -55,7 +55,7 @@ class Answer:
     """What the model said; ``prediction`` and ``use`` are None where no model judges the film: ``why_not``.
 
     ``said`` is what file and uploader say of modality and body part, ``outside`` what of it is not what the model is
-    meant for.
+    meant for; ``site_acceptance`` whether the department had accepted it, a value of ``AtSite``, empty without a model.
     """
 
     prediction: Prediction | None
@@ -63,9 +63,10 @@ class Answer:
     input_sha256: str
     timings_ms: dict[str, float]
     preprocessing_version: str
-    input_stats: Mapping[str, float] = field(default_factory=dict)
+    input_stats: Mapping[str, Any] = field(default_factory=dict)
     use: IntendedUse | None = None
     why_not: str = NO_MODEL
+    site_acceptance: str = ""
     said: Sequence[rules.Statement] = ()
     outside: Sequence[rules.Statement] = ()
     # What else the film is to be asked once this is stored: see further_tasks.
@@ -97,7 +98,7 @@ def finish(claim: Claim, decoded: DecodedImage, answer: Answer) -> None:
         study = cases.lock_row(image.study_id)
     values, use = answer_fields(answer), answer.use
     if use is not None:
-        values = holds.stored_fields(values, use)
+        values = holds.kept_back_fields(holds.stored_fields(values, use), claim.analysis.department)
     warnings, moved_from = _current_warnings(claim), None
     if header:
         image = Image.objects.get(pk=image.pk)
@@ -118,7 +119,7 @@ def finish(claim: Claim, decoded: DecodedImage, answer: Answer) -> None:
         _came_late(study, values["warnings"], reported=claim.analysis.task == Task.TUMOUR)
     further_tasks.ask_further(claim.analysis, study.pk, list(answer.further))
     if use is not None:
-        transaction.on_commit(lambda: holds.withhold_late_answer(claim.analysis.pk, use))
+        transaction.on_commit(lambda: site_acceptance.settle_late_answer(claim.analysis.pk, use))
 
 
 def _came_late(study: Study, warnings: list[dict[str, Any]], *, reported: bool) -> None:
@@ -139,6 +140,7 @@ def answer_fields(answer: Answer) -> dict[str, Any]:
         "input_stats": dict(answer.input_stats),
         "modality": answer.use.modality if answer.use else "",
         "outside_use": [one.as_dict() for one in answer.outside],
+        "site_acceptance": answer.site_acceptance,
     }
     prediction = answer.prediction
     if prediction is None:

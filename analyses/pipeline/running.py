@@ -24,8 +24,10 @@ from analyses.pipeline import queue, results
 from analyses.pipeline.further_tasks import further_uses
 from analyses.pipeline.queue import Claim
 from analyses.record import storage
+from analyses.registry import acceptance
 from analyses.registry import services as registry
 from analyses.registry.uses import RADIOGRAPHS, IntendedUse, use_of, uses_of
+from inference.calibration import OperatingPoint
 from inference.card import operating_points
 from inference.errors import InferenceError
 from inference.imaging.canonical import PREPROCESSING_VERSION
@@ -68,11 +70,17 @@ def predictor(key: str) -> "Predictor":
     return found
 
 
-def cut_offs(model: "Predictor", wanted: str) -> dict[str, Any]:
-    """How to ask for a department's operating point; nothing, which is *balanced*, where the model lacks it."""
-    if wanted == OperatingPointChoice.BALANCED or wanted not in operating_points(model.card):
-        return {}
-    return {"operating_point": wanted}
+def point_name(model: "Predictor", wanted: str) -> str:
+    """The department's operating point; *balanced* where the model lacks it."""
+    return wanted if wanted in operating_points(model.card) else OperatingPointChoice.BALANCED.value
+
+
+def cut_offs(model: "Predictor", wanted: str, local: dict[str, Any] | None = None) -> dict[str, Any]:
+    """How to ask for the site's own cut-offs, else for a department's operating point; *balanced* needs no word."""
+    if local is not None:
+        return {"operating_point": OperatingPoint(**local)}
+    name = point_name(model, wanted)
+    return {} if name == OperatingPointChoice.BALANCED else {"operating_point": name}
 
 
 def use_decoder(socket_path: str) -> None:
@@ -242,7 +250,7 @@ def _analyse(claim: Claim, fetched: Fetched) -> None:
     analysis, decoded = claim.analysis, fetched.decoded
     waited = (analysis.started_at - analysis.queued_at).total_seconds() if analysis.started_at else 0.0
     timings = {"waiting": round(max(0.0, waited) * 1000, 1), "decoding": fetched.took_ms}
-    prediction = None
+    prediction, at_site = None, ""
     is_animal = NOT_HUMAN in decoded.meta.get("warnings", [])
     said = _statements(decoded, analysis)
     # What no model is installed for and what the installed one is not meant for end alike, and no network looks.
@@ -252,8 +260,13 @@ def _analyse(claim: Claim, fetched: Fetched) -> None:
     may_be_outside = not is_animal and (model is not None or use is None)
     outside = rules.outside(said, model.card if model else {}, group) if may_be_outside else []
     if model is not None and not outside:
-        chosen = cut_offs(model, analysis.department.operating_point)
+        assert use is not None
+        wanted = analysis.department.operating_point
+        name = point_name(model, wanted)
+        accepted = acceptance.accepted(analysis.department_id, use, model.identity.sha256, name)
+        chosen = cut_offs(model, wanted, acceptance.local_cut_offs(accepted))
         prediction = model.predict(decoded.grey, on_stage=lambda stage: _enter(claim, stage), **chosen)
+        at_site = acceptance.state_of(accepted, prediction.operating_point)
         _usual_ms.update(prediction.timings_ms)
         timings |= prediction.timings_ms
     height, width = decoded.grey.shape
@@ -268,14 +281,18 @@ def _analyse(claim: Claim, fetched: Fetched) -> None:
         found = results.DecodedImage(
             decoded.meta, canonical_file, decoded.canonical_sha256, width, height, display_file
         )
+        seen: dict[str, Any] = input_stats(decoded.grey)
+        if prediction is not None and prediction.features:
+            seen["features"] = list(prediction.features)
         answer = results.Answer(
             prediction,
             saliency_file,
             fetched.input_sha256,
             timings,
             PREPROCESSING_VERSION,
-            input_stats(decoded.grey),
+            seen,
             use if prediction else None,
+            site_acceptance=at_site,
             why_not=NOT_HUMAN if is_animal else results.NO_MODEL,
             said=said,
             outside=outside,

@@ -29,8 +29,8 @@ class StoredFile:
     size_bytes: int
 
 
-def store_original(upload: File) -> StoredFile:
-    """Hash an upload and store its bytes under ``originals/<uuid>``.
+def store_original(upload: File, folder: str = "originals") -> StoredFile:
+    """Hash an upload and store its bytes under ``<folder>/<uuid>``.
 
     Read in chunks. An upload that the web server already wrote to a temporary file on the same disk is only renamed.
 
@@ -44,7 +44,7 @@ def store_original(upload: File) -> StoredFile:
         digest.update(chunk)
         size += len(chunk)
     upload.seek(0)
-    return StoredFile(_save(f"originals/{uuid.uuid4()}", upload), digest.hexdigest(), size)
+    return StoredFile(_save(f"{folder}/{uuid.uuid4()}", upload), digest.hexdigest(), size)
 
 
 def store_bytes(folder: str, data: bytes, suffix: str = ".png") -> str:

@@ -57,10 +57,13 @@ class FakePredictor:
     calls = 0
     card: ClassVar[dict] = {}
     during = staticmethod(lambda: None)
+    identity = ModelIdentity("m", "1", "f" * 64)
+    card = {"operating_points": {"balanced": {"name": "balanced", "malignant": 0.3, "tumour": 0.5}}}
 
-    def predict(self, canonical, *, on_stage, explain=True):
+    def predict(self, canonical, *, on_stage, explain=True, operating_point=None):
         for stage in ("checking", "classifying", "explaining"):
             on_stage(stage)
+        point = operating_point.as_dict() if operating_point else self.card["operating_points"]["balanced"]
         self.calls += 1
         self.during()
         if self.error:
@@ -68,9 +71,9 @@ class FakePredictor:
         return Prediction(
             outcome="malignant",
             probabilities={"normal": 0.1, "benign": 0.2, "malignant": 0.7},
-            operating_point={"name": "balanced", "malignant": 0.3, "tumour": 0.5},
+            operating_point=dict(point),
             gate=Gate(analysable=True, score=0.99, threshold=0.5, reason_code=""),
-            model=ModelIdentity("m", "1", "f" * 64),
+            model=self.identity,
             preprocessing_version="1",
             canonical_sha256=canonical_sha256(canonical),
             saliency=np.full((7, 7), 200, np.uint8),

@@ -22,11 +22,16 @@ class Films:
         self.rng = np.random.default_rng(8)
         self.seconds = 0
 
-    def add(self, n, *, grey=0.0, withheld=0.339, key=KEY, part="KNEE", size=4.0, **fields):
-        """Films of which the card's reference is true; ``grey`` shifts them by that many grey values."""
+    def add(self, n, *, grey=0.0, withheld=0.339, key=KEY, part="KNEE", size=4.0, patient=None, **fields):
+        """Films of which the card's reference is true, each of a case without patient: somebody else's.
+
+        Args:
+            grey: shifts them by that many grey values.
+            patient: whose they all are.
+        """
         rng, base = self.rng, self.base
         studies = [
-            Study(department=base.department, patient=base.patient, created_by=base.created_by, modality="DX",
+            Study(department=base.department, patient=patient, created_by=base.created_by, modality="DX",
                   body_part_examined=part, reading_state="unread", status="succeeded")
             for _ in range(n)
         ]  # fmt: skip
@@ -52,7 +57,7 @@ class Films:
             rows.append(
                 Analysis(
                     image=film, department=base.department, requested_by=base.created_by, status="succeeded",
-                    stage="done", queued_at=START, finished_at=START + timedelta(seconds=self.seconds),
+                    modality="DX", stage="done", queued_at=START, finished_at=START + timedelta(seconds=self.seconds),
                     outcome="withheld" if out else leaning, withheld_reasons=["unstable"] if out else [],
                     leaning=leaning, malignant_probability=chance, model_name=name[0], model_version=name[2],
                     distance=draw((0.6, 0.7033, 0.7487, 0.8453, 0.9452, 1.0813, 1.3152, 1.5364, 2)),
@@ -71,12 +76,15 @@ def signed_cases(doctor, n: int) -> list[Study]:
         [Image(study=study, original_sha256="a" * 64, original_size_bytes=1) for study in studies]
     )
     Analysis.objects.bulk_create(
-        [Analysis(image=image, department=doctor.department, requested_by=doctor, queued_at=START) for image in images]
+        [
+            Analysis(image=image, department=doctor.department, requested_by=doctor, queued_at=START, modality="DX")
+            for image in images
+        ]
     )
     return studies
 
 
 @pytest.fixture
 def films(doctor) -> Films:
-    """Films of one patient, made as a test asks for them."""
+    """Films, made as a test asks for them."""
     return Films(StudyFactory(owner=doctor.department, created_by=doctor))

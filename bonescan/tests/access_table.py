@@ -14,6 +14,7 @@ from accounts.models import ApiToken, User
 from analyses.evidence.reader_studies.reading import open_next
 from analyses.evidence.reader_studies.snapshot import take
 from analyses.models import (
+    AcceptanceRun,
     Annotation,
     DriftAlarm,
     DriftCheck,
@@ -25,6 +26,7 @@ from analyses.models import (
     Review,
     SavedFilter,
     SecondReading,
+    SiteAcceptance,
     Study,
     Trial,
 )
@@ -224,6 +226,13 @@ TABLE: dict[str, Route] = {
     "analyses:performance_dictionary": Route(get=signed_in(*DOCTORS)),
     "analyses:drift": Route(get=signed_in("administrator")),
     "analyses:alarm_acknowledge": Route(("alarm_id",), post=signed_in("administrator")),
+    "analyses:acceptances": Route(get=MANAGED, post=MANAGED),
+    "analyses:acceptance_run": Route(("run_id",), get=MANAGED),
+    **{
+        f"analyses:acceptance_{name}": Route(("run_id",), post=MANAGED)
+        for name in ("films", "start", "cancel", "accept")
+    },
+    "analyses:acceptance_withdraw": Route(("acceptance_id",), post=MANAGED),
     "analyses:hold_set": Route(post=signed_in("administrator")),
     "analyses:hold_lift": Route(post=signed_in("administrator")),
     "api:analysis-list": Route(get=API_ALL, post=API_POST),
@@ -294,7 +303,19 @@ def keys_of_a_signed_case(doctor: User, api_client: User, own_token: ApiToken) -
             name="Trial", planned_cases=10, started_at=timezone.now(), started_by=doctor, closed_at=timezone.now()
         ).pk,
         "comparison_id": ModelComparison.objects.create(modality="DX", model_a="a-1", model_b="b-1", films=1).pk,
+        **an_acceptance(doctor),
     }
+
+
+def an_acceptance(doctor: User) -> dict[str, UUID]:
+    about = {"department": doctor.department, "modality": "DX", "model_key": "a-1", "model_sha256": "a" * 64}
+    point = {"operating_point": "balanced"}
+    run = AcceptanceRun.objects.create(films_from="files", requested_by=doctor, **about, **point)
+    cut_offs = {"name": "balanced", "tumour": 0.5, "malignant": 0.3}
+    row = SiteAcceptance.objects.create(
+        run=run, cut_offs=cut_offs, reason="tried", accepted_by=doctor, **about, **point
+    )
+    return {"run_id": run.pk, "acceptance_id": row.pk}
 
 
 def drift_alarm() -> DriftAlarm:

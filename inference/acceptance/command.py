@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,7 +62,8 @@ def _accept(options: argparse.Namespace) -> int:
     point = model.point(name)
     if not isinstance(point, OperatingPoint):
         raise DataError("other_task", "Acceptance counts tumours: this model is of another task.")
-    found = acceptance_of(card, point, _answers(model, rows, files, name))
+    films, unreadable = _answers(model, rows, files, name)
+    found = acceptance_of(card, point, films, unreadable)
     told = {"command": "python -m inference accept --images DIR --labels CSV", "model": key_of(card), **found}
     if options.json:
         options.json.write_text(json.dumps(told, indent=1, allow_nan=False) + "\n", encoding="utf-8")
@@ -97,17 +99,21 @@ def files_by_name(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _answers(model: Predictor, rows: Iterable[LabelledFile], files: dict[str, Path], point: str) -> list[FilmAnswer]:
-    trained = TrainingFilms.of_card(model.card)
-    return [_answer(model, row, files[row.name], point, trained) for row in rows]
-
-
-def _answer(model: Predictor, row: LabelledFile, path: Path, point: str, trained: TrainingFilms) -> FilmAnswer:
-    try:
-        grey = decode_bytes(path.read_bytes()).grey
-    except (OSError, DecodeError) as error:
-        raise DataError("unreadable_film", f"The film of line {row.line} cannot be read: {error}") from error
-    return answer_film(model, grey, label=row.label, patient=row.patient, operating_point=point, trained=trained)
+def _answers(
+    model: Predictor, rows: Iterable[LabelledFile], files: dict[str, Path], point: str
+) -> tuple[list[FilmAnswer], int]:
+    """Return the answers to the films that can be read, and how many cannot."""
+    trained, found, unreadable = TrainingFilms.of_card(model.card), [], 0
+    for row in rows:
+        try:
+            grey = decode_bytes(files[row.name].read_bytes()).grey
+        except (OSError, DecodeError) as error:
+            print(f"line {row.line}: {error}", file=sys.stderr)
+            unreadable += 1
+            continue
+        said = answer_film(model, grey, label=row.label, patient=row.patient, operating_point=point, trained=trained)
+        found.append(said)
+    return found, unreadable
 
 
 def printed(told: dict[str, Any]) -> list[str]:

@@ -118,8 +118,12 @@ def _complement(figure: dict[str, float] | None) -> dict[str, float] | None:
     return {name: round(value, 4) for name, value in found.items()}
 
 
-def acceptance_of(card: Mapping[str, Any], point: OperatingPoint, films: Sequence[FilmAnswer]) -> dict[str, Any]:
+def acceptance_of(
+    card: Mapping[str, Any], point: OperatingPoint, films: Sequence[FilmAnswer], unreadable: int = 0
+) -> dict[str, Any]:
     """Return everything that an acceptance says of a model, JSON-able: command and portal print this.
+
+    `unreadable` films of the set are not among `films`; they are told, and the others must suffice for the rule.
 
     Keys: ``films`` (counts), ``warnings`` (codes), ``rule``, ``card`` (its figures), ``at_card`` and ``at_local``
     (``cut_offs``, ``figures``, ``verdict``, ``by_figure``; the latter None where nothing can be suggested) and
@@ -135,8 +139,8 @@ def acceptance_of(card: Mapping[str, Any], point: OperatingPoint, films: Sequenc
     suggested, crossed = suggest(films, point, rule), cross_fitted(films, point, rule)
     local = None if suggested is None or crossed is None else _judged(rule, suggested, crossed)
     return {
-        "films": counts_of(films),
-        "warnings": warnings_of(card, films),
+        "films": counts_of(films) | {"unreadable": unreadable},
+        "warnings": warnings_of(card, films) + (["unreadable_films"] if unreadable else []),
         "rule": rule.as_dict(),
         "card": card_figures(card),
         "at_card": _judged(rule, point, films),

@@ -26,10 +26,15 @@ class Shift:
 
 
 def standardised(reference: np.ndarray, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return both samples (N, D), (M, D) in units of the spread of each column over both together."""
-    spread = np.concatenate([reference, batch]).std(axis=0)
-    spread[spread == 0] = 1.0
-    return reference / spread, batch / spread
+    """Return both samples (N, D), (M, D) about the middle and in units of the spread of each column over both together.
+
+    A column that is constant but for rounding says nothing, and becomes nought.
+    """
+    pooled = np.concatenate([reference, batch])
+    middle, spread = pooled.mean(axis=0), pooled.std(axis=0)
+    constant = spread <= 1e-9 * np.maximum(1.0, np.abs(middle))
+    scale = np.where(constant, 0.0, 1 / np.where(constant, 1.0, spread))
+    return (reference - middle) * scale, (batch - middle) * scale
 
 
 def energy_test(reference: np.ndarray, batch: np.ndarray, permutations: int = PERMUTATIONS) -> Shift:

@@ -310,9 +310,11 @@ def test_the_command_refuses_what_it_cannot_judge(site, capsys, fault):
         rule = rule_for(0.05).as_dict() | {"least_tumour_free": 8}
         toy_joint(site / "model", acceptance=rule, trained_on=(toy_film(2), toy_film(5)))
     assert accept(site, *more) == 2
-    codes = {"missing": "films_missing", "doubled": "same_name", "unreadable": "unreadable_film"}
+    codes = {"missing": "films_missing", "doubled": "same_name", "unreadable": "line 5"}
     code = codes.get(fault, "no_point" if fault == "point" else "training_films")
     said = capsys.readouterr().err
     assert said.startswith(code)
     if fault == "trained":
         assert "2 of 12 films" in said
+    if fault == "unreadable":
+        assert "too_few_films" in said

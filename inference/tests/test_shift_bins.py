@@ -110,3 +110,17 @@ def test_the_same_window_gives_the_same_p_value_again():
     first = compare(values, reference)
     drift._null.cache_clear()
     assert compare(values, reference) == first
+
+
+@pytest.mark.parametrize(("films", "low", "high"), [(1, 0.0, 0.035), (4, 0.15, 1.0)])
+def test_the_level_holds_for_one_film_of_each_patient_and_not_for_several(films, low, high):
+    """Eight quantities of 100 films; those of one patient share four fifths of their variance."""
+    rng = np.random.default_rng(12)
+    found = []
+    for _ in range(150):
+        references = [of_quantiles(np.quantile(rng.normal(size=1743), CUTS).tolist(), 1743) for _ in range(8)]
+        own = rng.normal(size=(8, WINDOW // films, 1)) * np.sqrt(0.8)
+        values = (own + rng.normal(size=(8, WINDOW // films, films)) * np.sqrt(0.2)).reshape(8, WINDOW)
+        ps = [compare(list(row), reference).p for row, reference in zip(values, references, strict=True)]
+        found.append(min(holm(ps)) <= LEVEL)
+    assert low <= np.mean(found) <= high

@@ -41,6 +41,13 @@ def test_a_shift_of_all_features_and_one_of_their_spread_are_found():
     assert energy_test(reference, patients(rng, 100)).p > 0.01
 
 
+def test_a_constant_column_hides_no_shift_of_the_others():
+    rng = np.random.default_rng(6)
+    reference, batch = patients(rng, 200), patients(rng, 100, to=0.6)
+    with_constant = [np.concatenate([rows, np.full((len(rows), 1), 0.1)], axis=1) for rows in (reference, batch)]
+    assert energy_test(*with_constant).p < 0.001
+
+
 def test_too_few_rows_or_other_columns_are_refused():
     rng = np.random.default_rng(8)
     with pytest.raises(ValueError, match="20 rows"):

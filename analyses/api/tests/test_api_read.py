@@ -37,6 +37,7 @@ KEYS = {
     "result",
     "results",
     "model",
+    "site_acceptance",
     "timings_ms",
     "warnings",
     "error",

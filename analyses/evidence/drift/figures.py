@@ -4,11 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from analyses.answers.tasks import sought_in
 from analyses.models import Analysis, DriftSeries, Outcome, Task
 from analyses.pipeline.holds import REASON
 from inference.shift import bins as drift
 from inference.shift.bins import CUTS, Reference
+from inference.shift.sample import ReferenceSample
 
 YES, NO = "yes", "no"
 
@@ -22,11 +25,15 @@ class MonitoredFigure:
     series: str
     value: Callable[[Any], Any]
     is_quantity: bool = False
-    card: Callable[[dict[str, Any]], Reference | None] = lambda _card: None
+    is_joint: bool = False  # values are vectors, compared as a whole
+    card: Callable[[dict[str, Any]], Reference | np.ndarray | None] = lambda _card: None
     task: str = ""  # of one task only; empty: of every one
 
-    def local(self, values: Sequence[Any]) -> Reference:
-        """The reference that the first local values make."""
+    def local(self, values: Sequence[Any]) -> Reference | np.ndarray:
+        """The reference that the first local values make; of vectors the longest, which have the features."""
+        if self.is_joint:
+            longest = max(map(len, values))
+            return np.array([value for value in values if len(value) == longest])
         return drift.of_values(values) if self.is_quantity else drift.of_categories(values)
 
 
@@ -67,6 +74,19 @@ def _shares(*names: str, rest: str = "") -> Callable[[dict[str, Any]], Reference
         return drift.of_shares(found, entry["n"])
 
     return read
+
+
+def _joint_values(film: Analysis) -> tuple[float, ...] | None:
+    """P(normal), P(malignant) and, where the model gives them, the features of a film that it judged."""
+    chances = _answer(film, "probabilities")
+    if not chances:
+        return None
+    return (chances["normal"], chances["malignant"], *film.input_stats.get("features", ()))
+
+
+def _joint_reference(reference: dict[str, Any]) -> np.ndarray | None:
+    sample = ReferenceSample.of_card({"reference": reference})
+    return None if sample is None else sample.rows
 
 
 FILMS, READINGS = DriftSeries.FILMS, DriftSeries.READINGS
@@ -124,6 +144,12 @@ MONITORED_FIGURES: tuple[MonitoredFigure, ...] = (
         task=Task.FRACTURE,
     ),
     MonitoredFigure("withheld", "withheld", FILMS, _withheld, card=_shares("withheld", rest=NO)),
+    MonitoredFigure(
+        *("features and probabilities together", "outputs", FILMS, _joint_values),
+        is_joint=True,
+        card=_joint_reference,
+        task=Task.TUMOUR,
+    ),
     MonitoredFigure("overruled", "overruled", READINGS, lambda review: NO if review.agrees_with_model else YES),
 )
 

@@ -1,10 +1,12 @@
 """Drift monitoring: windows of films and of signed readings compared with their reference, alarms raised, answered.
 
-A window is ``WINDOW`` consecutive images that the active model answered (or signed readings of its answers); windows
-do not overlap, and are of one modality and task. A figure is compared with the card's reference distribution; where the
-card has none, with the first ``LOCAL`` local rows, and is not tested while these are being collected. Where an
-administrator accepted an alarm as how this site is, the figure is compared with the ``LOCAL`` rows up to that window
-from then on. The chance of any false alarm in a window is ``LEVEL``, see ``inference.shift.bins``.
+A window is ``WINDOW`` patients, each with the first image that the active model answered (or the first signed reading
+of its answers); windows do not overlap, and are of one modality and task. Images of one patient are alike, and a false
+alarm has the chance that is stated for independent ones only, so further ones of the same patient are passed over. A
+case without a patient counts as one. A figure is compared with the card's reference distribution; where the card has
+none, with the first ``LOCAL`` local patients, and is not tested while these are being collected. Where an administrator
+accepted an alarm as how this site is, the figure is compared with the ``LOCAL`` patients up to that window from then
+on. The chance of any false alarm in a window is ``LEVEL``, see ``inference.shift.bins``.
 """
 
 from collections.abc import Sequence
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import structlog
 from django.conf import settings
 from django.core.mail import send_mail
@@ -45,6 +48,7 @@ from analyses.stored_words import figure_word
 from inference import card as cards
 from inference.errors import WeightsError
 from inference.shift.bins import Reference, compare, holm
+from inference.shift.energy import energy_test
 
 log = structlog.get_logger(__name__)
 WINDOW, LOCAL, LEVEL = 100, 200, 0.01
@@ -88,6 +92,25 @@ class MonitoredSeries:
         """When a row counts."""
         return "finished_at" if self.series == DriftSeries.FILMS else "signed_at"
 
+    def one_of_each_patient(self, rows: models.QuerySet, count: int) -> list[Any]:
+        """The first of these rows of each of at most ``count`` patients, in the order of the rows."""
+        chosen = self._chosen(rows, count)
+        found = rows.in_bulk([pk for pk, _patient in chosen])
+        return [found[pk] for pk, _patient in chosen]
+
+    def patients_among(self, rows: models.QuerySet, most: int) -> int:
+        """How many patients these rows are of, counted up to ``most``."""
+        return len(self._chosen(rows, most))
+
+    def _chosen(self, rows: models.QuerySet, count: int) -> list[tuple[Any, Any]]:
+        study = "image__study" if self.series == DriftSeries.FILMS else "study"
+        seen: dict[Any, Any] = {}
+        for pk, patient, case in rows.values_list("pk", f"{study}__patient_id", f"{study}_id").iterator(chunk_size=500):
+            seen.setdefault(patient or case, pk)
+            if len(seen) >= count:
+                break
+        return [(pk, patient) for patient, pk in seen.items()]
+
     def rows(self) -> models.QuerySet:
         """The rows, the oldest first."""
         before = timezone.now() - SETTLED
@@ -117,7 +140,7 @@ def check_next(monitored: MonitoredSeries) -> DriftCheck | None:
     if last is not None:
         behind = Q(**{f"{field}__gt": last.to_at}) | Q(**{field: last.to_at, "pk__gt": last.last_id})
         rows = rows.filter(behind)
-    window = list(rows[:WINDOW])
+    window = monitored.one_of_each_patient(rows, WINDOW)
     if len(window) < WINDOW:
         return None
     number = last.number + 1 if last else 1
@@ -137,7 +160,7 @@ def check_next(monitored: MonitoredSeries) -> DriftCheck | None:
 
 
 def state(key: str, use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> list[dict[str, Any]]:
-    """For each series: the newest check, the checks before it (the oldest first), and how many rows wait."""
+    """For each series: the newest check, the checks before it (the oldest first), and how many patients wait."""
     found = []
     for series, label in DriftSeries.choices:
         monitored = MonitoredSeries(series, use, key)
@@ -145,7 +168,7 @@ def state(key: str, use: IntendedUse = TUMOUR_ON_RADIOGRAPHS) -> list[dict[str, 
         rows, field = monitored.rows(), monitored.time_field
         if checks:
             rows = rows.filter(Q(**{f"{field}__gt": checks[0].to_at}))
-        waiting = rows.order_by().values("pk")[: WINDOW + 1].count()
+        waiting = monitored.patients_among(rows, WINDOW + 1)
         found.append({"series": series, "label": label, "checks": checks[::-1], "waiting": waiting})
     return found
 
@@ -198,7 +221,7 @@ class _References:
         }
         self._rows: dict[Any, list[Any]] = {}
 
-    def of(self, figure: MonitoredFigure) -> tuple[str, Reference | None]:
+    def of(self, figure: MonitoredFigure) -> tuple[str, Reference | np.ndarray | None]:
         """The word for the source, and the reference; None while it is being collected."""
         check = self._accepted.get(figure.name)
         if check is not None:
@@ -208,31 +231,39 @@ class _References:
             return "card", stated
         return "local", None if self._collecting else self._local(figure, None)
 
-    def _local(self, figure: MonitoredFigure, until: DriftCheck | None) -> Reference | None:
+    def _local(self, figure: MonitoredFigure, until: DriftCheck | None) -> Reference | np.ndarray | None:
         number = until.number if until else None
         if number not in self._rows:
-            rows = self._monitored.rows()
-            if until is None:
-                self._rows[number] = list(rows[:LOCAL])
-            else:
-                before = rows.filter(**{f"{self._monitored.time_field}__lte": until.to_at})
-                self._rows[number] = list(before.reverse()[:LOCAL])
+            rows, field = self._monitored.rows(), self._monitored.time_field
+            # The first windows, or those up to an accepted one: never rows of the window that is compared.
+            last = until or self._monitored.checks.filter(number=LOCAL // WINDOW).first()
+            before = rows.filter(**{f"{field}__lte": last.to_at}) if last else rows
+            in_order = before.reverse() if until else before
+            self._rows[number] = self._monitored.one_of_each_patient(in_order, LOCAL)
         values = _values(figure, self._rows[number])
         return figure.local(values) if len(values) >= LEAST_VALUES else None
 
 
-def _entry(figure: MonitoredFigure, source: str, reference: Reference | None, values: list[Any]) -> dict[str, Any]:
+def _entry(
+    figure: MonitoredFigure, source: str, reference: Reference | np.ndarray | None, values: list[Any]
+) -> dict[str, Any]:
+    """One figure of a window against its reference; ``psi`` of the joint figure is its energy distance."""
+    if isinstance(reference, np.ndarray):
+        values = [value for value in values if len(value) == reference.shape[1]]
     entry: dict[str, Any] = {
         "name": figure.name,
         "group": figure.group,
         "source": source,
         "n": len(values),
-        "reference_n": reference.n if reference else 0,
+        "reference_n": _size(reference),
         "p": None,
         "alarm": False,
     }
     if reference is None or len(values) < LEAST_VALUES:
         return entry
+    if isinstance(reference, np.ndarray):
+        shift = energy_test(reference, np.array(values))
+        return entry | {"bins": [], "reference": [], "observed": [], "psi": shift.statistic, "p": shift.p}
     found = compare(values, reference)
     return entry | {
         "bins": list(reference.labels),
@@ -241,6 +272,12 @@ def _entry(figure: MonitoredFigure, source: str, reference: Reference | None, va
         "psi": found.psi,
         "p": found.p,
     }
+
+
+def _size(reference: Reference | np.ndarray | None) -> int:
+    if reference is None:
+        return 0
+    return len(reference) if isinstance(reference, np.ndarray) else reference.n
 
 
 def _values(figure: MonitoredFigure, rows: Sequence[Any]) -> list[Any]:

@@ -104,9 +104,11 @@ def _row(name: str, group: str, checks: list[DriftCheck]) -> dict[str, Any]:
 
 
 def _largest_change(entry: dict[str, Any]) -> dict[str, Any] | None:
-    """The bin whose share moved most; None where the figure was not tested."""
+    """The bin whose share moved most, ``{"joint": True}`` where there are no bins; None where nothing was tested."""
     if entry["p"] is None:
         return None
+    if not entry["bins"]:
+        return {"joint": True}
     triples = list(zip(entry["bins"], entry["reference"], entry["observed"], strict=True))
     label, before, now = max(triples, key=lambda triple: abs(triple[2] - triple[1]))
     return {"bin": bin_words(label), "before": round(100 * before), "now": round(100 * now)}

@@ -12,8 +12,10 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error, connection
 from django.utils import timezone
 
+from analyses.evidence.acceptance import running as acceptance
+from analyses.evidence.acceptance import sets
 from analyses.evidence.drift import services as drift
-from analyses.pipeline import holds, sweeper
+from analyses.pipeline import holds, site_acceptance, sweeper
 
 log = structlog.get_logger(__name__)
 TIDY_EVERY_S, DRIFT_EVERY_S = 3600.0, 60.0
@@ -45,11 +47,14 @@ def sweep_until(stop: threading.Event) -> None:
             sweeper.sweep(socket.gethostname(), started_at)
             if time.monotonic() - tidied > TIDY_EVERY_S:
                 sweeper.tidy()
+                sets.forget_abandoned()
                 tidied = time.monotonic()
             if time.monotonic() - drift_checked > DRIFT_EVERY_S:
                 drift_checked = time.monotonic()
+                site_acceptance.apply_all()
                 holds.apply_all()
                 drift.check_all_uses()
+                acceptance.wake_forgotten()
         except Error as error:
             log.warning("sweep_not_done", error=type(error).__name__)
             connection.close()

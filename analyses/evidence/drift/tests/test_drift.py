@@ -3,6 +3,7 @@
 import uuid
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.management import call_command
@@ -17,6 +18,7 @@ from analyses.registry import services as registry
 from analyses.tests.monitored_films import KEY, START, signed_cases
 from analyses.tests.uses import SECOND, put_in_force
 from inference.card import load_card
+from inference.shift.sample import ReferenceSample
 
 pytestmark = pytest.mark.django_db
 
@@ -33,6 +35,75 @@ def test_a_window_is_compared_once_it_is_complete_and_not_before(films):
     films.add(230)
     assert drift.check_windows(KEY) == 2
     assert list(DriftCheck.objects.order_by("number").values_list("number", flat=True)) == [1, 2, 3]
+
+
+def test_further_films_of_a_patient_make_no_window_and_enter_none(films):
+    films.add(60)
+    films.add(90, patient=films.base.patient, grey=60.0)
+    assert drift.check_windows(KEY) == 0
+    assert drift.state(KEY)[0]["waiting"] == 61
+    films.add(39)
+    assert drift.check_windows(KEY) == 1
+    check = DriftCheck.objects.get()
+    assert entry(check, "grey mean")["n"] == 100
+    assert not DriftAlarm.objects.exists()
+    films.add(1, patient=films.base.patient)
+    assert drift.state(KEY)[0]["waiting"] == 1
+
+
+def test_the_local_reference_is_of_patients_before_the_window(films):
+    for _ in range(3):
+        films.add(99)
+        films.add(20, patient=films.base.patient)
+    drift.check_windows(KEY)
+    third = DriftCheck.objects.get(number=3)
+    # The patient who comes in every window counts once.
+    assert entry(third, "body part")["reference_n"] == 199
+
+
+def with_features(films, n, rng, to=0.0, features=16):
+    rows = films.add(n, probabilities={"normal": 0.6, "benign": 0.3, "malignant": 0.1})
+    for row in rows:
+        normal = float(rng.uniform(0.2, 0.9))
+        row.probabilities = {"normal": normal, "benign": 0.9 - normal, "malignant": 0.1}
+        row.input_stats["features"] = [float(value) for value in rng.normal(to, 1, features)]
+    Analysis.objects.bulk_update(rows, ["input_stats", "probabilities"])
+
+
+JOINT = "features and probabilities together"
+
+
+@pytest.mark.parametrize("to", [0.0, 0.6])
+def test_features_and_probabilities_are_compared_together(films, to):
+    rng = np.random.default_rng(4)
+    with_features(films, 200, rng)
+    with_features(films, 100, rng, to)
+    drift.check_windows(KEY)
+    first, third = DriftCheck.objects.get(number=1), DriftCheck.objects.get(number=3)
+    assert (entry(first, JOINT)["source"], entry(first, JOINT)["p"]) == ("local", None)
+    assert entry(third, JOINT)["alarm"] == bool(to), entry(third, JOINT)
+    assert entry(third, JOINT)["reference_n"] == 200
+    assert set(DriftAlarm.objects.values_list("figure", flat=True)) == ({JOINT} if to else set())
+
+
+def test_a_card_with_a_sample_of_films_is_the_joint_reference_from_the_first_window(films, monkeypatch):
+    rng = np.random.default_rng(5)
+    outputs = np.stack([rng.uniform(0.2, 0.9, 300), np.full(300, 0.1)], axis=1)
+    sample = ReferenceSample(np.zeros(300, dtype=int), outputs, rng.normal(size=(300, 16)))
+    card = load_card(registry.folder_of(KEY))
+    stated = card["reference"] | {"films": sample.as_dict()}
+    monkeypatch.setattr(drift, "_card_reference", lambda key: stated)
+    with_features(films, 100, rng)
+    films.add(100)
+    drift.check_windows(KEY)
+    first, second = DriftCheck.objects.order_by("number")
+    assert (entry(first, JOINT)["source"], entry(first, JOINT)["alarm"], entry(first, JOINT)["n"]) == (
+        "card",
+        False,
+        100,
+    )
+    # Answers from before features were kept have nothing to compare.
+    assert (entry(second, JOINT)["n"], entry(second, JOINT)["p"]) == (0, None)
 
 
 def test_the_card_is_the_reference_where_it_has_one_and_the_first_200_films_otherwise(films):
