@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import simplejpeg
 
+from inference.errors import DecodeError
 from inference.imaging.codecs.jpeg import DCT_PROCESSES, JpegStream, rewritten
 from inference.imaging.codecs.jpeg2000 import Jpeg2000Stream
 from inference.imaging.limits import refusal
@@ -73,13 +74,13 @@ def check_by_filler(data: bytes, stream: JpegStream, words: np.ndarray, decode: 
         words: the stream as it is decoded without filler.
     """
     as_stored = digest(words)
-    if digest(decode(rewritten(data, stream, filler=FILLER))) != as_stored:
+    if _tried(decode, rewritten(data, stream, filler=FILLER)) != as_stored:
         raise refusal("truncated")
     # Turned over, a scan's last bytes must change the picture: else coded data is left over that it should have used.
     longest = sorted(stream.scans, key=lambda scan: scan.start - scan.end)
     for scan in longest[: max(1, _MOST_TURNED_SAMPLES // words.size)]:
         enough = scan.end - scan.start >= _SMALLEST_CHECKED
-        if enough and digest(decode(rewritten(turned(data, scan.end), stream))) == as_stored:
+        if enough and _tried(decode, rewritten(turned(data, scan.end), stream)) == as_stored:
             raise refusal("truncated")
 
 
@@ -96,8 +97,18 @@ def check_jpeg2000(
         or stream.last_data_end - stream.start < _SMALLEST_CHECKED
     ):
         return
-    if digest(decode(turned(data, stream.last_data_end))) == digest(words):
+    if _tried(decode, turned(data, stream.last_data_end)) == digest(words):
         raise refusal("truncated")
+
+
+def _tried(decode: Callable[[bytes], np.ndarray], data: bytes) -> bytes:
+    """Return the digest of what a changed stream decodes to, nothing where it no longer does."""
+    try:
+        return digest(decode(data))
+    except (MemoryError, DecodeError):
+        raise
+    except Exception:
+        return b""
 
 
 def turned(data: bytes, end: int) -> bytes:
