@@ -3,10 +3,10 @@ PORT ?= 8000
 N ?= 60
 PY = .venv/bin/python
 
-.PHONY: help run test dev t lint format messages migrations bench hostile faults results
+.PHONY: help run test dev t lint format messages migrations bench hostile compare-dicom faults results
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 run: ## the portal on this machine
 	@PORT=$(PORT) scripts/run
@@ -35,9 +35,13 @@ migrations: ## write the migrations that the models ask for: make migrations NAM
 bench: ## rates of the bare model and of the whole portal, in one run
 	@scripts/install test && $(PY) -m bench.speed
 
-hostile: ## post every file of DIR through the API: make hostile DIR=folder
+hostile: ## decode and post every file of DIR, with memory and time: make hostile DIR=folder
 	@test -n "$(DIR)" || { echo "usage: make hostile DIR=folder"; exit 2; }
 	@scripts/install test && $(PY) -m bench.hostile "$(DIR)"
+
+compare-dicom: ## pictures of DICOM files against dcmtk's: make compare-dicom DIR="folder folder"
+	@test -n "$(DIR)" || { echo 'usage: make compare-dicom DIR="folder folder"'; exit 2; }
+	@scripts/install test && { $(PY) -m bench.compare_dicom $(DIR) || [ $$? = 77 ]; }
 
 faults: ## kill everything during N analyses
 	@scripts/install test && $(PY) -m bench.faults --n $(N)

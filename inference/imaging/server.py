@@ -49,7 +49,7 @@ class Server:
 
     def run(self) -> None:
         """Serve until SIGTERM, SIGINT, or the end of the parent; then end all children and remove the socket."""
-        _load_decoders()
+        load_decoders()
         wake_read, wake_write = socket.socketpair()
         wake_read.setblocking(False)
         wake_write.setblocking(False)
@@ -173,7 +173,7 @@ def _listen(path: Path) -> socket.socket:
     return listener
 
 
-def _load_decoders() -> None:
+def load_decoders() -> None:
     """Import everything a child may need: what a child imports itself costs every image its time."""
     from PIL import Image
 

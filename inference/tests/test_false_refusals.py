@@ -15,7 +15,6 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from inference.errors import DecodeError
 from inference.imaging.decode import decode_bytes
 from inference.tests.made_dicom import compressed, dataset, dicom, file_bytes, picture
-from inference.tests.test_rasters import tiff
 from inference.tests.test_stored_bits import FILM, REFERENCE, TWELVE, alike, rle
 
 JPEG_LS, JPEG_2000, LOSSLESS = "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.70"
@@ -128,9 +127,10 @@ def file_bytes_of(ds, syntax) -> bytes:
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize(
-    "data", [*(compressed(stream, FILM, uid, **TWELVE) for uid, stream in STREAMS.items()), rle(FILM, **TWELVE)]
-)
+CODED = [*(compressed(stream, FILM, uid, **TWELVE) for uid, stream in STREAMS.items()), rle(FILM, **TWELVE)]
+
+
+@pytest.mark.parametrize("data", CODED)
 def test_a_compressed_data_set_without_a_meta_header_is_read_by_its_stream(data):
     assert np.array_equal(decode_bytes(without_meta(data)).grey, REFERENCE.grey)
 
@@ -172,14 +172,3 @@ def test_a_long_film_of_16_bits_is_read_whole():
     assert decoded.grey.shape == (4096, 1434)
     assert decoded.values.array is not None
     assert decoded.values.array.shape == rows.shape
-
-
-def test_a_deep_tiff_with_colour_planes_apart_is_not_shown_wrong():
-    data = tiff(np.stack([FILM] * 3, axis=-1))
-    planar = data.replace(struct.pack("<HHIHH", 284, 3, 1, 1, 0), struct.pack("<HHIHH", 284, 3, 1, 2, 0))
-    try:
-        decoded = decode_bytes(planar)
-    except DecodeError as error:
-        assert error.code in ("unreadable", "truncated")
-    else:
-        assert decoded.meta["warnings"] == ["depth_reduced"]
