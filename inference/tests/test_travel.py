@@ -133,3 +133,11 @@ def test_the_command_measures_a_trained_run(root, tmp_path, capsys):
     assert measured["sources"]["hands"]["part"] == "left out"
     assert main(["travel", "--run", run, "--json", str(out), *common]) == 0
     assert json.loads(out.read_text()) == measured
+    facts = tmp_path / "tiny-patient-fold4-without-hands" / "run.json"
+    told = json.loads(facts.read_text())
+    del told["sources"]["train"]["fractures"]
+    facts.write_text(json.dumps(told))
+    assert main(["travel", "--run", run, "--json", str(out), *common]) == 0
+    sources = json.loads(out.read_text())["sources"]
+    assert {name for name, row in sources.items() if row["part"] == "left out"} == {"hands"}
+    assert "fractures" not in sources

@@ -71,8 +71,10 @@ def journey_of(run: Run, root: Path, experiments: Path, sides: int) -> Journey:
     """Return the journey of a finished run over the data folder `root`; answers are kept beside the run."""
     held_out = run.facts["held_out"]
     split = load_split(root / FILMS_FOLDER, run.facts["protocol"], held_out)
-    trained_on = tuple(run.facts.get("sources", {}).get("train", ()))
-    sources = load_sources(root, left_out=tuple(name for name in SOURCES if name not in trained_on), held_out=held_out)
+    known = run.facts.get("sources", {"train": {}, "left_out": dict.fromkeys(SOURCES, 0)})
+    # Only what the run knew of: a source that came later is of no place that it can be said to have left out.
+    left_out = tuple(known["left_out"])
+    sources = load_sources(root, (*known["train"], *left_out), left_out, held_out)
     return journey(load_probe(run, experiments)[0], split.validation, sources, sides, kept_beside(run))
 
 
