@@ -41,7 +41,7 @@ class Stage:
         film = pydicom.dcmread(found)
         film.PatientID = patient_id
         film.StudyInstanceUID = generate_uid()
-        film.AccessionNumber = f"A-{patient_id}"[:16]
+        film.AccessionNumber = generate_uid()[-12:]
         film.save_as(path)
         return path
 
