@@ -33,7 +33,7 @@ def _in_number(path: str, word: str) -> Q:
 
 def _in_name(path: str, word: str) -> Q:
     """Each part of a word (Jean-Luc has two) is part of a word of the name, or begins words written together."""
-    parts = words_of(word)
+    parts = list(dict.fromkeys(words_of(word)))[:MOST_WORDS]
     found = Q() if parts else Q(pk__in=[])
     for part in parts:
         spellings = Q(pk__in=[])

@@ -86,6 +86,11 @@ def test_words_find_the_names_that_they_can_mean(cases, words, keys):
     assert "".join(sorted(found)) == keys
 
 
+def test_a_word_of_very_many_parts_is_searched_for_all_the_same(cases):
+    for words in ("-".join("qxyzqxyz" * 300), "ä" * 3000, "qq " * 2000):
+        assert not matching(Study.objects.all(), words).exists()
+
+
 def test_search_words_of_no_letter_narrow_nothing_away_by_mistake(cases):
     assert matching(Study.objects.all(), " , ").count() == len(NAMES)
 
