@@ -179,6 +179,12 @@ def test_a_deep_picture_that_would_not_fit_is_refused_from_its_header():
     assert caught.value.code == "too_much_memory"
 
 
+def test_a_webp_that_would_not_fit_is_refused_for_that_reason():
+    with pytest.raises(DecodeError) as caught:
+        decode_bytes(picture((FILM >> 4).astype("u1"), "WEBP"), Limits(memory_bytes=100_000))
+    assert caught.value.code == "too_much_memory"
+
+
 @pytest.mark.parametrize("scans", [101, 400])
 def test_a_jpeg_of_very_many_scans_is_refused_before_it_is_decoded(scans):
     stream = picture((FILM >> 4).astype("u1"), "JPEG", progressive=True)

@@ -17,7 +17,7 @@ from inference.imaging.dicom.identity import empty_identity
 from inference.imaging.display import Values, kept, quantised, values_of
 from inference.imaging.limits import Limits, refusal
 from inference.imaging.raster import deep, tiff
-from inference.imaging.raster.webp import check_webp
+from inference.imaging.raster.webp import afford_webp, check_webp
 
 _TIFF_PHOTOMETRIC, _TIFF_EXTRA, _WHITE_IS_ZERO = 262, 338, 0  # TIFF 6.0
 _EXIF_ORIENTATION = 0x0112
@@ -110,6 +110,7 @@ def _picture(
             deep.afford(image, limits)
         check_png(data)
     if kind == "webp":
+        afford_webp(image, limits)
         check_webp(data)
     white_is_zero = kind == "tiff" and image.tag_v2.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO  # type: ignore[attr-defined]
     values = _deep_values(image, kind, reopen, limits, found)

@@ -9,7 +9,16 @@ import numpy as np
 from PIL import Image
 
 from inference.imaging.codecs.completeness import FILLER, digest
-from inference.imaging.limits import refusal
+from inference.imaging.limits import Limits, refusal
+
+# Two canvases of four bytes, the frame and Pillow's copy.
+_BYTES_PER_PIXEL = 16
+
+
+def afford_webp(image: Image.Image, limits: Limits) -> None:
+    """Refuse a picture for which libwebp would want more memory than there is; raises DecodeError too_much_memory."""
+    if image.size[0] * image.size[1] * _BYTES_PER_PIXEL > limits.memory_bytes:
+        raise refusal("too_much_memory")
 
 
 def check_webp(data: bytes) -> None:
