@@ -84,8 +84,9 @@ def fill(count: int) -> Any:
     Image.objects.bulk_create(images)
     Analysis.objects.bulk_create(
         Analysis(
-            image=image, department=department, requested_by=doctors[0], queued_at=now, status=image.study.status,
-            outcome=image.study.outcome, malignant_probability=image.study.malignant_probability,
+            image=image, department=department, requested_by=doctors[0], queued_at=now, modality="DX",
+            status=image.study.status, outcome=image.study.outcome,
+            malignant_probability=image.study.malignant_probability,
         )
         for image in images
     )  # fmt: skip

@@ -57,11 +57,11 @@ class Films:
             rows.append(
                 Analysis(
                     image=film, department=base.department, requested_by=base.created_by, status="succeeded",
-                    modality="DX", stage="done", queued_at=START, finished_at=START + timedelta(seconds=self.seconds),
+                    stage="done", queued_at=START, finished_at=START + timedelta(seconds=self.seconds),
                     outcome="withheld" if out else leaning, withheld_reasons=["unstable"] if out else [],
                     leaning=leaning, malignant_probability=chance, model_name=name[0], model_version=name[2],
                     distance=draw((0.6, 0.7033, 0.7487, 0.8453, 0.9452, 1.0813, 1.3152, 1.5364, 2)),
-                    input_stats=stats, **fields,
+                    input_stats=stats, **{"modality": "DX"} | fields,
                 )
             )  # fmt: skip
         Analysis.objects.bulk_create(rows)

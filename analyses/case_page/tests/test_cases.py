@@ -24,7 +24,7 @@ def study(department):
 
 def film(study, typed=None, header=None, warnings=()):
     image = ImageFactory(study=study, typed=typed or {}, header=header or {})
-    return AnalysisFactory(image=image, status="succeeded", outcome="normal", warnings=list(warnings))
+    return AnalysisFactory(image=image, status="succeeded", outcome="normal", modality="DX", warnings=list(warnings))
 
 
 def report(study, **fields):
