@@ -160,13 +160,14 @@ def points_of(card: Card) -> list[dict[str, Any]]:
     found = []
     for name, point in cards.operating_points(card).items():
         point = _mapping(point)
-        known = {"name", "malignant", "tumour", "chosen_on"}
+        known = {"name", "malignant", "tumour", "finding", "chosen_on"}
         rest = {key: value for key, value in point.items() if key not in known}
         found.append(
             {
                 "name": heading(point.get("name") or name),
                 "malignant": point.get("malignant"),
                 "tumour": point.get("tumour"),
+                "finding": point.get("finding"),
                 "chosen_on": point.get("chosen_on", ""),
                 "figures": figures_of(rest),
                 "pairs": pairs_of({key: value for key, value in rest.items() if not figures_of(value, (key,))}),

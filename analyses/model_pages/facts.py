@@ -2,14 +2,30 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from analyses.answers import wording
 from analyses.formatting import written
+from analyses.models import Task
 from inference import card as cards
 
 Facts = dict[str, Any]
 PROTOCOLS = ("grouped", "centre", "paper")
-# Figures of the list, by their key in the card.
-LISTED = ("macro_auroc", "malignant_auroc", "malignant_sensitivity", "malignant_specificity")
+# Figures of the list by their key in the card, with their heads, for each task.
+LISTED: dict[str, dict[str, Any]] = {
+    Task.TUMOUR: {
+        "macro_auroc": _("Macro AUROC"),
+        "malignant_auroc": _("AUROC, malignant"),
+        "malignant_sensitivity": _("Malignant sensitivity"),
+        "malignant_specificity": _("Malignant specificity"),
+    },
+    Task.FRACTURE: {"auroc": _("AUROC"), "sensitivity": _("Sensitivity"), "specificity": _("Specificity")},
+}
+
+
+def listed(task: str) -> dict[str, Any]:
+    """The figures that the list of models shows for a task, and their heads."""
+    return LISTED.get(task, LISTED[Task.TUMOUR])
 
 
 def own_figures(card: dict[str, Any]) -> Facts:
@@ -41,10 +57,13 @@ def facts_of(card: dict[str, Any]) -> Facts:
         "megabytes": _megabytes(card["weights"].get("bytes")),
         "modalities": ", ".join(cards.modalities_of(card)),
         "points": [
-            {"name": str(wording.POINTS.get(name, name.replace("_", "-"))), "malignant": point.get("malignant")}
+            {
+                "name": str(wording.POINTS.get(name, name.replace("_", "-"))),
+                "cut_off": point.get("malignant", point.get("finding")),
+            }
             for name, point in cards.operating_points(card).items()
         ],
-        "figures": [figures[name] if is_figure(figures.get(name)) else None for name in LISTED],
+        "figures": [figures[name] if is_figure(figures.get(name)) else None for name in listed(cards.task_of(card))],
     }
 
 

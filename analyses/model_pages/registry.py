@@ -16,7 +16,7 @@ from accounts.views.caller import caller
 from analyses.answers.tasks import outcomes_of
 from analyses.blinding.rules import reads_first
 from analyses.errors import ServiceError
-from analyses.model_pages.facts import facts_of
+from analyses.model_pages.facts import facts_of, listed
 from analyses.model_pages.forms import ActivateForm, CompareForm, RollBackForm
 from analyses.model_pages.holds import hold_context
 from analyses.model_pages.uses import back_to, use_context, use_of_request
@@ -117,6 +117,7 @@ def _page(request: HttpRequest, *, status: int = 200, **forms: Any) -> HttpRespo
     pair = _pair(choices, active, target)
     context = {
         "group": use.label,
+        "heads": listed(use.task).values(),
         "models": [_row(model, active, registry.default_model(use)) for model in installed],
         "active": active,
         "default": registry.default_model(use),
