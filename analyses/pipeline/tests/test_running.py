@@ -361,5 +361,5 @@ def test_remarks_of_the_decoder_are_kept_and_hold_nothing_back(analyse, decoder)
 
 def test_an_ordinary_analysis_costs_few_statements(analyse, decoder, doctor, django_assert_max_num_queries):
     posted = intake.submit_image(user=doctor, token=None, upload=ContentFile(png_bytes()), fields=CaseFields()).analysis
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(20):
         running.run(posted.pk, "w")
