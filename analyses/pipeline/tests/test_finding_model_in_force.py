@@ -6,22 +6,17 @@ from analyses.models import Analysis, Task
 from analyses.pipeline import running
 from analyses.registry import services as registry
 from analyses.registry.uses import TUMOUR_ON_RADIOGRAPHS
+from inference.lab.fracture.card import acceptance_rule
 from inference.tests.toy import toy_finding
 
 pytestmark = pytest.mark.django_db
 KEY = "toy-finding-0"
-RULE = {
-    "least_tumour_free": 100,
-    "least_tumours": 1,
-    "bounds": {},
-    "local_cut_offs": {"false_alarms": 0.15, "malignant": 0.02},
-}
 
 
 @pytest.fixture
 def installed(tmp_path, monkeypatch) -> str:
     monkeypatch.setenv("BONESCAN_MODELS", str(tmp_path))
-    toy_finding(tmp_path / KEY, acceptance=RULE)
+    toy_finding(tmp_path / KEY, acceptance=acceptance_rule(0.1).as_dict())
     return KEY
 
 
