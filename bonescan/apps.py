@@ -9,7 +9,7 @@ class BonescanConfig(AppConfig):
     verbose_name = "BoneScan"
 
     def ready(self) -> None:
-        from bonescan import database_file
+        from bonescan.backends import database_file
 
         connection_created.connect(database_file.keep_private)
         # These register the start-up checks and the name of a request in each answer.

@@ -5,7 +5,7 @@ import os
 from celery import Celery
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
-from bonescan import file_queue
+from bonescan.backends import file_queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bonescan.settings")
 file_queue.install()

@@ -136,7 +136,7 @@ REDIS_URL = env.str("REDIS_URL", default="")
 if REDIS_URL:
     CACHES = {
         "default": {
-            "BACKEND": "bonescan.cache.ForgivingRedisCache",
+            "BACKEND": "bonescan.backends.cache.ForgivingRedisCache",
             "LOCATION": REDIS_URL,
             "KEY_PREFIX": "bonescan",
             "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},

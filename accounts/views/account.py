@@ -50,7 +50,9 @@ def own_name(request: HttpRequest) -> HttpResponse:
 def _inside(request: HttpRequest, url: str) -> str:
     """An address of this portal; the start page in the place of another one."""
     hosts = {request.get_host()}
-    return url if url and url_has_allowed_host_and_scheme(url, hosts, request.is_secure()) else "/"
+    # What does not begin at the root would be taken for the name of an address.
+    inside = url.startswith("/") and url_has_allowed_host_and_scheme(url, hosts, request.is_secure())
+    return url if inside else "/"
 
 
 def _renamed(form: NameForm | OwnNameForm, user: User) -> bool:

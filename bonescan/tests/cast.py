@@ -78,5 +78,6 @@ def signed(department, doctor) -> Study:
 def quick_pdf(monkeypatch) -> None:
     """Reports are stored without being drawn."""
     monkeypatch.setattr(
-        "analyses.reports.content.render", lambda report, review, analyses: b"%PDF-1.7 " + report.pk.bytes
+        "analyses.reports.content.render",
+        lambda report, review, analyses, further=None: b"%PDF-1.7 " + report.pk.bytes,
     )

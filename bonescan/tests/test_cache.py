@@ -13,7 +13,7 @@ from redis import Redis as Connection
 from redis.exceptions import ConnectionError as Lost
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
-from bonescan.cache import ForgivingRedisCache
+from bonescan.backends.cache import ForgivingRedisCache
 from scripts.services import Redis
 
 REFUSALS = {
@@ -61,7 +61,7 @@ def portal(server: Redis, raw: Connection, settings) -> Connection:
     options = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5}
     settings.CACHES = {
         "default": {
-            "BACKEND": "bonescan.cache.ForgivingRedisCache",
+            "BACKEND": "bonescan.backends.cache.ForgivingRedisCache",
             "LOCATION": server.url,
             "KEY_PREFIX": "bonescan",
             "OPTIONS": options,

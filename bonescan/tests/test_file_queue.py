@@ -7,7 +7,7 @@ from queue import Empty
 import pytest
 from kombu import Connection
 
-from bonescan import file_queue
+from bonescan.backends import file_queue
 
 file_queue.install()
 

@@ -34,7 +34,7 @@ def quick_pdf(monkeypatch):
     """Draw nothing: these tests are about what happens around the drawing."""
     drawn = []
 
-    def draw(report, review, analyses):
+    def draw(report, review, analyses, further=None):
         drawn.append(report)
         return b"%PDF-1.7 " + report.pk.bytes
 
@@ -138,7 +138,7 @@ def test_an_undecided_contradiction_holds_the_report_back(case, doctor, quick_pd
 def test_a_case_that_changes_while_its_report_is_drawn_gets_the_report_of_what_it_became(case, doctor, monkeypatch):
     drawn = []
 
-    def draw(report, review, analyses):
+    def draw(report, review, analyses, further=None):
         drawn.append(report.revision)
         if len(drawn) == 1:
             Study.objects.filter(pk=case.pk).update(revision=F("revision") + 1)
@@ -152,7 +152,7 @@ def test_a_case_that_changes_while_its_report_is_drawn_gets_the_report_of_what_i
 
 
 def test_a_case_that_never_stands_still_is_refused_and_leaves_no_file(case, doctor, monkeypatch):
-    def draw(report, review, analyses):
+    def draw(report, review, analyses, further=None):
         Study.objects.filter(pk=case.pk).update(revision=F("revision") + 1)
         return b"%PDF " + report.pk.bytes
 
