@@ -106,7 +106,7 @@ def drawn(outlines: Outlines, frame: Frame, side: int) -> np.ndarray:
         for polygon in fracture:
             places = [frame.on_square(x, y) for x, y in polygon]
             pen.polygon([(x * side, y * side) for x, y in places], fill=1, outline=1)
-    return np.asarray(mask, dtype=np.uint8)
+    return np.array(mask, dtype=np.uint8)
 
 
 def fracture_examples(films: list[LabelledFilm], outlines: dict[str, Outlines], side: int) -> Examples:
