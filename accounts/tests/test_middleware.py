@@ -64,7 +64,8 @@ def poll_urls() -> list[str]:
     ids = {"study_id": uuid.uuid4(), "analysis_id": uuid.uuid4()}
     beat = reverse("analyses:case_presence", args=[ids["study_id"]])
     words = reverse("words", args=["de", "0123"])
-    return [reverse("analyses:case_panel", kwargs=ids), reverse("analyses:queue_rows"), beat, words]
+    left = reverse("accounts:session_left")
+    return [reverse("analyses:case_panel", kwargs=ids), reverse("analyses:queue_rows"), beat, words, left]
 
 
 def test_every_named_poll_exists():

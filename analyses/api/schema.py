@@ -59,41 +59,72 @@ ANALYSED: dict[str, Any] = {
     "error": None,
     "input_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "canonical_sha256": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
+    "site_acceptance": "accepted",
     "blinded": False,
 }
-WITHHELD = ANALYSED | {
-    "result": ANALYSED["result"]
+
+
+def _of_the_tumour(answer: dict[str, Any]) -> dict[str, Any]:
+    """The example with its first entry of `results`, which repeats what it says itself."""
+    entry = {"task": "tumour"} | {name: answer[name] for name in ("status", "result", "model", "error")}
+    return answer | {"results": [entry]}
+
+
+ANALYSED = _of_the_tumour(ANALYSED)
+WITHHELD = _of_the_tumour(
+    ANALYSED
     | {
-        "outcome": "withheld",
-        "reason_code": "set_undecided",
-        "probabilities": None,
-        "leaning": None,
-        "withheld_reasons": ["set_undecided", "unstable"],
-        "prediction_set": ["benign", "malignant"],
-        "subtypes": [],
+        "result": ANALYSED["result"]
+        | {
+            "outcome": "withheld",
+            "reason_code": "set_undecided",
+            "probabilities": None,
+            "leaning": None,
+            "withheld_reasons": ["set_undecided", "unstable"],
+            "prediction_set": ["benign", "malignant"],
+            "subtypes": [],
+        }
     }
-}
-WAITING = ANALYSED | {
-    "status": "queued",
-    "stage": "waiting",
-    "place_in_queue": 3,
+)
+WAITING = _of_the_tumour(
+    ANALYSED
+    | {
+        "status": "queued",
+        "stage": "waiting",
+        "place_in_queue": 3,
+        "result": None,
+        "model": None,
+        "site_acceptance": None,
+        "timings_ms": {},
+        "warnings": [],
+        "canonical_sha256": None,
+    }
+)
+# As a doctor's own token hears of it before the unaided reading is locked.
+BLINDED = ANALYSED | {
     "result": None,
+    "results": [],
     "model": None,
+    "site_acceptance": None,
     "timings_ms": {},
     "warnings": [],
-    "canonical_sha256": None,
+    "blinded": True,
 }
-# As a doctor's own token hears of it before the unaided reading is locked.
-BLINDED = ANALYSED | {"result": None, "model": None, "timings_ms": {}, "warnings": [], "blinded": True}
-UNREADABLE = WAITING | {
-    "status": "failed",
-    "stage": "decoding",
-    "place_in_queue": None,
-    "error": {
-        "code": "not_an_image",
-        "message": "The file is not a readable image. Upload a JPEG, PNG, TIFF, WebP, BMP or single-frame DICOM.",
-    },
-}
+UNREADABLE = _of_the_tumour(
+    WAITING
+    | {
+        "status": "failed",
+        "stage": "decoding",
+        "place_in_queue": None,
+        "error": {
+            "code": "not_an_image",
+            "message": "The file is not a readable image. Upload a JPEG, PNG, TIFF, WebP, BMP or single-frame DICOM.",
+        },
+    }
+)
+
+
+NOT_YET = ("read_first", "no_result", "identity_unconfirmed", "busy", "letters_missing")
 
 
 def refusal(meaning: str, *codes: str) -> OpenApiResponse:
@@ -217,7 +248,14 @@ REPORT = extend_schema(
         ONE,
         {
             (200, "application/pdf"): OpenApiTypes.BINARY,
-            409: refusal("The report is not available yet.", "read_first", "no_result", "identity_unconfirmed", "busy"),
+            409: refusal(
+                "The report is not available yet.",
+                "read_first",
+                "no_result",
+                "identity_unconfirmed",
+                "busy",
+                "letters_missing",
+            ),
         },
     ),
 )

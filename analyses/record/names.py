@@ -8,10 +8,10 @@ from accounts.spelling import forms, pairs, plain, words_of
 def written_name(stored: str) -> str:
     """A DICOM person name (PS3.5, 6.2.1.1) in reading order: ``Müller^Anna^Katharina`` is MÜLLER, Anna Katharina.
 
-    The first of its groups that holds anything is written. A name without ^ or = was typed for people and is left
-    alone.
+    The first of its groups that holds anything is written. A name without ^ was typed for people and is left alone,
+    unless = parts it into groups of which one is not written in Latin letters.
     """
-    if "^" not in stored and "=" not in stored:
+    if "^" not in stored and not _in_groups(stored):
         return stored
     group = next((part for part in stored.split("=") if part.strip("^ ")), "")
     if "^" not in group:
@@ -21,6 +21,13 @@ def written_name(stored: str) -> str:
     family = family.replace("ß", "ẞ").upper()
     first_names = " ".join(part for part in (prefix, given, middle) if part)
     return ", ".join(part for part in (family, first_names, suffix) if part)
+
+
+def _in_groups(name: str) -> bool:
+    """Whether a name without ^ is of up to three groups (Yamada=山田=やまだ), and no text with a = in it."""
+    groups = name.split("=")
+    letters = [letter for letter in name if letter.isalpha()]
+    return 1 < len(groups) <= 3 and not all(unicodedata.name(one, "").startswith("LATIN") for one in letters)
 
 
 def name_words(name: str) -> list[str]:

@@ -55,7 +55,6 @@ class FakePredictor:
 
     error: Exception | None = None
     calls = 0
-    card: ClassVar[dict] = {}
     during = staticmethod(lambda: None)
     identity = ModelIdentity("m", "1", "f" * 64)
     card = {"operating_points": {"balanced": {"name": "balanced", "malignant": 0.3, "tumour": 0.5}}}
@@ -84,10 +83,14 @@ class FakePredictor:
 class FakeFracturePredictor(FakePredictor):
     """Finds the same fracture on every film."""
 
-    card: dict = {"modality": ["DX"], "task": "fracture"}
+    card: ClassVar[dict] = {
+        "modality": ["DX"],
+        "task": "fracture",
+        "operating_points": {"balanced": {"name": "balanced", "finding": 0.4, "chosen_on": "nothing"}},
+    }
     identity = ModelIdentity("second", "1", "e" * 64)
 
-    def predict(self, canonical, *, on_stage=lambda _stage: None, explain=True):
+    def predict(self, canonical, *, on_stage=lambda _stage: None, explain=True, operating_point=None):
         found = super().predict(canonical, on_stage=on_stage, explain=explain)
         return replace(
             found,

@@ -82,6 +82,7 @@ MASKS = (
     ),
     (re.compile(r'(<code title="<id>">)[0-9a-f]{8}[^<]*'), r"\1<id>"),
     (re.compile(r"(csrftoken|sessionid|messages)=[^;]*"), r"\1=<cookie>"),
+    (re.compile(r'(data-left-s="|"left_s": )\d+'), r"\1<seconds>"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?([.,]\d+)?(Z|[+-]\d\d:?\d\d)?( UTC)?"), "<time>"),
     (re.compile(r"\d{4}-?\d\d-?\d\d-\d{4}(?=\.)"), "<time>"),  # in names of files
     (re.compile(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT"), "<time>"),

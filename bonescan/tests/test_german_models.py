@@ -143,7 +143,12 @@ def test_a_comparison_is_german_while_it_runs_and_when_it_is_over(administrator,
 
 def test_the_drift_page_is_german_with_alarms_and_answers(administrator, films):
     web = speaking(administrator)
-    all_in(text(web.get("/admin/drift/")), "kein offener Alarm", "Je 100 Aufnahmen werden", "von 1 % einen Fehlalarm")
+    all_in(
+        text(web.get("/admin/drift/")),
+        "kein offener Alarm",
+        "Jedes Fenster von 100 Patienten",
+        "von 1 % einen Fehlalarm",
+    )
     films.add(100, grey=40.0)
     drift.check_windows(KEY)
     alarm = DriftAlarm.objects.get()

@@ -105,7 +105,7 @@
       const strong = document.createElement("strong");
       strong.textContent = one.patient;
       const small = document.createElement("span");
-      small.className = "small muted";
+      small.classList.add("small", "muted");
       small.textContent = [interpolate(ngettext("%(number)s film", "%(number)s films", number), { number }, true), one.about].filter(Boolean).join(", ");
       item.append(strong, " ", small);
       return item;

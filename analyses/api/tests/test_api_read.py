@@ -95,6 +95,7 @@ def test_an_answer_holds_everything_that_a_decision_needs(client, posted):
         "prediction_set": ["malignant"],
         "subtypes": [],
         "regions": [],
+        "outside_use": [],
         "distance": None,
     }
     assert body["model"] == {"name": "bonescan-test", "version": "0.0", "sha256": "c" * 64}
@@ -326,11 +327,11 @@ def test_a_long_list_costs_as_many_queries_as_a_short_one(client, posted, django
 
     fill(1, 0)
     client.get(ANALYSES)  # writes the token's last use, once a minute
-    # token with its user and department, roles, count, page, places in the queue, line in the log
-    with django_assert_num_queries(6):
+    # token with its user and department, roles, count, page, places in the queue, further tasks, line in the log
+    with django_assert_num_queries(7):
         assert client.get(ANALYSES).json()["count"] == 2
     fill(8, 1)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         assert client.get(ANALYSES).json()["count"] == 18
 
 

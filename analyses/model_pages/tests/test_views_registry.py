@@ -191,7 +191,7 @@ def test_a_model_that_breaks_ends_the_comparison_with_its_sentence(admin_page, m
 
 
 def test_films_of_other_modalities_are_left_out_and_lost_files_are_counted(other, administrator):
-    stored_film(0, study=StudyFactory(modality="MR"))
+    stored_film(0, image__modality="MR")
     lost = stored_film(1)
     Image.objects.filter(pk=lost.image_id).update(canonical_file="canonical/gone.png")
     made = comparison.request_comparison(TOY, other, films=9, by=administrator, wake=False)

@@ -177,8 +177,8 @@ def test_a_signature_that_waited_for_a_reassignment_names_the_new_patient(doctor
     signed = []
     real = reading.signature.signed_content
 
-    def kept(*args):
-        signed.append(real(*args))
+    def kept(*args, **named):
+        signed.append(real(*args, **named))
         return signed[-1]
 
     with pytest.MonkeyPatch.context() as patch:

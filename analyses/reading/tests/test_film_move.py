@@ -13,7 +13,7 @@ from analyses.reading import services as reading
 from analyses.reading.film_move import move_film
 from analyses.record.fields import CaseFields
 from analyses.reports import services as reports
-from analyses.tests.factories import PatientFactory, StudyFactory, result
+from analyses.tests.factories import ADVISED, PatientFactory, StudyFactory, result
 
 pytestmark = pytest.mark.django_db
 HEADER = {
@@ -126,7 +126,9 @@ def test_a_signed_reading_is_amended_and_no_report_leaves_before_a_doctor_confir
 ):
     films[1].warnings = []
     films[1].save()
-    reading.save_reading(study, user=doctor, reading="malignant", likelihood=90, impression="Aggressive.")
+    reading.save_reading(
+        study, user=doctor, reading="malignant", likelihood=90, impression="Aggressive.", structure=ADVISED
+    )
     reading.sign(study, doctor)
     issued = reports.issue_report(study, doctor)
     new = move_film(films[1].image, user=colleague, reason="Swapped.", fields=ROE)

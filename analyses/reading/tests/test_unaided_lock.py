@@ -1,6 +1,7 @@
 """What a lock keeps and tells: whose film a region lies on, and when the answer counts as seen."""
 
 import pytest
+from django.utils import timezone
 
 from analyses.errors import Invalid
 from analyses.models import Arm, Study, UnaidedReading
@@ -36,8 +37,9 @@ def test_a_region_on_a_film_of_another_case_is_refused(study, doctor, same_patie
 
 @pytest.mark.parametrize("arm", ["", Arm.SHOWN, Arm.HIDDEN])
 def test_the_answer_counts_as_seen_at_the_lock_unless_the_lot_hides_it_until_the_signature(study, doctor, arm):
-    unaided = unaided_reading.open_reading(study, doctor)
-    UnaidedReading.objects.update(arm=arm, mode="trial" if arm else "own_first")
+    unaided = UnaidedReading.objects.create(
+        study=study, reader=doctor, arm=arm, mode="trial" if arm else "own_first", opened_at=timezone.now()
+    )
     locked = unaided_reading.lock_reading(study, doctor, reading="benign", likelihood=5)
     assert locked.revealed_at == (None if arm == Arm.HIDDEN else locked.locked_at)
     unaided.refresh_from_db()

@@ -19,6 +19,7 @@ from analyses.registry.uses import IntendedUse, group_of
 from analyses.tests.factories import png_bytes
 from analyses.tests.fakes import FakeDecoder
 from analyses.tests.toy_model import TOY, install_toy
+from inference.card import ModelIdentity
 from inference.errors import WeightsError
 
 pytestmark = pytest.mark.django_db
@@ -231,6 +232,7 @@ class Chosen:
 
     def __init__(self, *names: str) -> None:
         self.card = {"operating_points": {name: {"name": name} for name in names}}
+        self.identity = ModelIdentity("chosen", "1", "d" * 64)
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,8 @@ def test_a_card_that_names_no_task_is_of_tumours(magnetic, fracture):
 
 
 def test_one_modality_and_one_task_have_a_model_until_others_are_added():
-    assert all_uses() == registry.active_uses() == registry.shown_uses() == [TUMOUR_ON_RADIOGRAPHS]
+    assert registry.active_uses() == [TUMOUR_ON_RADIOGRAPHS]
+    assert all_uses()[0] == TUMOUR_ON_RADIOGRAPHS
 
 
 @pytest.mark.parametrize("second", SECOND, indirect=True)
@@ -87,7 +88,7 @@ def test_a_model_is_refused_for_a_use_that_its_card_does_not_name(second, code, 
 
 
 def test_a_task_without_a_place_in_the_registry_is_refused(models_dir, administrator):
-    install_toy(models_dir, task="fracture")
+    install_toy(models_dir, task="bone_age")
     with pytest.raises(ServiceError) as refusal:
-        registry.activate_model(IntendedUse("DX", "fracture"), TOY, reason="x", by=administrator)
+        registry.activate_model(IntendedUse("DX", "bone_age"), TOY, reason="x", by=administrator)
     assert refusal.value.code == "unknown_task"

@@ -215,7 +215,7 @@ def test_a_reading_of_films_that_the_case_no_longer_has_is_no_reading_of_the_tri
     unaided_reading.open_reading(study, reader)
     unaided = unaided_reading.lock_reading(study, reader, reading="benign", likelihood=30)
     UnaidedReading.objects.filter(pk=unaided.pk).update(voided_at=unaided.locked_at)
-    reading.save_reading(study, user=reader, reading="malignant")
+    reading.save_reading(study, user=reader, reading="malignant", structure=ADVISED)
     reading.sign(study, reader)
     trials.close_trial(trial, administrator)
     (row,) = trials.trial_rows(trial)
