@@ -302,7 +302,7 @@ def test_measuring_goes_on_once_somebody_signed_in_again_in_another_tab(viewer, 
     expect(ended).to_be_visible()
     # Somebody else sees nothing of this doctor's page, and does not measure on it.
     sign_in_beside(page, SECOND_DOCTOR, stage.passwords[SECOND_DOCTOR]).close()
-    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(500)
     expect(ended).to_be_visible()
     page.context.clear_cookies(name="sessionid")
     sign_in_beside(page, DOCTOR, stage.passwords[DOCTOR]).close()

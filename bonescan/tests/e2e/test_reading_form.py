@@ -214,6 +214,7 @@ def test_who_signs_out_on_any_page_leaves_nothing_typed_behind(page):
     page.evaluate("sessionStorage.setItem('own-1-2', 'kept in this tab')")
     page.goto("/cases/")
     assert "Typed and not saved." in page.evaluate("JSON.stringify(localStorage)")
+    page.once("dialog", lambda dialog: dialog.accept())  # it asks before what was typed is gone
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url(re.compile("/accounts/login/"))
     kept = page.evaluate("JSON.stringify(localStorage) + JSON.stringify(sessionStorage)")

@@ -127,6 +127,8 @@ def fill_final(page: Page, plan: Plan) -> None:
     form = page.locator("form.reading-form")
     form.get_by_text(word(plan.final), exact=True).first.click()
     form.get_by_label("Likelihood of malignancy").fill(str(plan.final_likelihood))
+    if plan.final == "malignant":
+        form.get_by_label("Recommendation", exact=True).select_option("refer")
     reason = form.get_by_label("Why you overrule the model")
     if reason.count() and reason.is_visible():
         reason.select_option(index=1)

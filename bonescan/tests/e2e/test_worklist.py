@@ -74,6 +74,12 @@ def test_the_next_key_goes_on_in_the_list_and_not_while_somebody_types(stage: St
     page.locator("#main").focus()
     page.keyboard.press("n")
     arrive(page, "Record 40-7000-02")
+    # From the last one on from the top, while there are open cases.
+    page.keyboard.press("n")
+    arrive(page, "Record 40-7000-01")
+    page.goto("/cases/?q=40-7000-02&order=record")
+    page.locator("#rows a").first.click()
+    arrive(page, "Record 40-7000-02")
     page.keyboard.press("n")
     expect(page.get_by_text("This was the last open case in the list.")).to_be_visible()
 
