@@ -9,6 +9,7 @@ accepted an alarm as how this site is, the figure is compared with the ``LOCAL``
 on. The chance of any false alarm in a window is ``LEVEL``, see ``inference.shift.bins``.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -57,6 +58,7 @@ LEAST_VALUES = 50
 # Rows that are still being committed by another process come late; none is passed over by waiting a little.
 SETTLED = timedelta(seconds=60)
 MAX_WINDOWS = 5
+PAGE = 500
 
 
 def check_all_uses() -> int:
@@ -104,10 +106,15 @@ class MonitoredSeries:
 
     def _chosen(self, rows: models.QuerySet, count: int) -> list[tuple[Any, Any]]:
         study = "image__study" if self.series == DriftSeries.FILMS else "study"
+        values = rows.values_list("pk", f"{study}__patient_id", f"{study}_id")
         seen: dict[Any, Any] = {}
-        for pk, patient, case in rows.values_list("pk", f"{study}__patient_id", f"{study}_id").iterator(chunk_size=500):
-            seen.setdefault(patient or case, pk)
-            if len(seen) >= count:
+        # By pages: through a cursor, Postgres plans for the first rows, and took minutes for readings that few answer.
+        for first in itertools.count(0, PAGE):
+            page = list(values[first : first + PAGE])
+            for pk, patient, case in page:
+                if len(seen) < count:
+                    seen.setdefault(patient or case, pk)
+            if len(seen) >= count or len(page) < PAGE:
                 break
         return [(pk, patient) for patient, pk in seen.items()]
 
